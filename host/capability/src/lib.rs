@@ -1,0 +1,1 @@
+//! Answers every question of a policy natively, with the stores behind them.

@@ -1,0 +1,61 @@
+//! The one thing the core awaits: somebody who answers.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::{Answer, Command, Question};
+
+/// An answer, at once or later.
+pub enum Asked<'a> {
+    /// Known at once; the usual case.
+    Ready(Answer),
+    /// A store or a look-up is being waited for. Dropping the future abandons the question.
+    Pending(Pin<Box<dyn Future<Output = Answer> + Send + 'a>>),
+}
+
+impl std::fmt::Debug for Asked<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Ready(answer) => f.debug_tuple("Ready").field(answer).finish(),
+            Self::Pending(_) => f.write_str("Pending"),
+        }
+    }
+}
+
+/// How the effects of a run end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settlement {
+    /// The run reached a verdict: what it reserved is kept.
+    Commit,
+    /// The run failed: what it reserved is released, and nothing else.
+    Release,
+}
+
+/// Answers the questions of one exchange. Every question has exactly one native implementation,
+/// here; a Wasm import and a walk along a tree are two callers of it.
+///
+/// An implementation that is dropped in the middle of a run releases what the run reserved.
+pub trait Host: Send + 'static {
+    /// Answers a read or carries out an effect. Never called with a command.
+    fn ask<'a>(&'a mut self, question: &'a Question) -> Asked<'a>;
+
+    /// Applies a command of a run that reached its verdict, in order.
+    fn apply(&mut self, command: &Command);
+
+    /// Ends the current run: called exactly once after each run, after its commands.
+    fn settle(&mut self, settlement: Settlement);
+}
+
+impl<H: Host> Host for Box<H> {
+    fn ask<'a>(&'a mut self, question: &'a Question) -> Asked<'a> {
+        (**self).ask(question)
+    }
+
+    fn apply(&mut self, command: &Command) {
+        (**self).apply(command);
+    }
+
+    fn settle(&mut self, settlement: Settlement) {
+        (**self).settle(settlement);
+    }
+}

@@ -1,0 +1,45 @@
+//! The core of the gateway, without I/O.
+//!
+//! A policy is a pure function of what it asked. This crate holds that idea as types: the
+//! [`Question`]s a policy may ask, the [`Answer`]s a [`Host`] gives, the [`Verdict`] that follows,
+//! the [`Trace`] of it all, and the two walks along a [`Chain`] of policies
+//! ([`request`], [`response`]). It awaits nothing but the [`Host`] and [`Plugin`] traits.
+//!
+//! Read next: `question.rs`, then `run.rs`, then `request.rs`.
+
+mod answer;
+mod error;
+mod head;
+mod host;
+mod payload;
+mod policy;
+mod principal;
+mod question;
+mod receipt;
+mod route;
+mod run;
+mod trace;
+mod verdict;
+
+pub mod request;
+pub mod response;
+
+pub use answer::{
+    Answer, Claimed, IdempotencyKey, Mismatch, OriginKind, Presence, Presented, Resolution,
+    RouteMatch, ServerName, Taken, UpstreamState,
+};
+pub use error::{Error, GrpcFailure, Violation};
+pub use head::{Authority, Head};
+pub use host::{Asked, Host, Settlement};
+pub use payload::{Fingerprint, Payload, Prepared};
+pub use policy::{Chain, Class, Finished, Hook, Interests, Plugin, Policy};
+pub use principal::{Access, Environment, Identity, Principal};
+pub use question::{
+    Bucket, Command, CredentialHandle, Effect, HeldHandle, LogLevel, Nonsense, Partition, Question,
+    Rate, Read, Rule, Source, Text,
+};
+pub use receipt::{Entry, Receipt, Way};
+pub use route::{GrpcMethod, Matched, Route, RouteLimits};
+pub use run::{Departure, Failure, Run};
+pub use trace::Trace;
+pub use verdict::{Content, Member, Problem, Reply, Verdict};

@@ -1,0 +1,105 @@
+//! A Policy: a plugin put to work with settings, grants and limits; and chains of them.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::Method;
+
+use crate::{Failure, Head, Host, Route, Run, Verdict};
+
+/// What a policy's failure means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Class {
+    /// Its failure ends the exchange, closed.
+    #[default]
+    Security,
+    /// Its failure ends the exchange, closed.
+    Traffic,
+    /// Its failure is recorded and passed over.
+    Observe,
+}
+
+/// Which of a policy's two runs it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Hook {
+    /// `on-request`
+    Request,
+    /// `on-response`
+    Response,
+}
+
+impl Hook {
+    /// The name of the export.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "on-request",
+            Self::Response => "on-response",
+        }
+    }
+}
+
+/// A finished run: the run back, with its host and trace, and what became of it.
+pub type Finished<H> = (Run<H>, Result<Verdict, Failure>);
+
+/// A component that is loaded, configured and ready to run. Implemented by `runtime`.
+pub trait Plugin<H: Host>: Send + Sync + std::fmt::Debug {
+    /// Runs the hook in an instance of its own. Dropping the future ends the run and its host.
+    fn run<'a>(
+        &'a self,
+        hook: Hook,
+        run: Run<H>,
+    ) -> Pin<Box<dyn Future<Output = Finished<H>> + Send + 'a>>;
+
+    /// Whether the component has this hook.
+    fn has(&self, hook: Hook) -> bool;
+}
+
+/// When a policy applies. An empty list does not restrict.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Interests {
+    /// Methods.
+    pub methods: Vec<Method>,
+    /// Values of the Route's attribute `class`.
+    pub route_classes: Vec<Box<str>>,
+}
+
+impl Interests {
+    /// Whether the policy applies to such a request.
+    #[must_use]
+    pub fn cover(&self, head: &Head, route: Option<&Route>) -> bool {
+        let method = self.methods.is_empty() || self.methods.contains(&head.method);
+        let class = self.route_classes.is_empty()
+            || route
+                .and_then(|route| route.attribute("class"))
+                .is_some_and(|class| self.route_classes.iter().any(|own| **own == *class));
+        method && class
+    }
+}
+
+/// A plugin put to work.
+#[derive(Debug)]
+pub struct Policy<H> {
+    /// The name in the configuration.
+    pub name: Arc<str>,
+    /// What its failure means.
+    pub class: Class,
+    /// When it applies.
+    pub interests: Interests,
+    /// The component.
+    pub plugin: Arc<dyn Plugin<H>>,
+    /// Most questions in a run.
+    pub questions_max: u32,
+    /// Most bytes of text that the answers of a run may carry.
+    pub answer_bytes_max: usize,
+}
+
+/// Policies in the order in which they decide.
+#[derive(Debug)]
+pub struct Chain<H> {
+    /// The name in the configuration.
+    pub name: Arc<str>,
+    /// The policies.
+    pub policies: Vec<Arc<Policy<H>>>,
+}

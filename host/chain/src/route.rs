@@ -1,0 +1,79 @@
+//! A Route: what the operator says about a method and path.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The gRPC method behind a Route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrpcMethod {
+    /// Full name of the service, `package.Service`.
+    pub service: Box<str>,
+    /// Name of the method within it.
+    pub method: Box<str>,
+}
+
+impl GrpcMethod {
+    /// `package.Service/Method`.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.service, self.method)
+    }
+}
+
+/// Bounds of one exchange on a Route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RouteLimits {
+    /// Longest request body, in bytes.
+    pub body_bytes_max: usize,
+    /// Longest time from the request's head to the upstream's response head.
+    pub timeout: Duration,
+}
+
+/// What the operator says about a method and path. Compiled once for each Snapshot.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The name in the configuration.
+    pub name: Box<str>,
+    /// The path template, as written.
+    pub template: Box<str>,
+    /// Free attributes that policies ask for: `scope`, `rate-class`, `idempotency`, `service` …
+    pub attributes: BTreeMap<Box<str>, Box<str>>,
+    /// The gRPC method, when the Route leads to one.
+    pub grpc: Option<GrpcMethod>,
+    /// The upstream that is used when no policy chooses one.
+    pub upstream: Option<Box<str>>,
+    /// Index of the Route's chain in the Snapshot.
+    pub chain: usize,
+    /// Bounds.
+    pub limits: RouteLimits,
+}
+
+impl Route {
+    /// The value of an attribute.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.get(name).map(AsRef::as_ref)
+    }
+}
+
+/// What the route table says about a method and path.
+#[derive(Debug, Clone)]
+pub enum Matched {
+    /// This Route, with the values of its template's variables in order of appearance.
+    Found {
+        /// The Route.
+        route: Arc<Route>,
+        /// `(field path, decoded value)` for each variable.
+        variables: Vec<(Box<str>, String)>,
+        /// Methods of all Routes at this path, comma-separated, for `Allow`.
+        methods: Arc<str>,
+    },
+    /// Routes have this path, none has this method.
+    OtherMethod {
+        /// Methods of all Routes at this path, comma-separated, for `Allow`.
+        methods: Arc<str>,
+    },
+    /// No Route has this path.
+    None,
+}

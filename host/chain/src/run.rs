@@ -1,0 +1,160 @@
+//! One run of a policy: the questions it asks, the budget it has, the trace it leaves.
+
+use crate::host::Asked;
+use crate::question::Nonsense;
+use crate::{Answer, Host, Question, Settlement, Trace, Verdict};
+
+/// A run in progress. It owns the host for as long as the run lasts, so that a run that is
+/// dropped drops the host, which then releases what was reserved.
+#[derive(Debug)]
+pub struct Run<H> {
+    host: H,
+    /// Answers given earlier, to be repeated before anything is really asked.
+    fed: Trace,
+    trace: Trace,
+    questions_left: u32,
+    answer_bytes_left: usize,
+}
+
+/// Why a question could not be answered. Ends the run, closed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Departure {
+    /// The arguments are out of their bounds.
+    #[error(transparent)]
+    Nonsense(#[from] Nonsense),
+    /// The run asked another question than the one whose answer it was fed.
+    #[error("question {index} differs from the recorded run")]
+    Differs {
+        /// Index of the question in the run.
+        index: usize,
+    },
+    /// The host wants to wait for an answer that must be ready: a defect of ours.
+    #[error("the host waits for an answer that must be ready")]
+    Waits,
+    /// The run asked more questions than its policy may.
+    #[error("more questions than the policy's limit")]
+    Questions,
+    /// The answers carry more text than the policy may read.
+    #[error("more bytes of answers than the policy's limit")]
+    AnswerBytes,
+}
+
+/// Why a run ended without a verdict.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// No instance could be made in time: every slot is taken.
+    #[error("no free instance")]
+    NoInstance,
+    /// The component could not be instantiated or configured.
+    #[error("start of the instance: {0}")]
+    Start(String),
+    /// The guest trapped.
+    #[error("trap: {0}")]
+    Trap(String),
+    /// The guest ran longer than its policy may, host waits not counted.
+    #[error("ran longer than its limit")]
+    Time,
+    /// The guest asked for more memory than its policy may have.
+    #[error("memory limit")]
+    Memory,
+    /// The guest asked for a larger table than its policy may have.
+    #[error("table limit")]
+    Table,
+    /// The guest's stack overflowed.
+    #[error("stack limit")]
+    Stack,
+    /// A question ended the run.
+    #[error("question: {0}")]
+    Question(Departure),
+    /// The verdict is not one that the contract allows.
+    #[error("verdict: expected {0}")]
+    Verdict(&'static str),
+    /// The engine failed in a way of its own.
+    #[error("engine: {0}")]
+    Engine(String),
+}
+
+impl<H: Host> Run<H> {
+    /// A run that asks everything for real.
+    pub fn new(host: H, questions_max: u32, answer_bytes_max: usize) -> Self {
+        Self::fed(host, Trace::new(), questions_max, answer_bytes_max)
+    }
+
+    /// A run that is first given the answers of `fed`, and asks for real past its end.
+    pub fn fed(host: H, fed: Trace, questions_max: u32, answer_bytes_max: usize) -> Self {
+        Self {
+            host,
+            fed,
+            trace: Trace::new(),
+            questions_left: questions_max,
+            answer_bytes_left: answer_bytes_max,
+        }
+    }
+
+    /// Answers the run's next question and records both.
+    ///
+    /// # Errors
+    /// The run must end: the question is nonsense, departs from its feed, or breaks a budget.
+    pub async fn ask(&mut self, question: Question) -> Result<Answer, Departure> {
+        if let Some(known) = self.known(&question)? {
+            return self.record(question, known);
+        }
+        let answer = match self.host.ask(&question) {
+            Asked::Ready(answer) => answer,
+            Asked::Pending(later) => later.await,
+        };
+        self.record(question, answer)
+    }
+
+    /// Answers a question whose answer is always ready: [`Run::ask`] without a wait.
+    ///
+    /// # Errors
+    /// As [`Run::ask`], and [`Departure::Waits`].
+    pub fn ask_ready(&mut self, question: Question) -> Result<Answer, Departure> {
+        if let Some(known) = self.known(&question)? {
+            return self.record(question, known);
+        }
+        let answer = match self.host.ask(&question) {
+            Asked::Ready(answer) => answer,
+            Asked::Pending(_) => return Err(Departure::Waits),
+        };
+        self.record(question, answer)
+    }
+
+    /// Ends the run: applies its commands and keeps its effects if there is a verdict, releases
+    /// its effects if not. Gives back the host and the trace.
+    pub fn finish(mut self, outcome: &Result<Verdict, Failure>) -> (H, Trace) {
+        if outcome.is_ok() {
+            for command in self.trace.commands() {
+                self.host.apply(command);
+            }
+            self.host.settle(Settlement::Commit);
+        } else {
+            self.host.settle(Settlement::Release);
+        }
+        (self.host, self.trace)
+    }
+
+    /// The answer without asking the host: a fed one, or *done* for a command.
+    fn known(&mut self, question: &Question) -> Result<Option<Answer>, Departure> {
+        question.check()?;
+        self.questions_left = self.questions_left.checked_sub(1).ok_or(Departure::Questions)?;
+        let index = self.trace.steps().len();
+        if let Some((recorded, answer)) = self.fed.steps().get(index) {
+            if recorded == question {
+                return Ok(Some(answer.clone()));
+            }
+            return Err(Departure::Differs { index });
+        }
+        Ok(matches!(question, Question::Command(_)).then_some(Answer::Done))
+    }
+
+    fn record(&mut self, question: Question, answer: Answer) -> Result<Answer, Departure> {
+        self.answer_bytes_left = self
+            .answer_bytes_left
+            .checked_sub(answer.bytes())
+            .ok_or(Departure::AnswerBytes)?;
+        self.trace.push(question, answer.clone());
+        Ok(answer)
+    }
+}

@@ -1,0 +1,1 @@
+//! Configuration of the gateway: text to shape to checked values.

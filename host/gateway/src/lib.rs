@@ -1,0 +1,1 @@
+//! Assembly of the gateway and its command line.

@@ -1,0 +1,1 @@
+//! The sandbox: runs policies as WebAssembly components.

@@ -1,0 +1,1 @@
+//! JSON to protobuf and back, by descriptors and google.api.http.

@@ -1,0 +1,1 @@
+//! The road to the services behind the gate: connections, TLS, balancing, health, sending.

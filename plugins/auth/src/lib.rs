@@ -1,0 +1,1 @@
+//! Establishes who is calling and whether the route is theirs to call.

@@ -1,0 +1,1 @@
+//! Answers preflights and marks responses for the origins that may read them.

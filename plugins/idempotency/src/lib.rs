@@ -1,0 +1,1 @@
+//! Makes retries of a write safe to send.

@@ -1,0 +1,1 @@
+//! Charges each request to the quotas of its tenant.

@@ -1,0 +1,1 @@
+//! Chooses the upstream by route, principal and environment.

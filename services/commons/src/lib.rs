@@ -1,0 +1,1 @@
+//! What every service is made of: server, principal, store, outbox, relay.

@@ -1,0 +1,1 @@
+//! Deposit accounts, and deposits moved through their states.

@@ -1,0 +1,2 @@
+//! Deposit accounts, and deposits moved through their states.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Tenants and API keys: minted, hashed with a pepper, looked up, revoked.

@@ -1,0 +1,1 @@
+//! What does it cost? Both sides measured in one run.

@@ -1,0 +1,1 @@
+//! Do host and guest agree, and do we obey the standards?

@@ -1,0 +1,1 @@
+//! Does the user get what we promise? Real binaries, real parts.

@@ -1,0 +1,1 @@
+//! A guest that misbehaves as its settings tell it to.
