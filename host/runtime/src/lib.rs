@@ -1,1 +1,28 @@
 //! The sandbox: runs policies as WebAssembly components.
+//!
+//! An [`Engine`] owns the instance slots and the thread that measures guests. A [`Component`] is
+//! one plugin, compiled, linked against what it was granted and proven to accept its settings; it
+//! implements [`tollgate_chain::Plugin`], so the rest of the gateway never sees the engine behind
+//! it. [`inspect`] tells what a file asks for without putting it to work.
+//!
+//! Read next: `component.rs` for what is refused at load, `instance.rs` for a run.
+
+mod bindings;
+mod component;
+mod convert;
+mod engine;
+mod error;
+mod grants;
+mod imports;
+mod inspect;
+mod instance;
+mod limits;
+mod sections;
+mod state;
+
+pub use component::Component;
+pub use engine::{Engine, EngineError, EngineSettings};
+pub use error::{ForeignImport, LoadError, SettingProblem, Ungranted};
+pub use grants::{Grants, Interface, UnknownInterface};
+pub use inspect::{Import, Inspection, inspect};
+pub use limits::{Limits, OutOfBounds};

@@ -1,0 +1,85 @@
+//! A plugin that was loaded: compiled, linked against its grants, proven to accept its settings.
+
+use std::fmt;
+use std::pin::Pin;
+
+use tollgate_chain::{Failure, Finished, Hook, Host, Plugin, Run};
+
+use crate::inspect::{compile, describe};
+use crate::instance::Mould;
+use crate::{Engine, Grants, Inspection, Limits, LoadError, imports};
+
+/// Most bytes of a policy's settings.
+const SETTINGS_BYTES_MAX: usize = 1 << 20;
+
+/// A component that is ready to run, with its settings, grants and limits.
+pub struct Component<H: Host> {
+    mould: Mould<H>,
+    inspection: Inspection,
+    engine: Engine,
+}
+
+impl<H: Host> Component<H> {
+    /// Loads a component: whatever is wrong with it, its grants or its settings is found here.
+    ///
+    /// `settings_json` is a JSON object. Compiling takes tens of milliseconds and configuring as
+    /// long as its limit, and the thread is blocked for that time: to be called off the serving
+    /// threads.
+    ///
+    /// # Errors
+    /// See [`LoadError`]; nothing of a refused component stays behind.
+    pub fn load(
+        engine: &Engine,
+        file: &[u8],
+        settings_json: String,
+        grants: &Grants,
+        limits: Limits,
+    ) -> Result<Self, LoadError> {
+        if settings_json.len() > SETTINGS_BYTES_MAX {
+            let bytes = settings_json.len();
+            return Err(LoadError::SettingsTooLarge { bytes, most: SETTINGS_BYTES_MAX });
+        }
+        let compiled = compile(engine, file)?;
+        let inspection = describe(&compiled);
+        inspection.check(grants)?;
+        let link = |error: wasmtime::Error| LoadError::Link(format!("{error:#}"));
+        let linker = imports::linker::<H>(engine.wasm(), grants).map_err(link)?;
+        let pre = linker.instantiate_pre(&compiled).map_err(link)?;
+        let slot = engine.trial_slot();
+        let mould = Mould::new(pre, limits, settings_json)?;
+        drop(slot);
+        Ok(Self { mould, inspection, engine: engine.clone() })
+    }
+
+    /// What the component imports and exports.
+    #[must_use]
+    pub fn inspection(&self) -> &Inspection {
+        &self.inspection
+    }
+}
+
+impl<H: Host> Plugin<H> for Component<H> {
+    fn run<'a>(
+        &'a self,
+        hook: Hook,
+        run: Run<H>,
+    ) -> Pin<Box<dyn Future<Output = Finished<H>> + Send + 'a>> {
+        Box::pin(async move {
+            let Some(_slot) = self.engine.slot().await else {
+                return (run, Err(Failure::NoInstance));
+            };
+            self.mould.run(hook, run).await
+        })
+    }
+
+    fn has(&self, hook: Hook) -> bool {
+        self.mould.has(hook)
+    }
+}
+
+impl<H: Host> fmt::Debug for Component<H> {
+    /// Without the settings, which may say more than a log should.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Component").field("inspection", &self.inspection).finish_non_exhaustive()
+    }
+}

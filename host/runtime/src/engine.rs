@@ -1,0 +1,255 @@
+//! The engine: how components are compiled, where instances live, and who measures them.
+
+use std::ops::RangeInclusive;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::limits::{Limits, OutOfBounds, widen, within};
+
+/// How often a running guest is looked at, and the unit in which its time is charged.
+pub(crate) const TICK: Duration = Duration::from_millis(1);
+
+/// The engine could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The settings do not suit the machine: too much address space, most of the time.
+    #[error("set up the engine: {0}")]
+    Setup(String),
+    /// The thread that measures guests could not be started.
+    #[error("start the thread that measures guests")]
+    Thread(#[from] std::io::Error),
+}
+
+/// How many instances there may be, and how much stack each may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineSettings {
+    instances: u32,
+    instance_wait: Duration,
+    stack_bytes: usize,
+}
+
+impl EngineSettings {
+    /// Instances at one time. Each reserves 16 MiB of address space and, once used, keeps up to
+    /// 384 KiB of memory.
+    pub const INSTANCES: RangeInclusive<u64> = 1..=10_000;
+    /// Milliseconds that a run may wait for a free instance.
+    pub const INSTANCE_WAIT_MS: RangeInclusive<u64> = 0..=1_000;
+    /// Bytes of stack of a guest.
+    pub const STACK_BYTES: RangeInclusive<u64> = 65_536..=1_048_576;
+
+    /// Settings within their bounds.
+    ///
+    /// # Errors
+    /// Names the first that is out of its bounds.
+    pub fn new(
+        instances: u32,
+        instance_wait: Duration,
+        stack_bytes: usize,
+    ) -> Result<Self, OutOfBounds> {
+        let wait_ms = u64::try_from(instance_wait.as_millis()).unwrap_or(u64::MAX);
+        within("instances", u64::from(instances), Self::INSTANCES)?;
+        within("instance wait (ms)", wait_ms, Self::INSTANCE_WAIT_MS)?;
+        within("stack (bytes)", widen(stack_bytes), Self::STACK_BYTES)?;
+        Ok(Self { instances, instance_wait, stack_bytes })
+    }
+}
+
+impl Default for EngineSettings {
+    /// 1,000 instances, a wait of 20 ms, 256 KiB of stack.
+    fn default() -> Self {
+        Self { instances: 1_000, instance_wait: Duration::from_millis(20), stack_bytes: 256 << 10 }
+    }
+}
+
+/// Compiles components and lends them instance slots. A cheap handle: clones share everything,
+/// and the thread behind it ends when the last one is dropped.
+#[derive(Debug, Clone)]
+pub struct Engine(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    engine: wasmtime::Engine,
+    slots: Arc<Semaphore>,
+    instance_wait: Duration,
+    /// The slot beyond those of the semaphore, for trying out one component at a time, so that a
+    /// reload succeeds under full load.
+    trial: Mutex<()>,
+    _ticker: Ticker,
+}
+
+impl Engine {
+    /// An engine, with its thread running.
+    ///
+    /// # Errors
+    /// The address space or the thread cannot be had.
+    pub fn new(settings: EngineSettings) -> Result<Self, EngineError> {
+        let engine = wasmtime::Engine::new(&config(settings))
+            .map_err(|error| EngineError::Setup(format!("{error:#}")))?;
+        let ticker = Ticker::start(&engine)?;
+        let slots = usize::try_from(settings.instances).unwrap_or(usize::MAX);
+        Ok(Self(Arc::new(Inner {
+            engine,
+            slots: Arc::new(Semaphore::new(slots.min(Semaphore::MAX_PERMITS))),
+            instance_wait: settings.instance_wait,
+            trial: Mutex::new(()),
+            _ticker: ticker,
+        })))
+    }
+
+    /// Instances that could be made right now.
+    #[must_use]
+    pub fn instances_free(&self) -> usize {
+        self.0.slots.available_permits()
+    }
+
+    pub(crate) fn wasm(&self) -> &wasmtime::Engine {
+        &self.0.engine
+    }
+
+    /// A slot for one instance, if one becomes free in time. Must be called within tokio.
+    pub(crate) async fn slot(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = Arc::clone(&self.0.slots).try_acquire_owned() {
+            return Some(permit);
+        }
+        let waiting = Arc::clone(&self.0.slots).acquire_owned();
+        tokio::time::timeout(self.0.instance_wait, waiting).await.ok()?.ok()
+    }
+
+    /// The slot for trying out a component. Blocks while another one is tried out.
+    pub(crate) fn trial_slot(&self) -> MutexGuard<'_, ()> {
+        self.0.trial.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The thread that ticks. Not a timer of the runtime, which a guest could starve.
+#[derive(Debug)]
+struct Ticker {
+    stop: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ticker {
+    fn start(engine: &wasmtime::Engine) -> std::io::Result<Self> {
+        let engine = engine.clone();
+        let (stop, stopped) = sync_channel::<()>(0);
+        let thread =
+            std::thread::Builder::new().name("tollgate-ticker".into()).spawn(move || {
+                while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                    engine.increment_epoch();
+                }
+            })?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Ticker {
+    /// Ends the thread and waits for it, some microseconds, so that nothing outlives the engine.
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that measures guests had panicked");
+        }
+    }
+}
+
+/// Host functions run on the guest's stack, beyond what the guest may use.
+const HOST_STACK_BYTES: usize = 256 << 10;
+const PAGE_BYTES: u64 = 64 << 10;
+
+fn config(settings: EngineSettings) -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .wasm_backtrace_max_frames(None)
+        .max_wasm_stack(settings.stack_bytes)
+        .async_stack_size(settings.stack_bytes + HOST_STACK_BYTES);
+    // A verdict must depend on nothing but the answers.
+    config
+        .cranelift_nan_canonicalization(true)
+        .wasm_relaxed_simd(false)
+        .relaxed_simd_deterministic(true)
+        .shared_memory(false)
+        .wasm_memory64(false);
+    config
+        .memory_init_cow(true)
+        .memory_may_move(false)
+        .memory_reservation(*Limits::MEMORY_BYTES.end())
+        .memory_guard_size(PAGE_BYTES)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings)));
+    config
+}
+
+/// Slots whose pages stay resident: what makes a fresh instance cost microseconds and no system
+/// call. A component is a main module and up to three that glue it to its imports.
+fn pool(settings: EngineSettings) -> PoolingAllocationConfig {
+    const CORE_INSTANCES: u32 = 4;
+    const TABLES: u32 = 4;
+    let slots = settings.instances + 1;
+    let bound = |limit: RangeInclusive<u64>| usize::try_from(*limit.end()).unwrap_or(usize::MAX);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(slots)
+        .total_core_instances(slots * CORE_INSTANCES)
+        .total_memories(slots)
+        .total_tables(slots * TABLES)
+        .total_stacks(slots)
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .max_memories_per_component(1)
+        .max_tables_per_component(TABLES)
+        .max_memory_size(bound(Limits::MEMORY_BYTES))
+        .table_elements(bound(Limits::TABLE_ELEMENTS))
+        .linear_memory_keep_resident(256 << 10)
+        .table_keep_resident(64 << 10)
+        .async_stack_keep_resident(64 << 10)
+        .max_unused_warm_slots(200);
+    pool
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_outside_their_bounds_are_refused_by_name() {
+        let name = |instances, wait_ms, stack| {
+            EngineSettings::new(instances, Duration::from_millis(wait_ms), stack)
+                .map_err(|error| error.name)
+        };
+        assert_eq!(name(0, 0, 65_536), Err("instances"));
+        assert_eq!(name(10_001, 0, 65_536), Err("instances"));
+        assert_eq!(name(1, 1_001, 65_536), Err("instance wait (ms)"));
+        assert_eq!(name(1, 0, 65_535), Err("stack (bytes)"));
+        assert!(name(10_000, 1_000, 1_048_576).is_ok());
+    }
+
+    #[test]
+    fn the_thread_ends_with_the_last_handle() {
+        let settings = EngineSettings::new(1, Duration::ZERO, 65_536).unwrap();
+        let engine = Engine::new(settings).unwrap();
+        let wasm = engine.wasm().weak();
+        let other = engine.clone();
+        drop(engine);
+        assert!(wasm.upgrade().is_some());
+        drop(other);
+        assert!(wasm.upgrade().is_none(), "the thread still holds the engine");
+    }
+
+    #[tokio::test]
+    async fn a_run_waits_for_a_slot_no_longer_than_its_bound() {
+        let settings = EngineSettings::new(1, Duration::from_millis(5), 65_536).unwrap();
+        let engine = Engine::new(settings).unwrap();
+        let held = engine.slot().await;
+        assert!(held.is_some());
+        assert!(engine.slot().await.is_none());
+        drop(held);
+        assert!(engine.slot().await.is_some());
+    }
+}

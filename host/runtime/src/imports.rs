@@ -1,0 +1,232 @@
+//! Every import of the contract: a thin binding over a question. What the answer is, is decided
+//! by the host behind the run.
+
+use tollgate_chain::{Answer, Command, CredentialHandle, Effect, Host, Mismatch, Question, Read};
+use wasmtime::Result;
+use wasmtime::component::{HasSelf, Linker};
+
+use crate::bindings::tollgate::policy::{
+    credentials, idempotency, log, notes, principal, quota, reply_headers, request, response,
+    route, upstreams, verdicts,
+};
+use crate::convert::{log_line, owned, texts};
+use crate::state::{State, Stop};
+use crate::{Grants, Interface};
+
+/// A linker that knows the granted interfaces, and no other.
+pub(crate) fn linker<H: Host>(
+    engine: &wasmtime::Engine,
+    grants: &Grants,
+) -> Result<Linker<State<H>>> {
+    let mut linker = Linker::new(engine);
+    for interface in grants.iter() {
+        link(&mut linker, interface)?;
+    }
+    Ok(linker)
+}
+
+fn link<H: Host>(linker: &mut Linker<State<H>>, interface: Interface) -> Result<()> {
+    type Own<H> = HasSelf<State<H>>;
+    match interface {
+        Interface::Request => request::add_to_linker::<_, Own<H>>(linker, |state| state),
+        Interface::Route => route::add_to_linker::<_, Own<H>>(linker, |state| state),
+        Interface::Credentials => credentials::add_to_linker::<_, Own<H>>(linker, |state| state),
+        Interface::Principal => principal::add_to_linker::<_, Own<H>>(linker, |state| state),
+        Interface::Quota => quota::add_to_linker::<_, Own<H>>(linker, |state| state),
+        Interface::Upstreams => upstreams::add_to_linker::<_, Own<H>>(linker, |state| state),
+        Interface::Idempotency => idempotency::add_to_linker::<_, Own<H>>(linker, |state| state),
+        Interface::ReplyHeaders => reply_headers::add_to_linker::<_, Own<H>>(linker, |state| state),
+        Interface::Notes => notes::add_to_linker::<_, Own<H>>(linker, |state| state),
+        Interface::Log => log::add_to_linker::<_, Own<H>>(linker, |state| state),
+        Interface::Response => response::add_to_linker::<_, Own<H>>(linker, |state| state),
+    }
+}
+
+impl<H: Host> State<H> {
+    /// Asks a read and takes its answer for what the contract says it is.
+    fn read<T>(&mut self, read: Read, kind: Kind<T>) -> Result<T> {
+        kind(self.ask_ready(Question::Read(read))?).map_err(|mismatch| Stop::from(mismatch).into())
+    }
+
+    /// Collects a command.
+    fn command(&mut self, command: Command) -> Result<()> {
+        self.ask_ready(Question::Command(command)).map(drop)
+    }
+
+    /// Asks what may have to be waited for.
+    async fn wait<T>(&mut self, question: Question, kind: Kind<T>) -> Result<T> {
+        kind(self.ask(question).await?).map_err(|mismatch| Stop::from(mismatch).into())
+    }
+}
+
+type Kind<T> = fn(Answer) -> std::result::Result<T, Mismatch>;
+
+impl<H: Host> verdicts::Host for State<H> {}
+
+impl<H: Host> request::Host for State<H> {
+    fn method_is(&mut self, method: String) -> Result<bool> {
+        self.read(Read::MethodIs(method.into()), Answer::into_bool)
+    }
+
+    fn header_presence(&mut self, name: String) -> Result<request::Presence> {
+        self.read(Read::HeaderPresence(name.into()), Answer::into_presence).map(Into::into)
+    }
+
+    fn header_is(&mut self, name: String, value: String) -> Result<bool> {
+        self.read(Read::HeaderIs(name.into(), value.into()), Answer::into_bool)
+    }
+
+    fn header(&mut self, name: String) -> Result<Option<String>> {
+        self.read(Read::Header(name.into()), Answer::into_text).map(owned)
+    }
+
+    fn authority_in(&mut self, hosts: Vec<String>) -> Result<Option<u32>> {
+        self.read(Read::AuthorityIn(texts(hosts)), Answer::into_index)
+    }
+
+    fn server_name_in(&mut self, hosts: Vec<String>) -> Result<request::ServerName> {
+        self.read(Read::ServerNameIn(texts(hosts)), Answer::into_server_name).map(Into::into)
+    }
+
+    fn origin(&mut self) -> Result<request::OriginKind> {
+        self.read(Read::Origin, Answer::into_origin).map(Into::into)
+    }
+
+    fn origin_in(&mut self, origins: Vec<String>) -> Result<bool> {
+        self.read(Read::OriginIn(texts(origins)), Answer::into_bool)
+    }
+}
+
+impl<H: Host> response::Host for State<H> {
+    fn status(&mut self) -> Result<u16> {
+        self.read(Read::ResponseStatus, Answer::into_status)
+    }
+
+    fn header_presence(&mut self, name: String) -> Result<request::Presence> {
+        self.read(Read::ResponseHeaderPresence(name.into()), Answer::into_presence).map(Into::into)
+    }
+
+    fn header_is(&mut self, name: String, value: String) -> Result<bool> {
+        self.read(Read::ResponseHeaderIs(name.into(), value.into()), Answer::into_bool)
+    }
+}
+
+impl<H: Host> route::Host for State<H> {
+    fn matched(&mut self) -> Result<route::RouteMatch> {
+        self.read(Read::RouteMatched, Answer::into_matched).map(Into::into)
+    }
+
+    fn name(&mut self) -> Result<Option<String>> {
+        self.read(Read::RouteName, Answer::into_text).map(owned)
+    }
+
+    fn attribute(&mut self, name: String) -> Result<Option<String>> {
+        self.read(Read::RouteAttribute(name.into()), Answer::into_text).map(owned)
+    }
+
+    fn grpc_method(&mut self) -> Result<Option<String>> {
+        self.read(Read::RouteGrpcMethod, Answer::into_text).map(owned)
+    }
+}
+
+impl<H: Host> credentials::Host for State<H> {
+    fn presented(&mut self) -> Result<credentials::Presentation> {
+        self.read(Read::CredentialsPresented, Answer::into_presented).map(Into::into)
+    }
+
+    async fn resolve(&mut self, credential: u32) -> Result<credentials::Resolution> {
+        let read = Read::CredentialsResolve(CredentialHandle(credential));
+        self.wait(Question::Read(read), Answer::into_resolution).await.map(Into::into)
+    }
+
+    fn permits(&mut self, credential: u32, scope: String) -> Result<bool> {
+        let credential = CredentialHandle(credential);
+        self.read(Read::CredentialsPermits(credential, scope.into()), Answer::into_bool)
+    }
+}
+
+impl<H: Host> principal::Host for State<H> {
+    fn establish(&mut self, credential: u32) -> Result<()> {
+        self.command(Command::PrincipalEstablish(CredentialHandle(credential)))
+    }
+
+    fn environment(&mut self) -> Result<Option<principal::EnvironmentKind>> {
+        self.read(Read::PrincipalEnvironment, Answer::into_environment)
+            .map(|environment| environment.map(Into::into))
+    }
+
+    fn has_scope(&mut self, scope: String) -> Result<bool> {
+        self.read(Read::PrincipalHasScope(scope.into()), Answer::into_bool)
+    }
+
+    fn tenant(&mut self) -> Result<Option<String>> {
+        self.read(Read::PrincipalTenant, Answer::into_text).map(owned)
+    }
+}
+
+impl<H: Host> quota::Host for State<H> {
+    async fn take_all(&mut self, buckets: Vec<quota::Bucket>) -> Result<quota::Taken> {
+        let buckets = buckets.into_iter().map(Into::into).collect();
+        let question = Question::Effect(Effect::QuotaTakeAll(buckets));
+        self.wait(question, Answer::into_taken).await.map(Into::into)
+    }
+
+    fn report(&mut self) -> Result<()> {
+        self.command(Command::QuotaReport)
+    }
+}
+
+impl<H: Host> upstreams::Host for State<H> {
+    fn state(&mut self, name: String) -> Result<upstreams::UpstreamState> {
+        self.read(Read::UpstreamState(name.into()), Answer::into_upstream).map(Into::into)
+    }
+}
+
+impl<H: Host> idempotency::Host for State<H> {
+    fn key(&mut self) -> Result<idempotency::KeyState> {
+        self.read(Read::IdempotencyKey, Answer::into_idempotency_key).map(Into::into)
+    }
+
+    async fn claim(&mut self) -> Result<idempotency::Claimed> {
+        let question = Question::Effect(Effect::IdempotencyClaim);
+        self.wait(question, Answer::into_claimed).await.map(Into::into)
+    }
+}
+
+impl<H: Host> reply_headers::Host for State<H> {
+    fn set(&mut self, name: String, value: String) -> Result<()> {
+        self.command(Command::ReplyHeaderSet(name.into(), value.into()))
+    }
+
+    fn set_from(&mut self, name: String, source: reply_headers::Source) -> Result<()> {
+        self.command(Command::ReplyHeaderSetFrom(name.into(), source.into()))
+    }
+
+    fn add_vary(&mut self, names: Vec<String>) -> Result<()> {
+        self.command(Command::ReplyVary(texts(names)))
+    }
+
+    fn drop_upstream(&mut self, names: Vec<String>) -> Result<()> {
+        self.command(Command::ReplyDropUpstream(texts(names)))
+    }
+}
+
+impl<H: Host> notes::Host for State<H> {
+    fn set(&mut self, name: String, value: String) -> Result<()> {
+        self.command(Command::NoteSet(name.into(), value.into()))
+    }
+
+    fn is(&mut self, name: String, value: String) -> Result<bool> {
+        self.read(Read::NoteIs(name.into(), value.into()), Answer::into_bool)
+    }
+
+    fn get(&mut self, name: String) -> Result<Option<String>> {
+        self.read(Read::Note(name.into()), Answer::into_text).map(owned)
+    }
+}
+
+impl<H: Host> log::Host for State<H> {
+    fn write(&mut self, level: log::Level, message: String) -> Result<()> {
+        self.command(Command::Log(level.into(), log_line(message)))
+    }
+}

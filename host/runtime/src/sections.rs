@@ -1,0 +1,96 @@
+//! A look at the outermost layer of a file, before the compiler sees it: a file that is no
+//! component, or only the beginning of one, gets an error that says so.
+
+use crate::LoadError;
+
+/// Most bytes of a component; the largest language runtimes come with about 12 MiB.
+pub(crate) const COMPONENT_BYTES_MAX: usize = 32 << 20;
+
+const MAGIC: &[u8] = b"\0asm";
+/// Version 13 of the binary format, layer 1: a component.
+const COMPONENT: &[u8] = &[0x0d, 0x00, 0x01, 0x00];
+/// Version 1, layer 0: a core module.
+const MODULE: &[u8] = &[0x01, 0x00, 0x00, 0x00];
+const HEAD_BYTES: usize = 8;
+
+/// Checks the head and that all sections are whole.
+pub(crate) fn check(file: &[u8]) -> Result<(), LoadError> {
+    if file.len() > COMPONENT_BYTES_MAX {
+        return Err(LoadError::TooLarge { bytes: file.len(), most: COMPONENT_BYTES_MAX });
+    }
+    check_head(file)?;
+    let mut at = HEAD_BYTES;
+    while at < file.len() {
+        at = section_end(file, at).ok_or(LoadError::Truncated { at })?;
+    }
+    Ok(())
+}
+
+fn check_head(file: &[u8]) -> Result<(), LoadError> {
+    let not = |found| Err(LoadError::NotAComponent { found });
+    let Some((magic, version)) = file.split_at_checked(MAGIC.len()) else {
+        return not("an empty or very short file");
+    };
+    if magic != MAGIC {
+        return not("no WebAssembly at all");
+    }
+    match version.get(..COMPONENT.len()) {
+        Some(COMPONENT) => Ok(()),
+        Some(MODULE) => not("a core module, which must be made into a component first"),
+        Some(_) => not("WebAssembly of an unknown version"),
+        None => Err(LoadError::Truncated { at: 0 }),
+    }
+}
+
+/// Where the section that starts here ends; none when that is beyond the file.
+fn section_end(file: &[u8], start: usize) -> Option<usize> {
+    let mut size: u64 = 0;
+    let mut at = start + 1;
+    for shift in (0..35).step_by(7) {
+        let byte = *file.get(at)?;
+        at += 1;
+        size |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            let end = at.checked_add(usize::try_from(size).ok()?)?;
+            return (end <= file.len()).then_some(end);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn component(rest: &[u8]) -> Vec<u8> {
+        [MAGIC, COMPONENT, rest].concat()
+    }
+
+    #[test]
+    fn what_is_no_component_is_told_apart() {
+        let found = |file: &[u8]| match check(file) {
+            Err(LoadError::NotAComponent { found }) => found,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(found(b""), "an empty or very short file");
+        assert_eq!(found(b"\x7fELF\x02\x01\x01\x00"), "no WebAssembly at all");
+        assert!(found(&[MAGIC, MODULE].concat()).starts_with("a core module"));
+        assert!(found(b"\0asm\x02\0\0\0").contains("unknown version"));
+    }
+
+    #[test]
+    fn a_section_that_is_not_all_there_is_found() {
+        assert_eq!(check(&component(&[])), Ok(()));
+        assert_eq!(check(&component(&[0, 2, 1, b'a'])), Ok(()));
+        assert_eq!(check(&component(&[0, 2, 1])), Err(LoadError::Truncated { at: 8 }));
+        assert_eq!(check(&component(&[0, 0, 1])), Err(LoadError::Truncated { at: 10 }));
+        assert_eq!(check(&component(&[0, 0xff, 0xff])), Err(LoadError::Truncated { at: 8 }));
+        assert_eq!(check(b"\0asm\x0d"), Err(LoadError::Truncated { at: 0 }));
+    }
+
+    #[test]
+    fn a_size_without_end_is_refused() {
+        let endless = component(&[0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00]);
+        assert_eq!(check(&endless), Err(LoadError::Truncated { at: 8 }));
+    }
+}

@@ -1,0 +1,164 @@
+//! What an instance carries with it: the run it answers to, and what is left of its limits.
+
+use std::future::poll_fn;
+use std::pin::pin;
+
+use tollgate_chain::{Answer, Departure, Failure, Host, Mismatch, Question, Run};
+use wasmtime::{ResourceLimiter, StoreContextMut, Trap, UpdateDeadline};
+
+use crate::Limits;
+use crate::convert::argument_bytes;
+use crate::engine::TICK;
+
+/// Data of a store.
+#[derive(Debug)]
+pub(crate) struct State<H> {
+    /// Absent while the guest is configured, when it may ask nothing.
+    pub(crate) run: Option<Run<H>>,
+    limits: Limits,
+    ticks_left: u32,
+    /// Whether the host waited since the last tick that the guest saw.
+    waited: bool,
+    /// Whether the guest gives way to others at each tick.
+    gives_way: bool,
+    memory_bytes: usize,
+    table_elements: usize,
+    argument_bytes: usize,
+}
+
+/// Why we stopped a guest; travels through the engine as the cause of a trap.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Stop {
+    #[error(transparent)]
+    Question(#[from] Departure),
+    #[error(transparent)]
+    Answer(#[from] Mismatch),
+    #[error("a question was asked while configuring, where nothing may be asked")]
+    Configuring,
+    #[error("time")]
+    Time,
+    #[error("memory")]
+    Memory,
+    #[error("table")]
+    Table,
+}
+
+impl<H: Host> State<H> {
+    pub(crate) fn new(limits: Limits, gives_way: bool) -> Self {
+        let mut state = Self {
+            run: None,
+            limits,
+            ticks_left: 0,
+            waited: false,
+            gives_way,
+            memory_bytes: 0,
+            table_elements: 0,
+            argument_bytes: 0,
+        };
+        state.wind_up();
+        state
+    }
+
+    /// Gives the guest its whole time again.
+    pub(crate) fn wind_up(&mut self) {
+        let ticks = self.limits.time().as_nanos() / TICK.as_nanos();
+        self.ticks_left = u32::try_from(ticks).unwrap_or(u32::MAX);
+    }
+
+    /// Answers a question whose answer is always ready.
+    pub(crate) fn ask_ready(&mut self, question: Question) -> wasmtime::Result<Answer> {
+        let run = self.asking(&question)?;
+        run.ask_ready(question).map_err(|departure| Stop::from(departure).into())
+    }
+
+    /// Answers a question that may have to be waited for.
+    pub(crate) async fn ask(&mut self, question: Question) -> wasmtime::Result<Answer> {
+        let mut waited = false;
+        let answer = {
+            let mut asking = pin!(self.asking(&question)?.ask(question));
+            poll_fn(|context| {
+                let polled = asking.as_mut().poll(context);
+                waited |= polled.is_pending();
+                polled
+            })
+            .await
+        };
+        self.waited |= waited;
+        answer.map_err(|departure| Stop::from(departure).into())
+    }
+
+    /// Charges for a question's arguments, which the trace keeps until the run is over.
+    fn asking(&mut self, question: &Question) -> Result<&mut Run<H>, Stop> {
+        self.argument_bytes += argument_bytes(question);
+        if self.argument_bytes > self.limits.memory_bytes() {
+            return Err(Stop::Memory);
+        }
+        self.run.as_mut().ok_or(Stop::Configuring)
+    }
+
+    /// Called whenever a running guest finds that the clock has ticked.
+    pub(crate) fn tick(mut store: StoreContextMut<'_, Self>) -> wasmtime::Result<UpdateDeadline> {
+        let state = store.data_mut();
+        // The first tick after a wait of the host is the wait's, not the guest's.
+        if !std::mem::take(&mut state.waited) {
+            state.ticks_left = state.ticks_left.saturating_sub(1);
+        }
+        if state.ticks_left == 0 {
+            return Err(Stop::Time.into());
+        }
+        Ok(if state.gives_way {
+            // tokio's own yield lets sockets and timers have their turn as well.
+            UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))
+        } else {
+            UpdateDeadline::Continue(1)
+        })
+    }
+}
+
+impl<H: Host> ResourceLimiter for State<H> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        self.memory_bytes = self.memory_bytes.saturating_add(desired.saturating_sub(current));
+        if self.memory_bytes > self.limits.memory_bytes() {
+            return Err(Stop::Memory.into());
+        }
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        self.table_elements = self.table_elements.saturating_add(desired.saturating_sub(current));
+        if self.table_elements > self.limits.table_elements() {
+            return Err(Stop::Table.into());
+        }
+        Ok(true)
+    }
+}
+
+/// What a guest's end means. Whatever has no name of its own is the guest's doing: a trap, or
+/// values that are none.
+pub(crate) fn failure(error: &wasmtime::Error) -> Failure {
+    if let Some(stop) = error.downcast_ref::<Stop>() {
+        return match stop {
+            Stop::Question(departure) => Failure::Question(departure.clone()),
+            Stop::Answer(mismatch) => Failure::Engine(mismatch.to_string()),
+            Stop::Configuring => Failure::Start(stop.to_string()),
+            Stop::Time => Failure::Time,
+            Stop::Memory => Failure::Memory,
+            Stop::Table => Failure::Table,
+        };
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => Failure::Stack,
+        Some(trap) => Failure::Trap(trap.to_string()),
+        None => Failure::Trap(format!("{error:#}")),
+    }
+}
