@@ -39,7 +39,10 @@ pub use question::{
     Rate, Read, Rule, Source, Text,
 };
 pub use receipt::{Entry, Receipt, Way};
-pub use route::{GrpcMethod, Matched, Route, RouteLimits};
+pub use route::{
+    GrpcMethod, Matched, Methods, Route, RouteLimits, RouteTable, RouteTableError, Template,
+    TemplateError,
+};
 pub use run::{Departure, Failure, Run};
 pub use trace::Trace;
 pub use verdict::{Content, Member, Problem, Reply, Verdict};

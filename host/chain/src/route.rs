@@ -1,4 +1,10 @@
-//! A Route: what the operator says about a method and path.
+//! A Route: what the operator says about a method and path; and the table that finds it.
+
+mod table;
+mod template;
+
+pub use table::{Methods, RouteTable, RouteTableError};
+pub use template::{Template, TemplateError};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -77,3 +83,6 @@ pub enum Matched {
     /// No Route has this path.
     None,
 }
+
+#[cfg(test)]
+mod tests;
