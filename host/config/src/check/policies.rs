@@ -1,0 +1,164 @@
+//! Plugins, policies and chains.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use http::Method;
+use tollgate_chain::{Class, Interests};
+
+use super::{Index, bounded, bounded_size, reference, sha256, word};
+use crate::error::Problems;
+use crate::raw::{Item, RawChain, RawPlugin, RawPolicy};
+use crate::types::{At, Chain, Limits, Plugin, Policy};
+
+/// Capabilities that can be granted: the interfaces of the contract.
+const GRANTS: [&str; 11] = [
+    "credentials",
+    "idempotency",
+    "log",
+    "notes",
+    "principal",
+    "quota",
+    "reply-headers",
+    "request",
+    "response",
+    "route",
+    "upstreams",
+];
+
+pub(super) fn plugin(
+    name: &str,
+    item: &Item<RawPlugin>,
+    problems: &mut Problems,
+) -> Option<Plugin> {
+    let digest = item.raw.sha256.as_ref();
+    Some(Plugin {
+        name: name.to_owned(),
+        file: item.place.path(&item.raw.file),
+        sha256: digest.and_then(|hex| sha256(&item.place, "sha256", hex, problems)),
+        at: At::from(&item.place),
+    })
+}
+
+pub(super) fn policy(
+    name: &str,
+    item: &Item<RawPolicy>,
+    plugins: &Index,
+    problems: &mut Problems,
+) -> Option<Policy> {
+    let (place, raw) = (&item.place, &item.raw);
+    let plugin = reference(place, "plugin", &raw.plugin, ("plugins", plugins), problems);
+    let classes =
+        [("security", Class::Security), ("traffic", Class::Traffic), ("observe", Class::Observe)];
+    let class = match &raw.class {
+        Some(written) => word(place, "class", written, &classes, problems),
+        None => Some(Class::default()),
+    };
+    let mut grants = BTreeSet::new();
+    for grant in &raw.grants {
+        let known = GRANTS.map(|name| (name, name));
+        if let Some(name) = word(place, "grants", grant, &known, problems) {
+            grants.insert(name.to_owned());
+        }
+    }
+    let interests = interests(item, problems);
+    let limits = limits(item, problems);
+    let mut settings = serde_json::Map::new();
+    for (key, value) in &raw.settings {
+        match serde_json::to_value(value.get_ref()) {
+            Ok(json) => drop(settings.insert(key.clone(), json)),
+            Err(error) => {
+                let key = format!("settings.{key}");
+                problems.push(place.problem(&value.span(), &key, error.to_string()));
+            }
+        }
+    }
+    let line = |value: &serde_spanned::Spanned<toml::Value>| place.source.line(value.span().start);
+    Some(Policy {
+        name: name.to_owned(),
+        plugin: plugin?,
+        class: class?,
+        grants,
+        interests,
+        limits,
+        settings: serde_json::Value::Object(settings).to_string(),
+        at: At::from(place),
+        setting_lines: raw.settings.iter().map(|(key, at)| (key.clone(), line(at))).collect(),
+    })
+}
+
+fn interests(item: &Item<RawPolicy>, problems: &mut Problems) -> Interests {
+    let raw = &item.raw.interests;
+    let mut methods = Vec::new();
+    for written in &raw.methods {
+        match Method::from_bytes(written.get_ref().as_bytes()) {
+            Ok(method) => methods.push(method),
+            Err(_) => problems.push(item.place.problem(
+                &written.span(),
+                "interests.methods",
+                format!("expected an HTTP method, found {:?}", written.get_ref()),
+            )),
+        }
+    }
+    let route_classes = raw.route_classes.iter().map(|class| class.as_str().into()).collect();
+    Interests { methods, route_classes }
+}
+
+fn limits(item: &Item<RawPolicy>, problems: &mut Problems) -> Limits {
+    let (place, raw) = (&item.place, &item.raw.limits);
+    let time = bounded(place, "limits.time_ms", raw.time_ms.as_ref(), 20, 1..=1_000, problems);
+    let questions =
+        bounded(place, "limits.questions", raw.questions.as_ref(), 256, 1..=65_536, problems);
+    Limits {
+        time: Duration::from_millis(time),
+        memory_bytes: bounded_size(
+            place,
+            "limits.memory_bytes",
+            raw.memory_bytes.as_ref(),
+            1 << 20,
+            65_536..=16 << 20,
+            problems,
+        ),
+        table_elements: bounded_size(
+            place,
+            "limits.table_elements",
+            raw.table_elements.as_ref(),
+            1_024,
+            1..=20_000,
+            problems,
+        ),
+        questions: u32::try_from(questions).unwrap_or(u32::MAX),
+        answer_bytes: bounded_size(
+            place,
+            "limits.answer_bytes",
+            raw.answer_bytes.as_ref(),
+            65_536,
+            0..=1 << 20,
+            problems,
+        ),
+    }
+}
+
+/// Most policies in a chain.
+const POLICIES_MAX: usize = 64;
+
+pub(super) fn chain(
+    name: &str,
+    item: &Item<RawChain>,
+    policies: &Index,
+    problems: &mut Problems,
+) -> Option<Chain> {
+    let place = &item.place;
+    if item.raw.policies.len() > POLICIES_MAX {
+        let message = format!("expected at most {POLICIES_MAX} policies");
+        problems.push(place.problem(&place.span, "policies", message));
+    }
+    let found: Vec<Option<usize>> = item
+        .raw
+        .policies
+        .iter()
+        .map(|written| reference(place, "policies", written, ("policies", policies), problems))
+        .collect();
+    let policies = found.into_iter().collect::<Option<Vec<_>>>()?;
+    Some(Chain { name: name.to_owned(), policies })
+}

@@ -1,0 +1,90 @@
+//! Every fixture in `accepted/` loads; every one in `rejected/` is refused with exactly the
+//! problems in the `.expected` file beside it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tollgate_config::{Config, Problems, load};
+
+fn fixtures(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+fn load_alone(fixture: &Path) -> (tempfile::TempDir, Result<Config, Problems>) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::copy(fixture, folder.path().join("gateway.toml")).unwrap();
+    let result = load(folder.path());
+    (folder, result)
+}
+
+fn told(folder: &Path, problems: &Problems) -> String {
+    let prefix = format!("{}/", folder.display());
+    problems.to_string().replace(&prefix, "").replace(&*folder.to_string_lossy(), ".") + "\n"
+}
+
+#[test]
+fn accepted_fixtures_load() {
+    for fixture in fixtures("accepted") {
+        let (folder, result) = load_alone(&fixture);
+        if let Err(problems) = result {
+            panic!("{}:\n{}", fixture.display(), told(folder.path(), &problems));
+        }
+    }
+}
+
+#[test]
+fn rejected_fixtures_are_refused_with_place_and_expectation() {
+    for fixture in fixtures("rejected") {
+        let (folder, result) = load_alone(&fixture);
+        let problems = result.expect_err(&fixture.display().to_string());
+        let expected = fs::read_to_string(fixture.with_extension("expected")).unwrap();
+        assert_eq!(told(folder.path(), &problems), expected, "{}", fixture.display());
+    }
+}
+
+#[test]
+fn a_nearer_folder_replaces_whole_items_of_those_it_extends() {
+    let root = tempfile::tempdir().unwrap();
+    let (common, local) = (root.path().join("common"), root.path().join("local"));
+    fs::create_dir_all(&common).unwrap();
+    fs::create_dir_all(&local).unwrap();
+    fs::write(
+        common.join("all.toml"),
+        "[chains.open]\npolicies = []\n[listeners.main]\naddress = \"127.0.0.1:1\"\nchain = \"open\"\n\
+         trusted_proxies = [\"10.0.0.0/8\"]\n",
+    )
+    .unwrap();
+    fs::write(
+        local.join("own.toml"),
+        "extends = [\"../common\"]\n[listeners.main]\naddress = \"127.0.0.1:2\"\nchain = \"open\"\n",
+    )
+    .unwrap();
+    let config = load(&local).unwrap();
+    let listener = config.listeners().first().unwrap();
+    assert_eq!(listener.address.port(), 2);
+    assert!(listener.trusted_proxies.is_empty(), "items are replaced, not merged");
+    assert_eq!(config.folders().len(), 2);
+}
+
+#[test]
+fn a_setting_problem_names_the_line_of_the_setting() {
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/accepted/full.toml"))
+            .unwrap();
+    let line = 1 + text.lines().position(|line| line.starts_with("origins")).unwrap();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/accepted/full.toml");
+    let (_folder, config) = load_alone(&fixture);
+    let config = config.unwrap();
+    let cors = config.policies().iter().find(|policy| policy.name == "cors").unwrap();
+    let problem = cors.setting_problem("origins[1]", "expected an origin");
+    assert_eq!(problem.line, line);
+    assert_eq!(problem.key, "policies.cors.settings.origins[1]");
+}
