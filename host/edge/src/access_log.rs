@@ -1,0 +1,136 @@
+//! One structured record for each exchange, written by a thread of its own.
+//!
+//! A record that finds the queue full is dropped and counted: a slow disk must never slow a
+//! request. The thread looks at the queue at intervals instead of being woken for each record,
+//! which would cost a system call on the serving thread. No query strings and no header values
+//! are recorded: they may hold secrets.
+
+mod record;
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+
+pub use record::Facts;
+pub(crate) use record::{Record, Recording, bounded, protocol};
+
+use crate::Error;
+
+/// The queue towards the access log. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AccessLog(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    queue: mpsc::Sender<Box<Record>>,
+    dropped: Arc<AtomicU64>,
+    thread: Mutex<Option<Thread>>,
+}
+
+#[derive(Debug)]
+struct Thread {
+    stop: SyncSender<()>,
+    handle: JoinHandle<()>,
+}
+
+impl AccessLog {
+    /// Starts the thread that writes records to `target`, one JSON object a line. At most
+    /// `capacity` records wait.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(target: impl Write + Send + 'static, capacity: usize) -> Result<Self, Error> {
+        let (queue, records) = mpsc::channel(capacity.max(1));
+        let (stop, stopped) = sync_channel(1);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let mut writer =
+            Writer { records, target, buffer: Vec::new(), dropped: Arc::clone(&dropped) };
+        let handle = std::thread::Builder::new()
+            .name("access-log".to_owned())
+            .spawn(move || {
+                while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                    writer.drain();
+                }
+                writer.drain();
+            })
+            .map_err(Error::AccessLog)?;
+        let thread = Mutex::new(Some(Thread { stop, handle }));
+        Ok(Self(Arc::new(Shared { queue, dropped, thread })))
+    }
+
+    /// How many records were dropped: the queue was full, or the target refused them.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.0.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Writes what is queued and ends the thread; blocks for as long as the target does. Records
+    /// that come later are dropped and counted.
+    pub fn close(&self) {
+        let Some(thread) = self.0.thread.lock().take() else { return };
+        // Either may fail only when the thread is gone already.
+        let _ = thread.stop.send(());
+        let _ = thread.handle.join();
+    }
+
+    pub(crate) fn push(&self, record: Box<Record>) {
+        if self.0.queue.try_send(record).is_err() {
+            lose(&self.0.dropped, 1);
+        }
+    }
+}
+
+/// How often the thread looks at the queue.
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// How many bytes are gathered for one write.
+const BATCH: usize = 64 * 1024;
+
+struct Writer<W> {
+    records: mpsc::Receiver<Box<Record>>,
+    target: W,
+    buffer: Vec<u8>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl<W: Write> Writer<W> {
+    fn drain(&mut self) {
+        let mut waiting = 0;
+        while let Ok(record) = self.records.try_recv() {
+            waiting += 1;
+            if serde_json::to_writer(&mut self.buffer, &record).is_err() {
+                continue;
+            }
+            self.buffer.push(b'\n');
+            if self.buffer.len() >= BATCH {
+                self.write(waiting);
+                waiting = 0;
+            }
+        }
+        if waiting > 0 {
+            self.write(waiting);
+        }
+    }
+
+    fn write(&mut self, records: u64) {
+        let written = self.target.write_all(&self.buffer).and_then(|()| self.target.flush());
+        self.buffer.clear();
+        if written.is_err() {
+            lose(&self.dropped, records);
+        }
+    }
+}
+
+fn lose(dropped: &AtomicU64, records: u64) {
+    dropped.fetch_add(records, Ordering::Relaxed);
+    metrics::counter!("tollgate_access_log_dropped_total").increment(records);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! What is recorded of an exchange.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::Version;
+use serde::{Serialize, Serializer};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::AccessLog;
+
+/// What only the gateway knows of an exchange. Put it into the response's extensions; the
+/// listener moves it into the record.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Facts {
+    /// Name of the Route.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<Arc<str>>,
+    /// The tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Box<str>>,
+    /// `sandbox` or `live`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<&'static str>,
+    /// Identifier of the API key; never the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<Box<str>>,
+    /// The policy that ended the exchange.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Arc<str>>,
+    /// The upstream that the request went to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<Arc<str>>,
+    /// Microseconds from sending to the upstream to its response's head.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream_us: Option<u64>,
+    /// The gRPC status of the upstream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grpc_status: Option<u32>,
+    /// Number of the Snapshot that decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
+}
+
+/// One line of the access log.
+#[derive(Debug, Serialize)]
+pub(crate) struct Record {
+    #[serde(serialize_with = "rfc3339")]
+    pub(crate) time: OffsetDateTime,
+    pub(crate) request_id: Box<str>,
+    pub(crate) client: IpAddr,
+    pub(crate) method: Box<str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(crate) authority: Box<str>,
+    pub(crate) path: Box<str>,
+    pub(crate) protocol: &'static str,
+    pub(crate) tls: bool,
+    /// 0 when the exchange ended before there was a response.
+    pub(crate) status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) code: Option<Box<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) internal: Option<Box<str>>,
+    pub(crate) response_bytes: u64,
+    pub(crate) duration_us: u64,
+    /// Whether the whole response was handed to the connection.
+    pub(crate) complete: bool,
+    #[serde(flatten)]
+    pub(crate) facts: Facts,
+}
+
+/// A record in the making; it is sent when dropped, so that none is lost however the exchange
+/// ends.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    log: AccessLog,
+    started: Instant,
+    record: Option<Box<Record>>,
+}
+
+impl Recording {
+    pub(crate) fn new(log: AccessLog, record: Record) -> Self {
+        Self { log, started: Instant::now(), record: Some(Box::new(record)) }
+    }
+
+    pub(crate) fn with(&mut self, change: impl FnOnce(&mut Record)) {
+        if let Some(record) = &mut self.record {
+            change(record);
+        }
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        if let Some(mut record) = self.record.take() {
+            let micros = self.started.elapsed().as_micros();
+            record.duration_us = u64::try_from(micros).unwrap_or(u64::MAX);
+            self.log.push(record);
+        }
+    }
+}
+
+/// The protocol's usual name.
+pub(crate) fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_11 => "HTTP/1.1",
+        Version::HTTP_2 => "HTTP/2",
+        _ => "other",
+    }
+}
+
+/// A path as recorded: bounded, since a record may wait.
+pub(crate) fn bounded(path: &str) -> Box<str> {
+    const MAX: usize = 512;
+    match path.char_indices().nth(MAX) {
+        Some((end, _)) => path.get(..end).unwrap_or_default().into(),
+        None => path.into(),
+    }
+}
+
+fn rfc3339<S: Serializer>(time: &OffsetDateTime, serializer: S) -> Result<S::Ok, S::Error> {
+    let text = time.format(&Rfc3339).map_err(serde::ser::Error::custom)?;
+    serializer.serialize_str(&text)
+}

@@ -1,0 +1,11 @@
+//! Bodies both ways: a request's, bounded in bytes and time, and a response's, in the cheapest
+//! form that carries it.
+
+mod request;
+mod response;
+mod waiting;
+
+pub use request::RequestBody;
+pub(crate) use response::Outgoing;
+pub use response::ResponseBody;
+pub use waiting::BodyTimeouts;

@@ -1,0 +1,208 @@
+//! The body of a request, not read before somebody wants it: the first poll is what sends
+//! `100 Continue`, so a refusal that is known earlier never asks for the body.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tollgate_chain::Error;
+
+use super::waiting::{BodyTimeouts, Waiting};
+use crate::listener::Pulse;
+
+/// A request's body. As a [`Body`] it streams within limit and time; [`RequestBody::collect`]
+/// reads it whole. Trailers are dropped: they must not reach routing or authentication.
+#[derive(Debug)]
+pub struct RequestBody {
+    source: Source,
+    limit: usize,
+    received: usize,
+    waiting: Waiting,
+    /// Told when the body is dropped unread, so that the connection closes with patience.
+    pulse: Option<Arc<Pulse>>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Nothing,
+    Whole(Bytes),
+    Incoming(Incoming),
+}
+
+impl RequestBody {
+    /// No body.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::of(Source::Nothing, usize::MAX, BodyTimeouts::default(), None)
+    }
+
+    /// A body that is there already, for replays and tests.
+    #[must_use]
+    pub fn from_bytes(bytes: Bytes) -> Self {
+        Self::of(Source::Whole(bytes), usize::MAX, BodyTimeouts::default(), None)
+    }
+
+    pub(crate) fn incoming(
+        incoming: Incoming,
+        limit: usize,
+        timeouts: BodyTimeouts,
+        pulse: &Arc<Pulse>,
+    ) -> Self {
+        if incoming.is_end_stream() {
+            return Self::of(Source::Nothing, limit, timeouts, None);
+        }
+        Self::of(Source::Incoming(incoming), limit, timeouts, Some(Arc::clone(pulse)))
+    }
+
+    fn of(
+        source: Source,
+        limit: usize,
+        timeouts: BodyTimeouts,
+        pulse: Option<Arc<Pulse>>,
+    ) -> Self {
+        Self { source, limit, received: 0, waiting: Waiting::new(timeouts), pulse }
+    }
+
+    /// Sets the bound in bytes and the bounds in time, in place of the listener's.
+    #[must_use]
+    pub fn with_bounds(mut self, limit: usize, timeouts: BodyTimeouts) -> Self {
+        self.limit = limit;
+        self.waiting.set_bounds(timeouts);
+        self
+    }
+
+    /// Whether there certainly is no body. A chunked body may still turn out to be empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.is_end_stream()
+    }
+
+    /// Whether the declared length is within the limit; does not read, so that no
+    /// `100 Continue` is sent for a body that will be refused.
+    ///
+    /// # Errors
+    /// [`Error::BodyTooLarge`].
+    pub fn check_declared(&self) -> Result<(), Error> {
+        let least = usize::try_from(self.size_hint().lower()).unwrap_or(usize::MAX);
+        if least > self.limit.saturating_sub(self.received) {
+            return Err(Error::BodyTooLarge { limit: self.limit });
+        }
+        Ok(())
+    }
+
+    /// Reads the body to its end. A body of one piece is not copied. Dropping the future drops
+    /// the body, and with it the rest of an HTTP/1 connection.
+    ///
+    /// # Errors
+    /// [`Error::BodyTooLarge`] (before reading when the length is declared),
+    /// [`Error::BodyTimeout`], [`Error::BodyIncomplete`].
+    pub async fn collect(mut self) -> Result<Bytes, Error> {
+        self.check_declared()?;
+        let mut first = Bytes::new();
+        let mut more = BytesMut::new();
+        while let Some(piece) = self.next().await {
+            let piece = piece?;
+            if first.is_empty() {
+                first = piece;
+            } else {
+                if more.is_empty() {
+                    more.extend_from_slice(&first);
+                }
+                more.extend_from_slice(&piece);
+            }
+        }
+        Ok(if more.is_empty() { first } else { more.freeze() })
+    }
+
+    async fn next(&mut self) -> Option<Result<Bytes, Error>> {
+        std::future::poll_fn(|cx| self.poll_data(cx)).await
+    }
+
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        let incoming = match &mut self.source {
+            Source::Nothing => return Poll::Ready(None),
+            Source::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                self.source = Source::Nothing;
+                return Poll::Ready(self.account(bytes));
+            }
+            Source::Incoming(incoming) => incoming,
+        };
+        match Pin::new(incoming).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                Ok(bytes) => {
+                    self.waiting.over();
+                    Poll::Ready(self.account(bytes))
+                }
+                Err(_trailers) => {
+                    self.end();
+                    Poll::Ready(None)
+                }
+            },
+            Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(Error::BodyIncomplete))),
+            Poll::Ready(None) => {
+                self.end();
+                Poll::Ready(None)
+            }
+            Poll::Pending => self
+                .waiting
+                .poll_overdue(cx, self.received)
+                .map(|()| Some(Err(Error::BodyTimeout))),
+        }
+    }
+
+    fn account(&mut self, bytes: Bytes) -> Option<Result<Bytes, Error>> {
+        self.received = self.received.saturating_add(bytes.len());
+        if self.received > self.limit {
+            return Some(Err(Error::BodyTooLarge { limit: self.limit }));
+        }
+        if self.is_end_stream() {
+            self.end();
+        }
+        Some(Ok(bytes))
+    }
+
+    fn end(&mut self) {
+        self.source = Source::Nothing;
+        self.pulse = None;
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        self.get_mut().poll_data(cx).map(|data| data.map(|data| data.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Nothing => true,
+            Source::Whole(bytes) => bytes.is_empty(),
+            Source::Incoming(incoming) => incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Nothing => SizeHint::with_exact(0),
+            Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Source::Incoming(incoming) => incoming.size_hint(),
+        }
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        if let Some(pulse) = &self.pulse {
+            pulse.left_unread();
+        }
+    }
+}

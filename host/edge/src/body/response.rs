@@ -1,0 +1,167 @@
+//! The body of a response: whole bytes without a box, an upstream's stream without a box, or any
+//! other stream.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tollgate_chain::Error;
+
+use crate::exchange::Ending;
+
+/// A response's body.
+pub struct ResponseBody(Kind);
+
+enum Kind {
+    Nothing,
+    Whole(Bytes),
+    Incoming(Incoming),
+    Stream(Pin<Box<dyn Body<Data = Bytes, Error = Error> + Send>>),
+}
+
+impl ResponseBody {
+    /// No content.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self(Kind::Nothing)
+    }
+
+    /// These bytes.
+    #[must_use]
+    pub fn full(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Self(if bytes.is_empty() { Kind::Nothing } else { Kind::Whole(bytes) })
+    }
+
+    /// An upstream's body, passed on with its trailers.
+    #[must_use]
+    pub fn incoming(incoming: Incoming) -> Self {
+        Self(Kind::Incoming(incoming))
+    }
+
+    /// Any other stream. An error resets the stream or closes the connection.
+    #[must_use]
+    pub fn stream(body: impl Body<Data = Bytes, Error = Error> + Send + 'static) -> Self {
+        Self(Kind::Stream(Box::pin(body)))
+    }
+}
+
+impl std::fmt::Debug for ResponseBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match &self.0 {
+            Kind::Nothing => "Nothing",
+            Kind::Whole(_) => "Whole",
+            Kind::Incoming(_) => "Incoming",
+            Kind::Stream(_) => "Stream",
+        };
+        f.debug_tuple("ResponseBody").field(&kind).finish()
+    }
+}
+
+impl Default for ResponseBody {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
+impl From<Bytes> for ResponseBody {
+    fn from(bytes: Bytes) -> Self {
+        Self::full(bytes)
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match &mut self.0 {
+            Kind::Nothing => Poll::Ready(None),
+            Kind::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                self.0 = Kind::Nothing;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Kind::Incoming(incoming) => Pin::new(incoming).poll_frame(cx).map_err(|error| {
+                Error::UpstreamUnavailable {
+                    internal: format!("the upstream's body broke off: {error}"),
+                    unsent: false,
+                }
+            }),
+            Kind::Stream(body) => body.as_mut().poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Nothing => true,
+            Kind::Whole(_) => false,
+            Kind::Incoming(incoming) => incoming.is_end_stream(),
+            Kind::Stream(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Nothing => SizeHint::with_exact(0),
+            Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Incoming(incoming) => incoming.size_hint(),
+            Kind::Stream(body) => body.size_hint(),
+        }
+    }
+}
+
+/// A response's body on its way to the socket, with what happens when it is through.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    body: ResponseBody,
+    ending: Ending,
+}
+
+impl Outgoing {
+    pub(crate) fn new(body: ResponseBody, ending: Ending) -> Self {
+        Self { body, ending }
+    }
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.ending.sent(frame.data_ref().map_or(0, Bytes::len));
+            }
+            Poll::Ready(Some(Err(error))) => self.ending.broke(error),
+            Poll::Ready(None) => self.ending.complete(),
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        if self.body.is_end_stream() {
+            self.ending.complete();
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! One exchange on a connection: check the head, let the handler answer, finish the response,
+//! keep the record.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode, Version};
+use http_body::Body;
+use hyper::body::Incoming;
+use time::OffsetDateTime;
+use tollgate_chain::{Error, Head};
+
+use crate::access_log::{AccessLog, Facts, Record, Recording, bounded, protocol};
+use crate::body::Outgoing;
+use crate::head::{self, Checked, METHODS, Origin, RequestId};
+use crate::listener::{InFlight, Link};
+use crate::respond::{Caller, Ended, Protocol, Responder, Stamp};
+use crate::{RequestBody, ResponseBody};
+
+/// Answers requests whose head passed its checks.
+pub trait Handler: Clone + Send + Sync + 'static {
+    /// Answers one request. The future is dropped when the caller goes away first; the body is
+    /// read only if polled. [`Facts`] among the response's extensions go into the access log.
+    fn handle(
+        &self,
+        head: Head,
+        body: RequestBody,
+    ) -> impl Future<Output = Response<ResponseBody>> + Send;
+}
+
+/// Answers one request of a connection.
+pub(crate) async fn exchange<H: Handler>(
+    link: Arc<Link<H>>,
+    request: Request<Incoming>,
+) -> Result<Response<Outgoing>, Infallible> {
+    let flight = InFlight::begin(&link.pulse);
+    let settings = &link.shared.settings;
+    let (mut parts, incoming) = request.into_parts();
+    let (version, is_head) = (parts.version, parts.method == Method::HEAD);
+    let (request_id, drawn) = match RequestId::take(&mut parts.headers) {
+        Ok(request_id) => (request_id, Ok(())),
+        Err(error) => (RequestId::unknown(), Err(error)),
+    };
+    let checked = drawn.and_then(|()| {
+        head::check(&mut parts, link.origin(), &settings.limits, &request_id)
+    });
+    let log = settings.access_log.as_ref();
+    let mut ending = Ending { flight, recording: None };
+    let (mut response, secure) = match checked {
+        Ok(Checked::Request(head)) => {
+            let secure = head.secure;
+            ending.recording = log.map(|log| record(log, &head, version));
+            let limits = &settings.limits;
+            let (limit, timeouts) = (limits.body_bytes_max, limits.body_timeouts);
+            let body = RequestBody::incoming(incoming, limit, timeouts, &link.pulse);
+            (link.shared.handler.handle(head, body).await, secure)
+        }
+        Ok(Checked::ServerOptions) => {
+            ending.recording = log.map(|log| unchecked(log, &parts, &request_id, link.origin()));
+            (server_options(), link.secure)
+        }
+        Err(error) => {
+            ending.recording = log.map(|log| unchecked(log, &parts, &request_id, link.origin()));
+            if !incoming.is_end_stream() {
+                link.pulse.left_unread();
+            }
+            (refuse(&settings.responder, &error, &parts, &request_id), link.secure)
+        }
+    };
+    let stamp = Stamp { request_id, secure, head: is_head, version };
+    settings.responder.finish(&mut response, &stamp);
+    ending.note(&mut response);
+    Ok(response.map(|body| Outgoing::new(body, ending)))
+}
+
+fn server_options() -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(http::header::ALLOW, http::HeaderValue::from_static(METHODS));
+    response
+}
+
+fn refuse(
+    responder: &Responder,
+    error: &Error,
+    parts: &Parts,
+    request_id: &RequestId,
+) -> Response<ResponseBody> {
+    let caller = Caller {
+        protocol: Protocol::of(&parts.headers),
+        request_id: request_id.as_str(),
+        instance: parts.uri.path(),
+        retry_after: None,
+    };
+    responder.problem(error, &caller)
+}
+
+fn record(log: &AccessLog, head: &Head, version: Version) -> Recording {
+    Recording::new(
+        log.clone(),
+        Record {
+            time: OffsetDateTime::now_utc(),
+            request_id: head.request_id.clone(),
+            client: head.client,
+            method: head.method.as_str().into(),
+            authority: head.authority.as_str().into(),
+            path: bounded(&head.path),
+            protocol: protocol(version),
+            tls: head.secure,
+            status: 0,
+            code: None,
+            internal: None,
+            response_bytes: 0,
+            duration_us: 0,
+            complete: false,
+            facts: Facts::default(),
+        },
+    )
+}
+
+fn unchecked(
+    log: &AccessLog,
+    parts: &Parts,
+    request_id: &RequestId,
+    origin: Origin<'_>,
+) -> Recording {
+    Recording::new(
+        log.clone(),
+        Record {
+            time: OffsetDateTime::now_utc(),
+            request_id: request_id.as_str().into(),
+            client: origin.peer,
+            method: bounded(parts.method.as_str()),
+            // Of an unchecked authority nothing is kept: it may carry a password.
+            authority: "".into(),
+            path: bounded(parts.uri.path()),
+            protocol: protocol(parts.version),
+            tls: origin.secure,
+            status: 0,
+            code: None,
+            internal: None,
+            response_bytes: 0,
+            duration_us: 0,
+            complete: false,
+            facts: Facts::default(),
+        },
+    )
+}
+
+/// What is done when a response is through, or cut off: dropping it ends the exchange.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    #[expect(dead_code, reason = "held for its drop: it ends the exchange on the connection")]
+    flight: InFlight,
+    recording: Option<Recording>,
+}
+
+impl Ending {
+    fn note(&mut self, response: &mut Response<ResponseBody>) {
+        let Some(recording) = &mut self.recording else { return };
+        let status = response.status().as_u16();
+        let ended = response.extensions_mut().remove::<Ended>();
+        let facts = response.extensions_mut().remove::<Facts>();
+        recording.with(|record| {
+            record.status = status;
+            if let Some(ended) = ended {
+                record.code = Some(ended.code);
+                record.internal = ended.internal;
+            }
+            if let Some(facts) = facts {
+                record.facts = facts;
+            }
+        });
+    }
+
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.with(|record| record.response_bytes += bytes as u64);
+    }
+
+    pub(crate) fn broke(&mut self, error: &Error) {
+        self.with(|record| {
+            record.internal = Some(error.internal().unwrap_or_else(|| error.to_string()).into());
+        });
+    }
+
+    pub(crate) fn complete(&mut self) {
+        self.with(|record| record.complete = true);
+    }
+
+    fn with(&mut self, change: impl FnOnce(&mut Record)) {
+        if let Some(recording) = &mut self.recording {
+            recording.with(change);
+        }
+    }
+}

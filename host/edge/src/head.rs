@@ -1,0 +1,123 @@
+//! From a parsed request head to a [`Head`], or to the [`Error`] that refuses it.
+//!
+//! The parser below lets much through that a gateway must not: several `Host` fields, userinfo,
+//! odd transfer codings, dot segments. Everything is refused here, never repaired, so that all
+//! later steps derive from one value. Read next: `head/fields.rs`, `authority.rs`, `path.rs`.
+
+mod authority;
+mod client;
+mod fields;
+mod path;
+mod request_id;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{Method, Version};
+use tollgate_chain::{Error, Head};
+
+pub use authority::canonical as canonical_authority;
+pub use client::TrustedProxies;
+pub use path::check as check_path;
+pub use request_id::RequestId;
+
+use crate::Limits;
+
+/// What is known of a request from its connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// The TCP peer.
+    pub peer: IpAddr,
+    /// Peers whose forwarding fields are believed.
+    pub trusted: &'a TrustedProxies,
+    /// Whether the connection is TLS.
+    pub secure: bool,
+    /// The TLS server name, lower case.
+    pub server_name: Option<&'a str>,
+}
+
+/// What a head that passed its checks asks for.
+#[derive(Debug)]
+pub enum Checked {
+    /// An exchange.
+    Request(Head),
+    /// `OPTIONS *`: about the server as a whole, answered without an exchange.
+    ServerOptions,
+}
+
+/// The methods that a Route can have.
+pub const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+/// Checks a head and takes what it needs out of `parts`; after an error `parts` is whole enough
+/// to tell the caller's protocol.
+///
+/// # Errors
+/// The refusal, as the first check that fails says it: method, size, fields, authority, path.
+pub fn check(
+    parts: &mut Parts,
+    origin: Origin<'_>,
+    limits: &Limits,
+    request_id: &RequestId,
+) -> Result<Checked, Error> {
+    method(&parts.method)?;
+    if parts.uri.path_and_query().map_or(0, |target| target.as_str().len())
+        > limits.target_bytes_max
+    {
+        return Err(Error::TargetTooLong);
+    }
+    if parts.headers.len() > limits.fields_max {
+        return Err(Error::HeadTooLarge);
+    }
+    let seen = fields::scan(parts)?;
+    let client = client::resolve(origin, &parts.headers, seen.forwarding);
+    let secure = client.secure;
+    let authority = authority::of(parts, secure)?;
+    if parts.uri.path() == "*" {
+        return if parts.method == Method::OPTIONS {
+            Ok(Checked::ServerOptions)
+        } else {
+            Err(malformed("`*` is a target of OPTIONS only"))
+        };
+    }
+    path::check(parts.uri.path())?;
+    fields::clean(&mut parts.headers, &seen)?;
+    Ok(Checked::Request(Head {
+        method: parts.method.clone(),
+        authority,
+        path: parts.uri.path().into(),
+        query: parts.uri.query().map(Into::into),
+        headers: std::mem::take(&mut parts.headers),
+        server_name: origin.server_name.map(Into::into),
+        secure,
+        client: client.address,
+        request_id: request_id.as_str().into(),
+    }))
+}
+
+/// Known methods pass; TRACE and CONNECT are never allowed; all others are unknown.
+fn method(method: &Method) -> Result<(), Error> {
+    match *method {
+        Method::GET
+        | Method::HEAD
+        | Method::POST
+        | Method::PUT
+        | Method::PATCH
+        | Method::DELETE
+        | Method::OPTIONS => Ok(()),
+        Method::TRACE | Method::CONNECT => Err(Error::MethodNotAllowed { allow: Arc::from(METHODS) }),
+        _ => Err(Error::MethodUnknown),
+    }
+}
+
+/// Whether the protocol is HTTP/2, where values arrive untrimmed and `:authority` may be absent.
+fn is_h2(version: Version) -> bool {
+    version == Version::HTTP_2
+}
+
+fn malformed(detail: impl Into<String>) -> Error {
+    Error::MalformedRequest { detail: detail.into() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! Header fields: what must be refused, and what never goes further than this hop.
+
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TE,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use http::request::Parts;
+use tollgate_chain::Error;
+
+use super::{is_h2, malformed};
+
+/// What one pass over the fields found; a request of an ordinary client sets few of these.
+#[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent findings of one pass")]
+pub(super) struct Seen {
+    connection: bool,
+    hop: bool,
+    te: bool,
+    padded: bool,
+    transfer: bool,
+    length: bool,
+    expect: bool,
+    host: bool,
+    reserved: bool,
+    /// `X-Forwarded-*`, `Forwarded` or `X-Real-IP` is there.
+    pub(super) forwarding: bool,
+}
+
+/// Passes once over the fields and refuses what must be refused.
+pub(super) fn scan(parts: &Parts) -> Result<Seen, Error> {
+    let mut seen = Seen::default();
+    let h2 = is_h2(parts.version);
+    for (name, value) in &parts.headers {
+        let text = name.as_str();
+        if text.as_bytes().contains(&b'_') {
+            return Err(malformed("field names with `_` are not accepted"));
+        }
+        seen.note(text);
+        seen.padded |= h2 && trimmed(value).len() != value.len();
+    }
+    if seen.transfer {
+        transfer_encoding(&parts.headers)?;
+    }
+    if seen.length {
+        content_length(&parts.headers)?;
+    }
+    if seen.expect {
+        expect(&parts.headers)?;
+    }
+    Ok(seen)
+}
+
+impl Seen {
+    fn note(&mut self, name: &str) {
+        let bytes = name.as_bytes();
+        match bytes.first() {
+            Some(b'c') if name == "connection" => self.connection = true,
+            Some(b'c') if name == "content-length" => self.length = true,
+            Some(b'e') if name == "expect" => self.expect = true,
+            Some(b'f') if name == "forwarded" => self.forwarding = true,
+            Some(b'h') if name == "host" => self.host = true,
+            Some(b'k') if name == "keep-alive" => self.hop = true,
+            Some(b'p') if name == "proxy-connection" => self.hop = true,
+            Some(b't') if name == "te" => self.te = true,
+            Some(b't') if name == "transfer-encoding" => self.transfer = true,
+            Some(b'u') if name == "upgrade" => self.hop = true,
+            Some(b'x') if is_forwarding(name) => self.forwarding = true,
+            Some(b'x') if is_reserved(name) => self.reserved = true,
+            _ => {}
+        }
+    }
+}
+
+/// Exactly one line, exactly `chunked`: anything else the parser below would decode only in part.
+fn transfer_encoding(headers: &HeaderMap) -> Result<(), Error> {
+    let lines: Vec<&[u8]> =
+        headers.get_all(TRANSFER_ENCODING).iter().map(HeaderValue::as_bytes).collect();
+    if let [line] = lines.as_slice()
+        && line.eq_ignore_ascii_case(b"chunked")
+    {
+        return Ok(());
+    }
+    let known = lines
+        .iter()
+        .flat_map(|line| line.split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"chunked"));
+    Err(if known {
+        malformed("the Transfer-Encoding field must be `chunked`, once")
+    } else {
+        Error::CodingUnknown
+    })
+}
+
+fn content_length(headers: &HeaderMap) -> Result<(), Error> {
+    let mut lines = headers.get_all(CONTENT_LENGTH).iter();
+    let (first, second) = (lines.next().map(HeaderValue::as_bytes), lines.next());
+    match (first, second) {
+        (Some(b"0"), None) => Ok(()),
+        (Some([b'1'..=b'9', rest @ ..]), None) if rest.iter().all(u8::is_ascii_digit) => Ok(()),
+        _ => Err(malformed("the Content-Length field must be one number")),
+    }
+}
+
+fn expect(headers: &HeaderMap) -> Result<(), Error> {
+    let mut lines = headers.get_all(EXPECT).iter();
+    match (lines.next(), lines.next()) {
+        (Some(line), None) if line.as_bytes().eq_ignore_ascii_case(b"100-continue") => Ok(()),
+        _ => Err(Error::ExpectationFailed),
+    }
+}
+
+/// Removes what ends at this hop or is ours to say, and trims what HTTP/2 left untrimmed.
+pub(super) fn clean(headers: &mut HeaderMap, seen: &Seen) -> Result<(), Error> {
+    if seen.padded {
+        trim(headers)?;
+    }
+    if seen.connection {
+        nominated(headers)?;
+    }
+    if seen.te && !only_trailers(headers) {
+        headers.remove(TE);
+    }
+    if seen.hop {
+        for name in ["keep-alive", "proxy-connection"] {
+            headers.remove(name);
+        }
+        headers.remove(UPGRADE);
+    }
+    for (present, name) in
+        [(seen.transfer, TRANSFER_ENCODING), (seen.expect, EXPECT), (seen.host, HOST)]
+    {
+        if present {
+            headers.remove(name);
+        }
+    }
+    if seen.forwarding || seen.reserved {
+        let names: Vec<HeaderName> = headers
+            .keys()
+            .filter(|name| is_forwarding(name.as_str()) || is_reserved(name.as_str()))
+            .cloned()
+            .collect();
+        for name in names {
+            headers.remove(name);
+        }
+    }
+    Ok(())
+}
+
+/// `TE: trailers` goes on: gRPC demands it end to end.
+fn only_trailers(headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all(TE).iter();
+    matches!((lines.next(), lines.next()), (Some(line), None) if line == "trailers")
+}
+
+/// Removes `Connection` and what it names. To name a field that this gateway acts upon is an
+/// attack (it would take credentials or tenant fields out of the request), and refused.
+fn nominated(headers: &mut HeaderMap) -> Result<(), Error> {
+    let lines: Vec<HeaderValue> = headers.get_all(CONNECTION).iter().cloned().collect();
+    headers.remove(CONNECTION);
+    for token in lines.iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b',')) {
+        let token = token.trim_ascii();
+        if token.is_empty()
+            || token.eq_ignore_ascii_case(b"keep-alive")
+            || token.eq_ignore_ascii_case(b"close")
+        {
+            continue;
+        }
+        let name = HeaderName::from_bytes(token)
+            .map_err(|_| malformed("the Connection field is not valid"))?;
+        if is_protected(name.as_str()) {
+            return Err(malformed(format!("the Connection field must not name `{name}`")));
+        }
+        headers.remove(name);
+    }
+    Ok(())
+}
+
+fn trim(headers: &mut HeaderMap) -> Result<(), Error> {
+    for value in headers.values_mut() {
+        let inside = trimmed(value);
+        if inside.len() != value.len() {
+            *value = HeaderValue::from_bytes(inside)
+                .map_err(|_| malformed("a field value is not valid"))?;
+        }
+    }
+    Ok(())
+}
+
+fn trimmed(value: &HeaderValue) -> &[u8] {
+    let space = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let bytes = value.as_bytes();
+    match (bytes.first(), bytes.last()) {
+        (Some(first), Some(last)) if space(first) || space(last) => bytes.trim_ascii(),
+        _ => bytes,
+    }
+}
+
+/// Fields by which proxies speak of the caller; believed of trusted peers, passed on for nobody.
+fn is_forwarding(name: &str) -> bool {
+    name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "x-real-ip")
+}
+
+/// Fields that this gateway writes itself towards upstreams.
+fn is_reserved(name: &str) -> bool {
+    name.starts_with("x-tollgate-")
+        || name.starts_with("x-tenant-")
+        || matches!(name, "x-operation-key" | "x-request-fingerprint")
+}
+
+/// Fields that this gateway acts upon, beside those of the two lists above.
+fn is_protected(name: &str) -> bool {
+    const NAMES: [&str; 19] = [
+        "authorization",
+        "connect-protocol-version",
+        "connect-timeout-ms",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "cookie",
+        "expect",
+        "host",
+        "idempotency-key",
+        "origin",
+        "proxy-authorization",
+        "transfer-encoding",
+        "x-api-key",
+        "x-request-id",
+        "x-request-timeout",
+        "connection",
+        "access-control-request-method",
+        "access-control-request-headers",
+    ];
+    NAMES.contains(&name)
+        || name.starts_with("grpc-")
+        || is_forwarding(name)
+        || is_reserved(name)
+}

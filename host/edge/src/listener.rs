@@ -1,0 +1,181 @@
+//! Accepts connections within limits and serves them until told to drain.
+//!
+//! Accepting pauses at the total limit and when the system is out of descriptors; it never
+//! spins. Read next: `listener/connection.rs` for one connection, `pulse.rs` for its clocks,
+//! `roster.rs` for the drain.
+
+mod admission;
+mod connection;
+mod frames;
+mod io;
+mod pulse;
+mod roster;
+mod watch;
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub(crate) use pulse::{InFlight, Pulse};
+
+use crate::exchange::Handler;
+use crate::head::Origin;
+use crate::{Error, ListenerSettings};
+use admission::{Admission, Admitted};
+use roster::Roster;
+
+/// A bound socket, not yet accepting.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+    settings: ListenerSettings,
+}
+
+/// How a drain ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Drained {
+    /// Connections that were open when the drain began and ended by themselves.
+    pub finished: usize,
+    /// Connections that were cut off at the deadline.
+    pub aborted: usize,
+}
+
+/// What all connections of a listener share.
+#[derive(Debug)]
+pub(crate) struct Shared<H> {
+    pub(crate) settings: ListenerSettings,
+    pub(crate) handler: H,
+}
+
+/// What the exchanges of one connection share.
+#[derive(Debug)]
+pub(crate) struct Link<H> {
+    pub(crate) shared: Arc<Shared<H>>,
+    pub(crate) peer: IpAddr,
+    pub(crate) secure: bool,
+    pub(crate) server_name: Option<Box<str>>,
+    pub(crate) pulse: Arc<Pulse>,
+}
+
+impl<H> Link<H> {
+    pub(crate) fn origin(&self) -> Origin<'_> {
+        Origin {
+            peer: self.peer,
+            trusted: &self.shared.settings.trusted_proxies,
+            secure: self.secure,
+            server_name: self.server_name.as_deref(),
+        }
+    }
+}
+
+impl Listener {
+    /// Binds the address and starts listening; connections wait in the system's queue until
+    /// [`Listener::serve`].
+    ///
+    /// # Errors
+    /// [`Error::Bind`].
+    pub fn bind(settings: ListenerSettings) -> Result<Self, Error> {
+        let asked = settings.address;
+        let bind = |source| Error::Bind { address: asked, source };
+        let socket = if asked.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() };
+        let socket = socket.map_err(bind)?;
+        socket.set_reuseaddr(true).map_err(bind)?;
+        socket.bind(asked).map_err(bind)?;
+        let socket = socket.listen(BACKLOG).map_err(bind)?;
+        let address = socket.local_addr().map_err(bind)?;
+        Ok(Self { socket, address, settings })
+    }
+
+    /// The address that was bound, with the port that the system chose.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` is cancelled, then drains: no more connections are accepted, open ones
+    /// are shut down gracefully, spread over [`Limits::drain_spread`](crate::Limits), and cut off
+    /// after [`Limits::drain_timeout`](crate::Limits). Dropping the future stops accepting and
+    /// leaves open connections as they are.
+    pub async fn serve<H: Handler>(self, handler: H, stop: CancellationToken) -> Drained {
+        let admission = Admission::new(&self.settings);
+        let roster = Arc::new(Roster::default());
+        let tracker = TaskTracker::new();
+        let limits = self.settings.limits.clone();
+        let shared = Arc::new(Shared { settings: self.settings, handler });
+        let accepting = accept(&self.socket, &admission, |stream, peer, place| {
+            let connection = connection::serve(
+                stream,
+                peer,
+                Arc::clone(&shared),
+                Arc::clone(&roster),
+            );
+            tracker.spawn(async move {
+                connection.await;
+                drop(place);
+            });
+        });
+        tokio::select! {
+            never = accepting => match never {},
+            () = stop.cancelled() => {}
+        }
+        drop(self.socket);
+        tracker.close();
+        roster::drain(&roster, &tracker, limits.drain_spread, limits.drain_timeout).await
+    }
+}
+
+/// Accepts for ever.
+async fn accept(
+    socket: &TcpListener,
+    admission: &Admission,
+    mut start: impl FnMut(TcpStream, IpAddr, Admitted),
+) -> std::convert::Infallible {
+    loop {
+        let place = admission.place().await;
+        match socket.accept().await {
+            Ok((stream, peer)) => {
+                let peer = peer.ip().to_canonical();
+                match admission.admit(place, peer) {
+                    Some(admitted) => {
+                        prepare(&stream);
+                        start(stream, peer, admitted);
+                    }
+                    None => {
+                        metrics::counter!("tollgate_connections_refused_total").increment(1);
+                    }
+                }
+            }
+            Err(error) => pause(&error).await,
+        }
+    }
+}
+
+/// Small answers leave at once; a peer that vanished is noticed.
+fn prepare(stream: &TcpStream) {
+    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(60));
+    // A connection that refuses these serves all the same.
+    let _ = stream.set_nodelay(true);
+    let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
+}
+
+/// A peer that gave up early costs nothing; want of descriptors or memory needs others to end.
+async fn pause(error: &std::io::Error) {
+    match error.kind() {
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted => {}
+        _ => {
+            metrics::counter!("tollgate_accept_errors_total").increment(1);
+            tracing::warn!(%error, "accepting pauses");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+const BACKLOG: u32 = 1024;
+const PAUSE: Duration = Duration::from_millis(100);

@@ -1,0 +1,128 @@
+//! Who may have a connection: a total, and a share for each address.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::{ListenerSettings, TrustedProxies};
+
+pub(super) struct Admission {
+    places: Arc<Semaphore>,
+    addresses: Arc<Addresses>,
+    per_address: usize,
+    trusted: TrustedProxies,
+}
+
+/// A connection's place; dropping it frees the place.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    #[expect(dead_code, reason = "held for its drop")]
+    place: OwnedSemaphorePermit,
+    address: Option<(Arc<Addresses>, IpAddr)>,
+}
+
+#[derive(Debug, Default)]
+struct Addresses(Mutex<HashMap<IpAddr, usize>>);
+
+impl Admission {
+    pub(super) fn new(settings: &ListenerSettings) -> Self {
+        let places = settings.limits.connections_max.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            addresses: Arc::default(),
+            per_address: settings.limits.connections_per_address_max.max(1),
+            trusted: settings.trusted_proxies.clone(),
+        }
+    }
+
+    /// Waits for a place in the total.
+    pub(super) async fn place(&self) -> OwnedSemaphorePermit {
+        loop {
+            // The semaphore is never closed.
+            if let Ok(place) = Arc::clone(&self.places).acquire_owned().await {
+                return place;
+            }
+        }
+    }
+
+    /// Charges the address, unless it is a trusted proxy's: many callers share that one.
+    pub(super) fn admit(&self, place: OwnedSemaphorePermit, peer: IpAddr) -> Option<Admitted> {
+        if self.trusted.contains(peer) {
+            return Some(Admitted { place, address: None });
+        }
+        let key = network(peer);
+        let mut open = self.addresses.0.lock();
+        let count = open.entry(key).or_default();
+        if *count >= self.per_address {
+            return None;
+        }
+        *count += 1;
+        drop(open);
+        Some(Admitted { place, address: Some((Arc::clone(&self.addresses), key)) })
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        let Some((addresses, key)) = &self.address else { return };
+        let mut open = addresses.0.lock();
+        if let Some(count) = open.get_mut(key) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(key);
+            }
+        }
+    }
+}
+
+/// One subscriber holds a whole /64 of IPv6.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Responder;
+
+    fn admission(per_address: usize) -> Admission {
+        let mut settings = ListenerSettings::plaintext(
+            ([127, 0, 0, 1], 0).into(),
+            Arc::new(Responder::new("https://errors.example/")),
+        );
+        settings.limits.connections_per_address_max = per_address;
+        settings.trusted_proxies = TrustedProxies::new(["10.0.0.0/8".parse().unwrap()]);
+        Admission::new(&settings)
+    }
+
+    #[tokio::test]
+    async fn an_address_gets_its_share_and_gets_it_back() {
+        let admission = admission(1);
+        let peer = "2001:db8::1".parse().unwrap();
+        let neighbour = "2001:db8::2".parse().unwrap();
+        let first = admission.admit(admission.place().await, peer);
+        assert!(first.is_some());
+        assert!(admission.admit(admission.place().await, neighbour).is_none(), "same /64");
+        drop(first);
+        assert!(admission.admit(admission.place().await, neighbour).is_some());
+        assert!(admission.addresses.0.lock().is_empty(), "no entry is left behind");
+    }
+
+    #[tokio::test]
+    async fn a_trusted_proxy_is_not_counted() {
+        let admission = admission(1);
+        let peer = "10.1.2.3".parse().unwrap();
+        let first = admission.admit(admission.place().await, peer);
+        let second = admission.admit(admission.place().await, peer);
+        assert!(first.is_some() && second.is_some());
+    }
+}

@@ -1,0 +1,197 @@
+//! One connection from handshake to close.
+
+use std::future::{Future, poll_fn};
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::{HttpService, service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::frames::Frames;
+use super::io::{Guarded, Spoken, sniff};
+use super::pulse::{Order, Pulse};
+use super::roster::Roster;
+use super::watch::{Clocks, End, Graceful, Watched};
+use super::{Link, Shared};
+use crate::Limits;
+use crate::body::Outgoing;
+use crate::exchange::{Handler, exchange};
+
+/// Serves a connection to its end.
+pub(super) async fn serve<H: Handler>(
+    stream: TcpStream,
+    peer: IpAddr,
+    shared: Arc<Shared<H>>,
+    roster: Arc<Roster>,
+) {
+    let pulse = Arc::new(Pulse::new());
+    let _entry = roster.enter(&pulse);
+    let limits = &shared.settings.limits;
+    let link = Link {
+        shared: Arc::clone(&shared),
+        peer,
+        secure: shared.settings.tls.is_some(),
+        server_name: None,
+        pulse: Arc::clone(&pulse),
+    };
+    let Some(tls) = &shared.settings.tls else {
+        return converse(stream, None, link).await;
+    };
+    let handshake = timeout(limits.handshake_timeout, tls.acceptor().accept(stream));
+    match unless_told(&pulse, handshake).await {
+        Some(Ok(Ok(stream))) => {
+            let (_, session) = stream.get_ref();
+            let spoken = match session.alpn_protocol() {
+                Some(b"h2") => Some(Spoken::Http2),
+                Some(_) => Some(Spoken::Http1),
+                None => None,
+            };
+            let server_name = session.server_name().map(|name| name.to_ascii_lowercase().into());
+            converse(stream, spoken, Link { server_name, ..link }).await;
+        }
+        Some(Ok(Err(error))) => {
+            metrics::counter!("tollgate_tls_handshakes_failed_total").increment(1);
+            tracing::debug!(%peer, %error, "TLS handshake failed");
+        }
+        Some(Err(_)) => {
+            metrics::counter!("tollgate_tls_handshakes_failed_total").increment(1);
+            tracing::debug!(%peer, "TLS handshake took too long");
+        }
+        None => {}
+    }
+}
+
+/// Speaks HTTP in the version that the handshake settled, or that the first bytes show.
+async fn converse<H: Handler, S>(mut stream: S, spoken: Option<Spoken>, link: Link<H>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let limits = &link.shared.settings.limits;
+    let (spoken, read) = match spoken {
+        Some(spoken) => (spoken, Bytes::new()),
+        None => {
+            let sniffed = timeout(limits.head_timeout, sniff(&mut stream));
+            match unless_told(&link.pulse, sniffed).await {
+                Some(Ok(Ok(sniffed))) => sniffed,
+                _ => return,
+            }
+        }
+    };
+    let peer = link.peer;
+    let link = Arc::new(link);
+    match run(stream, spoken, read, link).await {
+        End::Closed(Ok(())) => {}
+        End::Closed(Err(error)) => tracing::debug!(%peer, %error, "connection failed"),
+        End::SlowHead => {
+            metrics::counter!("tollgate_slow_heads_total").increment(1);
+            tracing::debug!(%peer, "connection closed: the head took too long");
+        }
+        End::Aborted => tracing::debug!(%peer, "connection cut off"),
+        End::Flooded => {
+            metrics::counter!("tollgate_control_frame_floods_total").increment(1);
+            tracing::warn!(%peer, "connection closed: too many control frames");
+        }
+    }
+}
+
+async fn run<H: Handler, S>(stream: S, spoken: Spoken, read: Bytes, link: Arc<Link<H>>) -> End
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let pulse = Arc::clone(&link.pulse);
+    let limits = &link.shared.settings.limits.clone();
+    let frames = (spoken == Spoken::Http2).then(|| Frames::new(limits.control_frames_max));
+    let io = TokioIo::new(Guarded::new(stream, read, Arc::clone(&pulse), frames));
+    let service = service_fn(move |request| exchange(Arc::clone(&link), request));
+    let clocks = Clocks {
+        head: (spoken == Spoken::Http1).then_some(limits.head_timeout),
+        idle: limits.idle_timeout,
+        old: pulse.opened() + about(limits.age_max),
+    };
+    match spoken {
+        Spoken::Http1 => {
+            let connection = http1_builder(limits).serve_connection(io, service);
+            Watched::new(connection, pulse, clocks).await
+        }
+        Spoken::Http2 => {
+            let connection = http2_builder(limits).serve_connection(io, service);
+            Watched::new(connection, pulse, clocks).await
+        }
+    }
+}
+
+/// The head's own timer stays off: it would be one more allocation and timer for each request;
+/// [`Watched`] keeps that clock. The number of fields is checked with the head for both
+/// protocols: a limit here makes the parser allocate for each request.
+fn http1_builder(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.header_read_timeout(None).max_buf_size(limits.head_bytes_max.max(8 * 1024));
+    builder
+}
+
+fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .max_concurrent_streams(limits.streams_max)
+        .initial_stream_window_size(limits.stream_window)
+        .initial_connection_window_size(limits.connection_window)
+        .max_pending_accept_reset_streams(limits.pending_resets_max)
+        .max_local_error_reset_streams(limits.local_resets_max)
+        .max_header_list_size(u32::try_from(limits.head_bytes_max).unwrap_or(u32::MAX));
+    builder
+}
+
+impl<I, S> Graceful for http1::Connection<I, S>
+where
+    S: HttpService<Incoming, ResBody = Outgoing>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    I: hyper::rt::Read + hyper::rt::Write + Unpin,
+{
+    fn finish(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<I, S, E> Graceful for http2::Connection<I, S, E>
+where
+    S: HttpService<Incoming, ResBody = Outgoing>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    I: hyper::rt::Read + hyper::rt::Write + Unpin,
+    E: hyper::rt::bounds::Http2ServerConnExec<S::Future, Outgoing>,
+{
+    fn finish(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+/// Waits for something that comes before the first request; none when a drain comes first.
+async fn unless_told<F: Future>(pulse: &Pulse, waiting: F) -> Option<F::Output> {
+    let mut waiting = std::pin::pin!(waiting);
+    poll_fn(|cx| {
+        pulse.register(cx.waker());
+        if pulse.order() != Order::Serve {
+            return Poll::Ready(None);
+        }
+        waiting.as_mut().poll(cx).map(Some)
+    })
+    .await
+}
+
+/// A duration, give or take a tenth: connections that opened together do not end together.
+fn about(duration: Duration) -> Duration {
+    let mut byte = [128];
+    // Without randomness they do end together, and nothing else is lost.
+    let _ = SystemRandom::new().fill(&mut byte);
+    let [byte] = byte;
+    duration.mul_f64(0.9 + f64::from(byte) / 255.0 * 0.2)
+}

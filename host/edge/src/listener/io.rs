@@ -1,0 +1,190 @@
+//! The socket as hyper sees it: bytes read while looking for the protocol come first, heads and
+//! floods are noticed, and closing waits for a sender whose body was refused.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+use super::frames::Frames;
+use super::pulse::Pulse;
+
+/// Which protocol a connection speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spoken {
+    Http1,
+    Http2,
+}
+
+/// Reads until the protocol is clear: a method of HTTP/1 or the preface of HTTP/2 (RFC 9113
+/// §3.4). Returns what was read.
+pub(super) async fn sniff(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(Spoken, Bytes)> {
+    let mut read = Vec::with_capacity(PREFACE.len());
+    while PREFACE.starts_with(&read) {
+        if read.len() == PREFACE.len() {
+            return Ok((Spoken::Http2, read.into()));
+        }
+        if stream.read_buf(&mut (&mut read).limit(PREFACE.len())).await? == 0 {
+            break;
+        }
+    }
+    Ok((Spoken::Http1, read.into()))
+}
+
+/// `PRI` is no method that anybody may use, so its first bytes settle it.
+const PREFACE: &[u8] = b"PRI";
+
+/// A socket with what was read from it already.
+pub(super) struct Guarded<S> {
+    stream: S,
+    read: Bytes,
+    pulse: Arc<Pulse>,
+    frames: Option<Frames>,
+    linger: Option<Linger>,
+}
+
+struct Linger {
+    timer: Pin<Box<Sleep>>,
+    left: usize,
+}
+
+impl<S> Guarded<S> {
+    /// `frames` counts those of HTTP/2; without it the connection is HTTP/1.
+    pub(super) fn new(stream: S, read: Bytes, pulse: Arc<Pulse>, frames: Option<Frames>) -> Self {
+        Self { stream, read, pulse, frames, linger: None }
+    }
+
+    fn noticed(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        match &mut self.frames {
+            None => self.pulse.received(),
+            Some(frames) => {
+                if !frames.feed(bytes) {
+                    self.pulse.flood();
+                    return Err(io::Error::other("the peer floods us with control frames"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let before = buf.filled().len();
+        if this.read.is_empty() {
+            ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
+        } else {
+            let count = this.read.len().min(buf.remaining());
+            buf.put_slice(&this.read.split_to(count));
+        }
+        let bytes = buf.filled().get(before..).unwrap_or_default();
+        Poll::Ready(this.noticed(bytes))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
+        if let Some(frames) = &mut self.frames {
+            frames.sent(written);
+        }
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
+        if let Some(frames) = &mut self.frames {
+            frames.sent(written);
+        }
+        Poll::Ready(Ok(written))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    /// Closing a socket that holds unread bytes resets it, and the reset overtakes our answer.
+    /// So after an answer to an unread body the rest is read and thrown away for a moment
+    /// (RFC 9112 §9.6).
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.linger.is_none() {
+            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+            if !this.pulse.is_unread() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let linger = this.linger.get_or_insert_with(|| Linger {
+            timer: Box::pin(sleep(LINGER)),
+            left: LINGER_BYTES,
+        });
+        let mut scratch = [0; 4096];
+        while linger.left > 0 && linger.timer.as_mut().poll(cx).is_pending() {
+            let mut buf = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut this.stream).poll_read(cx, &mut buf) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => {
+                    linger.left = linger.left.saturating_sub(buf.filled().len());
+                }
+                Poll::Ready(_) => break,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// How long, and for how many bytes, a refused body is thrown away.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 1024 * 1024;
+
+impl<S> std::fmt::Debug for Guarded<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guarded").field("frames", &self.frames).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_bytes_settle_the_protocol() {
+        for (bytes, spoken) in [
+            (&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], Spoken::Http2),
+            (b"POST / HTTP/1.1\r\n\r\n", Spoken::Http1),
+            (b"PR", Spoken::Http1),
+            (b"", Spoken::Http1),
+        ] {
+            let mut stream = bytes;
+            let (found, read) = sniff(&mut stream).await.unwrap();
+            assert_eq!(found, spoken);
+            assert_eq!([&read, stream].concat(), bytes, "nothing is lost");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What is going on on a connection, as atomics that its exchanges, its socket and the drain
+//! share. No lock is taken for a request.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::task::AtomicWaker;
+use tokio::time::Instant;
+
+/// The state of one connection. Times are in microseconds since it opened, 0 for none.
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    opened: Instant,
+    in_flight: AtomicU32,
+    idle_since: AtomicU64,
+    head_since: AtomicU64,
+    unread: AtomicBool,
+    flooded: AtomicBool,
+    order: AtomicU8,
+    waker: AtomicWaker,
+}
+
+/// What a drain demands of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Order {
+    Serve,
+    Finish,
+    Abort,
+}
+
+impl Pulse {
+    pub(super) fn new() -> Self {
+        Self {
+            opened: Instant::now(),
+            in_flight: AtomicU32::new(0),
+            idle_since: AtomicU64::new(FRESH),
+            head_since: AtomicU64::new(0),
+            unread: AtomicBool::new(false),
+            flooded: AtomicBool::new(false),
+            order: AtomicU8::new(0),
+            waker: AtomicWaker::new(),
+        }
+    }
+
+    pub(super) fn opened(&self) -> Instant {
+        self.opened
+    }
+
+    /// Bytes came in. Outside an exchange they begin a head.
+    pub(super) fn received(&self) {
+        if self.in_flight.load(Ordering::Relaxed) == 0
+            && self.head_since.load(Ordering::Relaxed) == 0
+        {
+            self.head_since.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    /// When the head began that is being received, outside an exchange.
+    pub(super) fn head_since(&self) -> Option<Instant> {
+        self.resting(&self.head_since)
+    }
+
+    /// Since when no exchange is in flight.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        self.resting(&self.idle_since)
+    }
+
+    /// Whether no exchange has begun yet.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.idle_since.load(Ordering::Relaxed) == FRESH
+            && self.in_flight.load(Ordering::Relaxed) == 0
+    }
+
+    fn resting(&self, since: &AtomicU64) -> Option<Instant> {
+        if self.in_flight.load(Ordering::Acquire) > 0 {
+            return None;
+        }
+        match since.load(Ordering::Relaxed) {
+            0 => None,
+            micros => Some(self.opened + Duration::from_micros(micros)),
+        }
+    }
+
+    /// A body was answered without being read to its end.
+    pub(crate) fn left_unread(&self) {
+        self.unread.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_unread(&self) -> bool {
+        self.unread.load(Ordering::Relaxed)
+    }
+
+    /// The peer sends more control frames than it may.
+    pub(super) fn flood(&self) {
+        self.flooded.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_flooded(&self) -> bool {
+        self.flooded.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn order(&self) -> Order {
+        match self.order.load(Ordering::Acquire) {
+            0 => Order::Serve,
+            1 => Order::Finish,
+            _ => Order::Abort,
+        }
+    }
+
+    /// Demands something and wakes the connection.
+    pub(super) fn demand(&self, order: Order) {
+        self.order.fetch_max(order as u8, Ordering::AcqRel);
+        self.waker.wake();
+    }
+
+    pub(super) fn register(&self, waker: &std::task::Waker) {
+        self.waker.register(waker);
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_micros()).unwrap_or(u64::MAX).max(FRESH + 1)
+    }
+}
+
+/// The time at which a connection has been idle from the start.
+const FRESH: u64 = 1;
+
+/// An exchange in flight; dropping it ends the exchange.
+#[derive(Debug)]
+pub(crate) struct InFlight(Arc<Pulse>);
+
+impl InFlight {
+    pub(crate) fn begin(pulse: &Arc<Pulse>) -> Self {
+        pulse.in_flight.fetch_add(1, Ordering::AcqRel);
+        pulse.head_since.store(0, Ordering::Relaxed);
+        Self(Arc::clone(pulse))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let pulse = &self.0;
+        pulse.idle_since.store(pulse.now(), Ordering::Relaxed);
+        if pulse.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 && pulse.order() != Order::Serve {
+            pulse.waker.wake();
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Drives a connection and watches its clocks: head, idle, age, drain. One timer serves them
+//! all and is set back only when it fires or when something earlier comes up, so that a request
+//! costs no timer of its own.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::pulse::{Order, Pulse};
+
+/// A connection that can be asked to finish.
+pub(super) trait Graceful: Future<Output = Result<(), hyper::Error>> {
+    /// Starts no further exchange, and ends when those in flight have ended.
+    fn finish(self: Pin<&mut Self>);
+}
+
+/// The clocks of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clocks {
+    /// For a head; none for HTTP/2, where frames of other kinds come in between.
+    pub(super) head: Option<Duration>,
+    /// For the time between exchanges.
+    pub(super) idle: Duration,
+    /// When the connection is old.
+    pub(super) old: Instant,
+}
+
+/// How a connection ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// By itself, or after it was asked to.
+    Closed(Result<(), hyper::Error>),
+    /// The head did not come in time.
+    SlowHead,
+    /// It was asked to finish and did not, or the drain was over.
+    Aborted,
+    /// Too many control frames.
+    Flooded,
+}
+
+pub(super) struct Watched<C> {
+    connection: Pin<Box<C>>,
+    pulse: Arc<Pulse>,
+    clocks: Clocks,
+    finishing: Option<Instant>,
+    armed: Instant,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl<C: Graceful> Watched<C> {
+    pub(super) fn new(connection: C, pulse: Arc<Pulse>, clocks: Clocks) -> Self {
+        let armed = clocks.old;
+        let timer = Box::pin(sleep_until(armed));
+        Self { connection: Box::pin(connection), pulse, clocks, finishing: None, armed, timer }
+    }
+
+    fn finish(&mut self) {
+        if self.finishing.is_none() {
+            self.finishing = Some(Instant::now());
+            self.connection.as_mut().finish();
+        }
+    }
+
+    /// The next moment at which something is due, and whether that is the end of a head.
+    fn due(&self) -> (Instant, bool) {
+        if let Some(since) = self.finishing {
+            return match self.pulse.idle_since() {
+                Some(idle) => (idle.max(since) + FAREWELL, false),
+                None => (since + FINISH_MAX, false),
+            };
+        }
+        if let (Some(head), Some(since)) = (self.clocks.head, self.pulse.head_since()) {
+            return (since + head, true);
+        }
+        let idle = match (self.pulse.idle_since(), self.clocks.head) {
+            (None, _) => return (self.clocks.old, false),
+            (Some(since), Some(head)) if self.pulse.is_fresh() => since + head,
+            (Some(since), _) => since + self.clocks.idle,
+        };
+        (idle.min(self.clocks.old), false)
+    }
+
+    /// Waits for the timer; something is due when it fires and the time has really come.
+    fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let (due, _) = self.due();
+        if due < self.armed {
+            self.arm(due);
+        }
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            let (due, head) = self.due();
+            if due <= now {
+                return Poll::Ready(head);
+            }
+            // Idleness may begin without this task being woken: look again within that time.
+            self.arm(due.min(now + self.clocks.idle));
+        }
+        Poll::Pending
+    }
+
+    fn arm(&mut self, at: Instant) {
+        self.armed = at;
+        self.timer.as_mut().reset(at);
+    }
+}
+
+impl<C: Graceful> Future for Watched<C> {
+    type Output = End;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
+        let this = &mut *self;
+        this.pulse.register(cx.waker());
+        match this.pulse.order() {
+            Order::Serve => {}
+            Order::Finish => this.finish(),
+            Order::Abort => return Poll::Ready(End::Aborted),
+        }
+        loop {
+            if let Poll::Ready(result) = this.connection.as_mut().poll(cx) {
+                let flooded = this.pulse.is_flooded();
+                return Poll::Ready(if flooded { End::Flooded } else { End::Closed(result) });
+            }
+            match this.poll_due(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(true) => return Poll::Ready(End::SlowHead),
+                Poll::Ready(false) if this.finishing.is_some() => {
+                    return Poll::Ready(End::Aborted);
+                }
+                Poll::Ready(false) => this.finish(),
+            }
+        }
+    }
+}
+
+/// How long a connection without exchanges may take to say goodbye.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How long exchanges may go on once a connection was asked to finish: longer than any stream.
+const FINISH_MAX: Duration = Duration::from_secs(960);

@@ -1,0 +1,238 @@
+//! The only map from what the host or a policy decided to HTTP.
+//!
+//! One match without a wildcard says status, slug and title of every [`Error`]; the form (problem
+//! details, or the caller's own RPC protocol) is chosen after it. A table test closes the list.
+//! Read next: `respond/told.rs` for the map, `respond/rpc.rs` for the forms of §5.8.
+
+mod problem;
+mod protocol;
+mod rpc;
+mod status;
+mod told;
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue, RETRY_AFTER, SERVER, SET_COOKIE, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{Response, StatusCode, Version};
+use http_body::Body;
+use tollgate_chain::{Content, Error, Head, Reply};
+
+pub use protocol::Protocol;
+pub use status::{grpc_of_http, http_of_grpc};
+
+use crate::ResponseBody;
+use crate::head::RequestId;
+use told::Told;
+
+/// Writes refusals and what all responses have in common.
+#[derive(Debug, Clone)]
+pub struct Responder {
+    type_base: Box<str>,
+    hsts: Option<HeaderValue>,
+}
+
+/// To whom a refusal is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    /// The protocol that the caller speaks.
+    pub protocol: Protocol,
+    /// The exchange's identifier.
+    pub request_id: &'a str,
+    /// The path of the request, for `instance`.
+    pub instance: &'a str,
+    /// The wait that a refusing answer asked for, where the refusal itself does not say one.
+    pub retry_after: Option<Duration>,
+}
+
+impl<'a> Caller<'a> {
+    /// The caller of a checked head.
+    #[must_use]
+    pub fn of(head: &'a Head) -> Self {
+        Self {
+            protocol: Protocol::of(&head.headers),
+            request_id: &head.request_id,
+            instance: &head.path,
+            retry_after: None,
+        }
+    }
+}
+
+/// What a refusal was, left in the response's extensions for the access log.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// The problem's `code`.
+    pub code: Box<str>,
+    /// What the operator should read beside it; never sent.
+    pub internal: Option<Box<str>>,
+}
+
+/// What [`Responder::finish`] needs to know of the exchange.
+#[derive(Debug, Clone)]
+pub struct Stamp {
+    /// The exchange's identifier.
+    pub request_id: RequestId,
+    /// Whether the caller used TLS.
+    pub secure: bool,
+    /// Whether the method was HEAD.
+    pub head: bool,
+    /// The protocol version of the connection.
+    pub version: Version,
+}
+
+impl Responder {
+    /// A problem's `type` is `type_base` and its slug; TLS responses ask for TLS for a year.
+    #[must_use]
+    pub fn new(type_base: impl Into<Box<str>>) -> Self {
+        Self {
+            type_base: type_base.into(),
+            hsts: Some(HeaderValue::from_static("max-age=31536000")),
+        }
+    }
+
+    /// Sets the value of `Strict-Transport-Security` on TLS, or leaves the field out.
+    #[must_use]
+    pub fn with_hsts(self, hsts: Option<HeaderValue>) -> Self {
+        Self { hsts, ..self }
+    }
+
+    /// Writes an error in the caller's protocol.
+    #[must_use]
+    pub fn problem(&self, error: &Error, caller: &Caller<'_>) -> Response<ResponseBody> {
+        let mut response = self.write(&Told::error(error), caller);
+        match error {
+            Error::MethodNotAllowed { allow } => put(&mut response, ALLOW, allow),
+            Error::UnsupportedMediaType { accept } => put(&mut response, ACCEPT_POST, accept),
+            _ => {}
+        }
+        if let (Some(internal), Some(ended)) =
+            (error.internal(), response.extensions_mut().get_mut::<Ended>())
+        {
+            ended.internal = Some(internal.into());
+        }
+        response
+    }
+
+    /// Writes a policy's reply in the caller's protocol. Held content is the gateway's to write;
+    /// handed in here it is answered as an internal error.
+    #[must_use]
+    pub fn reply(&self, reply: &Reply, caller: &Caller<'_>) -> Response<ResponseBody> {
+        match &reply.content {
+            Content::Problem(problem) => self.write(&Told::problem(reply.status, problem), caller),
+            Content::Empty if reply.status >= 400 && caller.protocol != Protocol::Json => {
+                self.write(&Told::bare(reply.status), caller)
+            }
+            Content::Empty => {
+                let mut response = Response::new(ResponseBody::empty());
+                *response.status_mut() = status_code(reply.status);
+                no_store(&mut response);
+                response
+            }
+            Content::Held(_) => {
+                let internal = "held content reached the responder".to_owned();
+                self.problem(&Error::Internal { internal }, caller)
+            }
+        }
+    }
+
+    fn write(&self, told: &Told<'_>, caller: &Caller<'_>) -> Response<ResponseBody> {
+        let retry_after = told.retry_after.or(caller.retry_after).map(whole_seconds);
+        let (status, media_type, body) = match caller.protocol {
+            Protocol::Json => (
+                status_code(told.status),
+                "application/problem+json",
+                problem::body(told, &self.type_base, caller),
+            ),
+            protocol => rpc::body(told, protocol, retry_after),
+        };
+        let mut response = Response::new(ResponseBody::full(body));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+        if let Some(seconds) = retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if matches!(caller.protocol, Protocol::Grpc | Protocol::GrpcWeb | Protocol::GrpcWebText) {
+            rpc::trailers_only(headers, told, retry_after);
+        }
+        no_store(&mut response);
+        response.extensions_mut().insert(Ended { code: told.code().into(), internal: None });
+        response
+    }
+
+    /// Gives a response what all have in common, and takes from it what none may have. Applied
+    /// by the listener to every response; doing it twice does no harm.
+    pub fn finish(&self, response: &mut Response<ResponseBody>, stamp: &Stamp) {
+        let closes = stamp.version <= Version::HTTP_11 && closes(response.status());
+        let headers = response.headers_mut();
+        headers.insert(X_REQUEST_ID, stamp.request_id.value().clone());
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.entry(CACHE_CONTROL).or_insert(NO_STORE);
+        headers.remove(SERVER);
+        headers.remove(SET_COOKIE);
+        if let (true, Some(hsts)) = (stamp.secure, &self.hsts) {
+            headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+        }
+        if closes {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if stamp.head && !response.body().is_end_stream() {
+            if let Some(length) = response.body().size_hint().exact() {
+                response.headers_mut().entry(CONTENT_LENGTH).or_insert(length.into());
+            }
+            *response.body_mut() = ResponseBody::empty();
+        }
+    }
+}
+
+/// Statuses after which an HTTP/1 connection cannot be trusted to be at a message's end.
+fn closes(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::REQUEST_TIMEOUT
+            | StatusCode::PAYLOAD_TOO_LARGE
+            | StatusCode::URI_TOO_LONG
+            | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+    )
+}
+
+fn status_code(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Rounded up: a caller that waits this long is not early.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+fn no_store(response: &mut Response<ResponseBody>) {
+    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+}
+
+fn put(response: &mut Response<ResponseBody>, name: HeaderName, text: &str) {
+    if let Ok(value) = HeaderValue::from_str(text) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+/// A header value of text that may not be one.
+fn header_text(headers: &mut HeaderMap, name: &'static str, text: Cow<'_, str>) {
+    let value = match text {
+        Cow::Borrowed(text) => HeaderValue::from_str(text),
+        Cow::Owned(text) => HeaderValue::from_maybe_shared(Bytes::from(text)),
+    };
+    if let Ok(value) = value {
+        headers.insert(name, value);
+    }
+}
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+//! The JSON form: RFC 9457 problem details.
+
+use bytes::Bytes;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use tollgate_chain::{Member, Violation};
+
+use super::Caller;
+use super::told::Told;
+
+/// Writes `application/problem+json`.
+pub(super) fn body(told: &Told<'_>, type_base: &str, caller: &Caller<'_>) -> Bytes {
+    // Maps of strings, numbers and lists always serialise.
+    serde_json::to_vec(&Form { told, type_base, caller }).unwrap_or_default().into()
+}
+
+struct Form<'a> {
+    told: &'a Told<'a>,
+    type_base: &'a str,
+    caller: &'a Caller<'a>,
+}
+
+/// Members that a policy's extension must not displace.
+const OWN: [&str; 8] =
+    ["type", "title", "status", "detail", "instance", "code", "request_id", "errors"];
+
+impl Serialize for Form<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let told = self.told;
+        let mut map = serializer.serialize_map(None)?;
+        match told.type_uri {
+            Some(uri) => map.serialize_entry("type", uri)?,
+            None => map.serialize_entry("type", &format_args!("{}{}", self.type_base, told.slug))?,
+        }
+        map.serialize_entry("title", told.title)?;
+        map.serialize_entry("status", &told.status)?;
+        map.serialize_entry("detail", &told.detail)?;
+        map.serialize_entry("instance", self.caller.instance)?;
+        map.serialize_entry("code", &told.code())?;
+        map.serialize_entry("request_id", self.caller.request_id)?;
+        if !told.violations.is_empty() {
+            map.serialize_entry("errors", &Violations(told.violations))?;
+        }
+        for (name, member) in told.members {
+            let name = &**name;
+            if OWN.contains(&name) && !(name == "errors" && told.violations.is_empty()) {
+                continue;
+            }
+            match member {
+                Member::Text(text) => map.serialize_entry(name, text)?,
+                Member::Texts(texts) => map.serialize_entry(name, texts)?,
+                Member::Number(number) => map.serialize_entry(name, number)?,
+            }
+        }
+        map.end()
+    }
+}
+
+struct Violations<'a>(&'a [Violation]);
+
+impl Serialize for Violations<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(serde::Serialize)]
+        struct Item<'a> {
+            field: &'a str,
+            reason: &'a str,
+            description: &'a str,
+        }
+        serializer.collect_seq(self.0.iter().map(|violation| Item {
+            field: &violation.field,
+            reason: &violation.reason,
+            description: &violation.description,
+        }))
+    }
+}
