@@ -33,11 +33,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::fs::write(out.join("descriptors.bin"), &encoded)?;
 
     let decoded = prost_types::FileDescriptorSet::decode(encoded.as_slice())?;
+    // Names on the types let an event carry its own type without a table of strings.
+    let mut config = tonic_prost_build::Config::new();
+    config.enable_type_names();
     tonic_prost_build::configure()
         .skip_debug([
             "tollgate.identity.v1.MintApiKeyResponse",
             "tollgate.identity.v1.RotateApiKeyResponse",
         ])
-        .compile_fds(decoded)?;
+        .compile_fds_with_config(decoded, config)?;
     Ok(())
 }

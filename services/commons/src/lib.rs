@@ -1,1 +1,22 @@
-//! What every service is made of: server, principal, store, outbox, relay.
+//! What every service is made of.
+//!
+//! `config` reads the environment, `server` runs the listeners and holds the only map from an error
+//! to a status, `principal` says who calls, `operation` makes a command happen once, `events` and
+//! `outbox` write what happened, `relay` tells it to Kafka. Nothing here knows a service by name.
+
+pub mod config;
+pub mod environment;
+pub mod error;
+pub mod events;
+pub mod kafka;
+pub mod operation;
+pub mod outbox;
+pub mod principal;
+pub mod relay;
+pub mod server;
+pub mod store;
+pub mod telemetry;
+pub mod testing;
+
+pub use environment::{Environment, Stage};
+pub use error::{Error, FieldViolation};

@@ -1,0 +1,134 @@
+//! What happened, appended to the streams of a service and to its outbox in one transaction.
+
+use prost::Name;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use tollgate_proto::events::EventEnvelope;
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::operation::Scope;
+use crate::{outbox, store};
+
+/// A fact to append.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// The stream, such as a deposit's id.
+    pub stream_id: String,
+    /// One more than the stream's last; a stream begins with 1.
+    pub version: i64,
+    /// The full name of the payload's message.
+    pub kind: String,
+    /// Of the payload.
+    pub schema_version: i32,
+    /// The encoded message.
+    pub payload: Vec<u8>,
+}
+
+impl Event {
+    /// The fact that `message` states, as the given version of the stream.
+    #[must_use]
+    pub fn of<M: Name>(stream_id: &str, version: i64, message: &M) -> Self {
+        Self {
+            stream_id: stream_id.into(),
+            version,
+            kind: M::full_name(),
+            schema_version: 1,
+            payload: message.encode_to_vec(),
+        }
+    }
+}
+
+/// The topic of a service in an environment.
+#[must_use]
+pub fn topic(environment: crate::Environment, service: &str) -> String {
+    format!("{environment}.{service}.events")
+}
+
+/// Appends a fact to its stream and, once per topic, to the outbox.
+///
+/// # Errors
+/// [`Error::Aborted`] when another transaction wrote that version first.
+pub async fn append(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    topics: &[String],
+    event: Event,
+) -> Result<EventEnvelope, Error> {
+    let event_id = Uuid::now_v7();
+    let recorded_at = insert(connection, scope, event_id, &event).await?;
+    let envelope = envelope(scope, event_id, event, recorded_at);
+    for topic in topics {
+        outbox::insert(connection, event_id, topic, &envelope).await?;
+    }
+    Ok(envelope)
+}
+
+async fn insert(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    event_id: Uuid,
+    event: &Event,
+) -> Result<OffsetDateTime, Error> {
+    let meta = serde_json::json!({
+        "request_id": scope.request_id(),
+        "operation_key": scope.operation_key(),
+    });
+    sqlx::query_scalar(
+        "INSERT INTO events (stream_id, version, event_id, type, schema_version, tenant_id,
+                             environment, payload, meta, occurred_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now())
+         RETURNING recorded_at",
+    )
+    .bind(&event.stream_id)
+    .bind(event.version)
+    .bind(event_id)
+    .bind(&event.kind)
+    .bind(event.schema_version)
+    .bind(scope.tenant_id())
+    .bind(scope.environment().map_or("both", crate::Environment::as_str))
+    .bind(&event.payload)
+    .bind(meta)
+    .fetch_one(connection)
+    .await
+    .map_err(store::Error::doing("append an event"))
+    .map_err(|error| {
+        if error.violates("events_stream_version") {
+            Error::Aborted { doing: "append an event" }
+        } else {
+            error.into()
+        }
+    })
+}
+
+fn envelope(
+    scope: &Scope,
+    event_id: Uuid,
+    event: Event,
+    recorded_at: OffsetDateTime,
+) -> EventEnvelope {
+    let recorded_at = timestamp(recorded_at);
+    EventEnvelope {
+        event_id: event_id.to_string(),
+        stream_id: event.stream_id,
+        version: event.version,
+        r#type: event.kind,
+        schema_version: event.schema_version,
+        tenant_id: scope.tenant_id().into(),
+        environment: scope.environment().map_or(0, |e| e.to_proto().into()),
+        payload: event.payload,
+        occurred_at: Some(recorded_at),
+        recorded_at: Some(recorded_at),
+        request_id: scope.request_id().into(),
+        operation_key: scope.operation_key().unwrap_or_default(),
+    }
+}
+
+/// A moment as it travels.
+#[must_use]
+pub fn timestamp(moment: OffsetDateTime) -> prost_types::Timestamp {
+    prost_types::Timestamp {
+        seconds: moment.unix_timestamp(),
+        nanos: i32::try_from(moment.nanosecond()).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,161 @@
+//! Who calls, as the gateway signed it. There is no other way to get a tenant.
+//!
+//! [`Verifier`] is the interceptor of every public gRPC service; handlers then ask [`tenant`] or
+//! [`gateway`] for the caller. What is missing, forged, stale or meant for another service is
+//! `UNAUTHENTICATED`; what is genuine but of the other world is `PERMISSION_DENIED`.
+
+mod keys;
+mod verify;
+
+use std::collections::BTreeSet;
+
+pub use keys::{KeysError, PublicKeys};
+pub use verify::{Audience, Clock, Verifier, Worlds, system_clock};
+
+use crate::environment::Environment;
+use crate::error::Error;
+
+/// The metadata key that a signed principal travels under.
+pub const METADATA: &str = "x-tollgate-principal-bin";
+
+/// What is signed before the principal's own bytes, so that no other signature can be passed off.
+pub const SIGNING_CONTEXT: &[u8] = b"tollgate-principal-v1\0";
+
+/// What the tenant's state lets its keys do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everything its scopes allow.
+    Full,
+    /// Everything but moving money out.
+    NoMoneyOut,
+    /// Reading only.
+    ReadOnly,
+    /// Nothing.
+    None,
+}
+
+/// What a call is about to do, as far as access is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It reads.
+    Read,
+    /// It writes, or takes money in.
+    MoneyIn,
+    /// It sends money out.
+    MoneyOut,
+}
+
+/// A tenant's caller, proven by the gateway's signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    tenant_id: String,
+    environment: Environment,
+    key_id: String,
+    scopes: BTreeSet<String>,
+    access: Access,
+}
+
+/// Who made a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// A tenant, through the gateway.
+    Tenant(Principal),
+    /// The gateway itself.
+    Gateway,
+}
+
+impl Access {
+    /// Whether it permits an effect.
+    #[must_use]
+    pub fn permits(self, effect: Effect) -> bool {
+        match (self, effect) {
+            (Self::Full, _)
+            | (Self::NoMoneyOut, Effect::Read | Effect::MoneyIn)
+            | (Self::ReadOnly, Effect::Read) => true,
+            (Self::NoMoneyOut, Effect::MoneyOut)
+            | (Self::ReadOnly, Effect::MoneyIn | Effect::MoneyOut)
+            | (Self::None, _) => false,
+        }
+    }
+}
+
+impl Principal {
+    /// The tenant.
+    #[must_use]
+    pub fn tenant_id(&self) -> &str {
+        &self.tenant_id
+    }
+
+    /// The environment of the key that was presented.
+    #[must_use]
+    pub fn environment(&self) -> Environment {
+        self.environment
+    }
+
+    /// The key's identifier; never the key.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    /// What the key may do, of the form `resource:action`.
+    #[must_use]
+    pub fn scopes(&self) -> &BTreeSet<String> {
+        &self.scopes
+    }
+
+    /// What the tenant's state allows.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        self.access
+    }
+
+    /// Insists on a scope, and on access for what the call is about to do.
+    ///
+    /// # Errors
+    /// [`Error::PermissionDenied`] with reason `INSUFFICIENT_SCOPE` or `ACCESS_RESTRICTED`.
+    pub fn require(&self, scope: &str, effect: Effect) -> Result<(), Error> {
+        if !self.scopes.contains(scope) {
+            return Err(Error::PermissionDenied {
+                reason: "INSUFFICIENT_SCOPE",
+                description: format!("the key lacks the scope {scope}"),
+            });
+        }
+        if !self.access.permits(effect) {
+            return Err(Error::PermissionDenied {
+                reason: "ACCESS_RESTRICTED",
+                description: "the tenant's state does not allow this".into(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The tenant who calls.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] when it is not a tenant, or no verifier stands before the service.
+pub fn tenant<T>(request: &tonic::Request<T>) -> Result<&Principal, Error> {
+    match request.extensions().get::<Caller>() {
+        Some(Caller::Tenant(principal)) => Ok(principal),
+        Some(Caller::Gateway) => {
+            Err(Error::Unauthenticated { description: "a tenant's principal is needed" })
+        }
+        None => Err(Error::Unauthenticated { description: "no principal was verified" }),
+    }
+}
+
+/// Insists that the gateway itself calls.
+///
+/// # Errors
+/// [`Error::PermissionDenied`] when a tenant does, [`Error::Unauthenticated`] when nobody is proven.
+pub fn gateway<T>(request: &tonic::Request<T>) -> Result<(), Error> {
+    match request.extensions().get::<Caller>() {
+        Some(Caller::Gateway) => Ok(()),
+        Some(Caller::Tenant(_)) => Err(Error::PermissionDenied {
+            reason: "GATEWAY_ONLY",
+            description: "only the gateway may ask this".into(),
+        }),
+        None => Err(Error::Unauthenticated { description: "no principal was verified" }),
+    }
+}

@@ -1,0 +1,194 @@
+//! Verification of a signed principal: signature first, then to whom it is addressed, then its time.
+
+use prost::Message as _;
+use time::{Duration, OffsetDateTime};
+use tollgate_proto::principal as proto;
+use tonic::metadata::MetadataMap;
+use tonic::service::Interceptor;
+use tonic::{Request, Status};
+
+use super::{Access, Caller, METADATA, Principal, PublicKeys, SIGNING_CONTEXT};
+use crate::environment::Environment;
+use crate::error::Error;
+
+/// Tells the time. Passed in, so that tests can hold it still.
+pub type Clock = fn() -> OffsetDateTime;
+
+/// Which worlds a deployment serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Worlds {
+    /// One, and it refuses the other.
+    One(Environment),
+    /// Both, each caller within its own.
+    Both,
+}
+
+/// To whom a principal must be addressed to be believed here.
+#[derive(Debug, Clone, Copy)]
+pub struct Audience {
+    /// The service's name.
+    pub service: &'static str,
+    /// What it serves.
+    pub worlds: Worlds,
+}
+
+/// Verifies the principal of every call.
+#[derive(Debug, Clone)]
+pub struct Verifier {
+    keys: PublicKeys,
+    audience: Audience,
+    clock: Clock,
+}
+
+/// The system's clock.
+#[must_use]
+pub fn system_clock() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}
+
+/// A statement may live no longer than this.
+const LIFETIME_MAX: Duration = Duration::seconds(30);
+
+/// How far the gateway's clock may be from ours.
+const LEEWAY: Duration = Duration::seconds(5);
+
+/// Larger than any genuine one; bounds what is decoded before the signature is known to be good.
+const BYTES_MAX: usize = 8 * 1024;
+
+impl Verifier {
+    /// Believes these keys, for this audience.
+    #[must_use]
+    pub fn new(keys: PublicKeys, audience: Audience, clock: Clock) -> Self {
+        Self { keys, audience, clock }
+    }
+
+    /// Verifies what the metadata carries.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], or [`Error::PermissionDenied`] for a genuine principal of the
+    /// other world.
+    pub fn verify(&self, metadata: &MetadataMap) -> Result<Caller, Error> {
+        let signed = signed(metadata)?;
+        let principal = self.open(&signed)?;
+        self.in_time(&principal)?;
+        if principal.audience_service != self.audience.service {
+            return Err(refuse("the principal is addressed to another service"));
+        }
+        match proto::Role::try_from(principal.role) {
+            Ok(proto::Role::Tenant) => self.tenant(principal),
+            Ok(proto::Role::Gateway) => self.gateway(&principal),
+            Ok(proto::Role::Unspecified) | Err(_) => Err(refuse("the principal has no role")),
+        }
+    }
+
+    fn open(&self, signed: &proto::SignedPrincipal) -> Result<proto::Principal, Error> {
+        let key =
+            self.keys.get(&signed.signing_key_id).ok_or(refuse("the signing key is unknown"))?;
+        let message = [SIGNING_CONTEXT, &signed.principal].concat();
+        key.verify(&message, &signed.signature).map_err(|_| refuse("the signature is forged"))?;
+        proto::Principal::decode(signed.principal.as_slice())
+            .map_err(|_| refuse("the principal cannot be decoded"))
+    }
+
+    fn in_time(&self, principal: &proto::Principal) -> Result<(), Error> {
+        let issued = moment(principal.issued_at).ok_or(refuse("the principal has no beginning"))?;
+        let expires = moment(principal.expires_at).ok_or(refuse("the principal has no end"))?;
+        let now = (self.clock)();
+        if expires <= issued || expires - issued > LIFETIME_MAX {
+            return Err(refuse("the principal's lifetime is out of bounds"));
+        }
+        if now < issued - LEEWAY || now >= expires + LEEWAY {
+            return Err(refuse("the principal is not valid now"));
+        }
+        Ok(())
+    }
+
+    fn tenant(&self, principal: proto::Principal) -> Result<Caller, Error> {
+        let environment = Environment::from_proto(principal.environment)
+            .ok_or(refuse("the principal has no environment"))?;
+        let addressed = Environment::from_proto(principal.audience_environment);
+        let served = match self.audience.worlds {
+            Worlds::One(world) => world == environment,
+            Worlds::Both => true,
+        };
+        if !served || addressed != Some(environment) {
+            return Err(other_world());
+        }
+        if principal.tenant_id.is_empty() || principal.key_id.is_empty() {
+            return Err(refuse("the principal has no tenant"));
+        }
+        Ok(Caller::Tenant(Principal {
+            tenant_id: principal.tenant_id,
+            environment,
+            key_id: principal.key_id,
+            scopes: principal.scopes.into_iter().collect(),
+            access: access(principal.access)?,
+        }))
+    }
+
+    fn gateway(&self, principal: &proto::Principal) -> Result<Caller, Error> {
+        if !principal.tenant_id.is_empty() {
+            return Err(refuse("the gateway's own principal names a tenant"));
+        }
+        match self.audience.worlds {
+            Worlds::Both => Ok(Caller::Gateway),
+            Worlds::One(world)
+                if Environment::from_proto(principal.audience_environment) == Some(world) =>
+            {
+                Ok(Caller::Gateway)
+            }
+            Worlds::One(_) => Err(other_world()),
+        }
+    }
+}
+
+impl Interceptor for Verifier {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let caller = self.verify(request.metadata())?;
+        request.extensions_mut().insert(caller);
+        Ok(request)
+    }
+}
+
+fn signed(metadata: &MetadataMap) -> Result<proto::SignedPrincipal, Error> {
+    let mut values = metadata.get_all_bin(METADATA).iter();
+    let value = values.next().ok_or(refuse("no principal was sent"))?;
+    if values.next().is_some() {
+        return Err(refuse("more than one principal was sent"));
+    }
+    let bytes = value.to_bytes().map_err(|_| refuse("the principal is not base64"))?;
+    if bytes.len() > BYTES_MAX {
+        return Err(refuse("the principal is too large"));
+    }
+    proto::SignedPrincipal::decode(bytes).map_err(|_| refuse("the principal cannot be decoded"))
+}
+
+fn access(number: i32) -> Result<Access, Error> {
+    match proto::Access::try_from(number) {
+        Ok(proto::Access::Full) => Ok(Access::Full),
+        Ok(proto::Access::NoMoneyOut) => Ok(Access::NoMoneyOut),
+        Ok(proto::Access::ReadOnly) => Ok(Access::ReadOnly),
+        Ok(proto::Access::None) => Ok(Access::None),
+        Ok(proto::Access::Unspecified) | Err(_) => Err(refuse("the principal has no access")),
+    }
+}
+
+fn moment(timestamp: Option<prost_types::Timestamp>) -> Option<OffsetDateTime> {
+    let timestamp = timestamp?;
+    let nanos = u32::try_from(timestamp.nanos).ok()?;
+    OffsetDateTime::from_unix_timestamp(timestamp.seconds).ok()?.replace_nanosecond(nanos).ok()
+}
+
+fn refuse(description: &'static str) -> Error {
+    Error::Unauthenticated { description }
+}
+
+fn other_world() -> Error {
+    Error::PermissionDenied {
+        reason: "ENVIRONMENT_MISMATCH",
+        description: "the principal belongs to another environment".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

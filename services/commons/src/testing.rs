@@ -1,0 +1,114 @@
+//! For tests of services: a gateway that signs principals, and digests of operations.
+//!
+//! The private key is made in the process and is worth nothing outside of it.
+
+use prost::Message as _;
+use ring::rand::SystemRandom;
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use time::{Duration, OffsetDateTime};
+use tollgate_proto::principal as proto;
+use tonic::metadata::{MetadataMap, MetadataValue};
+
+use crate::environment::Environment;
+use crate::events::timestamp;
+use crate::principal::{METADATA, SIGNING_CONTEXT};
+
+/// Signs as the gateway does.
+pub struct Signer {
+    id: String,
+    pair: Ed25519KeyPair,
+}
+
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Signer").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Signer {
+    /// Makes a key pair; none when the system gives no randomness.
+    #[must_use]
+    pub fn generate(id: &str) -> Option<Self> {
+        let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).ok()?;
+        let pair = Ed25519KeyPair::from_pkcs8(document.as_ref()).ok()?;
+        Some(Self { id: id.into(), pair })
+    }
+
+    /// The line that a file of public keys has for it.
+    #[must_use]
+    pub fn public_line(&self) -> String {
+        use base64::Engine as _;
+        let key = base64::engine::general_purpose::STANDARD.encode(self.pair.public_key().as_ref());
+        format!("{} {key}\n", self.id)
+    }
+
+    /// Signs a principal.
+    #[must_use]
+    pub fn sign(&self, principal: &proto::Principal) -> proto::SignedPrincipal {
+        let principal = principal.encode_to_vec();
+        let message = [SIGNING_CONTEXT, &principal].concat();
+        let signature = self.pair.sign(&message).as_ref().to_vec();
+        proto::SignedPrincipal { principal, signing_key_id: self.id.clone(), signature }
+    }
+
+    /// Signs a principal into a call's metadata.
+    pub fn attach(&self, principal: &proto::Principal, metadata: &mut MetadataMap) {
+        let value = MetadataValue::from_bytes(&self.sign(principal).encode_to_vec());
+        metadata.insert_bin(METADATA, value);
+    }
+}
+
+/// A tenant's principal with full access, valid from now for 20 s.
+#[must_use]
+pub fn tenant(
+    service: &str,
+    tenant_id: &str,
+    environment: Environment,
+    scopes: &[&str],
+) -> proto::Principal {
+    let now = OffsetDateTime::now_utc();
+    proto::Principal {
+        tenant_id: tenant_id.into(),
+        environment: environment.to_proto().into(),
+        scopes: scopes.iter().map(|&scope| scope.into()).collect(),
+        key_id: "key_test".into(),
+        access: proto::Access::Full.into(),
+        audience_service: service.into(),
+        audience_environment: environment.to_proto().into(),
+        issued_at: Some(timestamp(now)),
+        expires_at: Some(timestamp(now + Duration::seconds(20))),
+        issuer: "tollgate".into(),
+        role: proto::Role::Tenant.into(),
+    }
+}
+
+/// The gateway's own principal, valid from now for 20 s.
+#[must_use]
+pub fn gateway(service: &str, environment: Environment) -> proto::Principal {
+    proto::Principal {
+        tenant_id: String::new(),
+        key_id: String::new(),
+        scopes: Vec::new(),
+        role: proto::Role::Gateway.into(),
+        ..tenant(service, "", environment, &[])
+    }
+}
+
+/// Writes the metadata of an operation, both digests derived from short texts.
+///
+/// # Errors
+/// Never in practice: digests are always legal metadata.
+pub fn operation(
+    key: &str,
+    body: &str,
+    metadata: &mut MetadataMap,
+) -> Result<(), tonic::metadata::errors::InvalidMetadataValue> {
+    metadata.insert("x-operation-key", digest(key).parse()?);
+    metadata.insert("x-request-fingerprint", digest(body).parse()?);
+    Ok(())
+}
+
+fn digest(text: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
