@@ -43,9 +43,8 @@ pub(crate) async fn exchange<H: Handler>(
         Ok(request_id) => (request_id, Ok(())),
         Err(error) => (RequestId::unknown(), Err(error)),
     };
-    let checked = drawn.and_then(|()| {
-        head::check(&mut parts, link.origin(), &settings.limits, &request_id)
-    });
+    let checked =
+        drawn.and_then(|()| head::check(&mut parts, link.origin(), &settings.limits, &request_id));
     let log = settings.access_log.as_ref();
     let mut ending = Ending { flight, recording: None };
     let (mut response, secure) = match checked {

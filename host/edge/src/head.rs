@@ -105,7 +105,9 @@ fn method(method: &Method) -> Result<(), Error> {
         | Method::PATCH
         | Method::DELETE
         | Method::OPTIONS => Ok(()),
-        Method::TRACE | Method::CONNECT => Err(Error::MethodNotAllowed { allow: Arc::from(METHODS) }),
+        Method::TRACE | Method::CONNECT => {
+            Err(Error::MethodNotAllowed { allow: Arc::from(METHODS) })
+        }
         _ => Err(Error::MethodUnknown),
     }
 }

@@ -110,12 +110,8 @@ impl Listener {
         let limits = self.settings.limits.clone();
         let shared = Arc::new(Shared { settings: self.settings, handler });
         let accepting = accept(&self.socket, &admission, |stream, peer, place| {
-            let connection = connection::serve(
-                stream,
-                peer,
-                Arc::clone(&shared),
-                Arc::clone(&roster),
-            );
+            let connection =
+                connection::serve(stream, peer, Arc::clone(&shared), Arc::clone(&roster));
             tracker.spawn(async move {
                 connection.await;
                 drop(place);

@@ -57,12 +57,7 @@ impl RequestBody {
         Self::of(Source::Incoming(incoming), limit, timeouts, Some(Arc::clone(pulse)))
     }
 
-    fn of(
-        source: Source,
-        limit: usize,
-        timeouts: BodyTimeouts,
-        pulse: Option<Arc<Pulse>>,
-    ) -> Self {
+    fn of(source: Source, limit: usize, timeouts: BodyTimeouts, pulse: Option<Arc<Pulse>>) -> Self {
         Self { source, limit, received: 0, waiting: Waiting::new(timeouts), pulse }
     }
 
@@ -147,10 +142,9 @@ impl RequestBody {
                 self.end();
                 Poll::Ready(None)
             }
-            Poll::Pending => self
-                .waiting
-                .poll_overdue(cx, self.received)
-                .map(|()| Some(Err(Error::BodyTimeout))),
+            Poll::Pending => {
+                self.waiting.poll_overdue(cx, self.received).map(|()| Some(Err(Error::BodyTimeout)))
+            }
         }
     }
 

@@ -87,12 +87,12 @@ impl Body for ResponseBody {
                 self.0 = Kind::Nothing;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Kind::Incoming(incoming) => Pin::new(incoming).poll_frame(cx).map_err(|error| {
-                Error::UpstreamUnavailable {
+            Kind::Incoming(incoming) => {
+                Pin::new(incoming).poll_frame(cx).map_err(|error| Error::UpstreamUnavailable {
                     internal: format!("the upstream's body broke off: {error}"),
                     unsent: false,
-                }
-            }),
+                })
+            }
             Kind::Stream(body) => body.as_mut().poll_frame(cx),
         }
     }

@@ -94,9 +94,7 @@ fn effective_port(port: Option<&str>, secure: bool) -> Result<Option<&str>, Erro
     let Some(port) = port.filter(|port| !port.is_empty()) else { return Ok(None) };
     let digits = port.bytes().all(|byte| byte.is_ascii_digit()) && !port.starts_with('0');
     match port.parse::<u16>() {
-        Ok(number) if digits => {
-            Ok((number != if secure { 443 } else { 80 }).then_some(port))
-        }
+        Ok(number) if digits => Ok((number != if secure { 443 } else { 80 }).then_some(port)),
         _ => Err(malformed("the port is not valid")),
     }
 }

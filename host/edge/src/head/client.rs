@@ -64,9 +64,11 @@ pub(super) fn resolve(origin: Origin<'_>, headers: &HeaderMap, forwarding: bool)
 /// An address, perhaps with brackets and a port.
 fn parse(entry: &str) -> Option<IpAddr> {
     let address = entry.parse().ok().or_else(|| {
-        entry.parse::<std::net::SocketAddr>().ok().map(|socket| socket.ip()).or_else(|| {
-            entry.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
-        })
+        entry
+            .parse::<std::net::SocketAddr>()
+            .ok()
+            .map(|socket| socket.ip())
+            .or_else(|| entry.strip_prefix('[')?.strip_suffix(']')?.parse().ok())
     });
     address.map(|address: IpAddr| address.to_canonical())
 }

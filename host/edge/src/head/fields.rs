@@ -231,8 +231,5 @@ fn is_protected(name: &str) -> bool {
         "access-control-request-method",
         "access-control-request-headers",
     ];
-    NAMES.contains(&name)
-        || name.starts_with("grpc-")
-        || is_forwarding(name)
-        || is_reserved(name)
+    NAMES.contains(&name) || name.starts_with("grpc-") || is_forwarding(name) || is_reserved(name)
 }

@@ -52,10 +52,7 @@ fn check_escapes(path: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-fn decode(
-    path: &[u8],
-    accept: impl Fn(u8) -> Result<(), Error>,
-) -> Result<Vec<u8>, Error> {
+fn decode(path: &[u8], accept: impl Fn(u8) -> Result<(), Error>) -> Result<Vec<u8>, Error> {
     let mut decoded = Vec::with_capacity(path.len());
     let mut rest = path;
     while let Some((&first, after)) = rest.split_first() {

@@ -140,10 +140,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
                 return Poll::Ready(Ok(()));
             }
         }
-        let linger = this.linger.get_or_insert_with(|| Linger {
-            timer: Box::pin(sleep(LINGER)),
-            left: LINGER_BYTES,
-        });
+        let linger = this
+            .linger
+            .get_or_insert_with(|| Linger { timer: Box::pin(sleep(LINGER)), left: LINGER_BYTES });
         let mut scratch = [0; 4096];
         while linger.left > 0 && linger.timer.as_mut().poll(cx).is_pending() {
             let mut buf = ReadBuf::new(&mut scratch);

@@ -29,7 +29,9 @@ impl Serialize for Form<'_> {
         let mut map = serializer.serialize_map(None)?;
         match told.type_uri {
             Some(uri) => map.serialize_entry("type", uri)?,
-            None => map.serialize_entry("type", &format_args!("{}{}", self.type_base, told.slug))?,
+            None => {
+                map.serialize_entry("type", &format_args!("{}{}", self.type_base, told.slug))?
+            }
         }
         map.serialize_entry("title", told.title)?;
         map.serialize_entry("status", &told.status)?;
