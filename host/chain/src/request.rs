@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::question::Text;
 use crate::receipt::{Entry, Receipt, Way};
 use crate::{Chain, Class, Error, Head, Hook, Host, Policy, Reply, Route, Run, Verdict};
-use crate::question::Text;
 
 /// Where the walk ended.
 #[derive(Debug)]

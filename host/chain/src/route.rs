@@ -49,6 +49,8 @@ pub struct Route {
     pub grpc: Option<GrpcMethod>,
     /// The upstream that is used when no policy chooses one.
     pub upstream: Option<Box<str>>,
+    /// Index of the Route's binding in the Snapshot: how its requests are translated and sent.
+    pub binding: usize,
     /// Index of the Route's chain in the Snapshot.
     pub chain: usize,
     /// Bounds.

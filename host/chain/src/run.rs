@@ -150,10 +150,8 @@ impl<H: Host> Run<H> {
     }
 
     fn record(&mut self, question: Question, answer: Answer) -> Result<Answer, Departure> {
-        self.answer_bytes_left = self
-            .answer_bytes_left
-            .checked_sub(answer.bytes())
-            .ok_or(Departure::AnswerBytes)?;
+        self.answer_bytes_left =
+            self.answer_bytes_left.checked_sub(answer.bytes()).ok_or(Departure::AnswerBytes)?;
         self.trace.push(question, answer.clone());
         Ok(answer)
     }

@@ -13,7 +13,7 @@ mod raw;
 mod text;
 mod types;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use error::{Problem, Problems};
 pub use types::{
@@ -21,6 +21,12 @@ pub use types::{
     Limits, Listener, Plugin, Policy, Protocol, QuotaStore, Route, Signing, Stores, TlsFiles,
     Upstream, UpstreamTls,
 };
+
+/// The files of a folder that [`load`] reads; none when the folder cannot be read.
+#[must_use]
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    text::files(folder).unwrap_or_default()
+}
 
 /// Reads and checks the policies folder `directory`.
 ///

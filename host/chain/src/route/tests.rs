@@ -14,6 +14,7 @@ fn route(name: &str, template: &str) -> Arc<Route> {
         attributes: BTreeMap::new(),
         grpc: None,
         upstream: None,
+        binding: 0,
         chain: 0,
         limits: RouteLimits { body_bytes_max: 1024, timeout: Duration::from_secs(1) },
     })

@@ -1,0 +1,77 @@
+//! Health and metrics, on a listener of their own that answers before the data listeners are
+//! bound and until the process ends.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tollgate_chain::{Error, Head};
+use tollgate_edge::{Caller, Handler, RequestBody, Responder, ResponseBody};
+
+/// How ready the gateway is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Readiness(Arc<AtomicU8>);
+
+const STARTING: u8 = 0;
+const READY: u8 = 1;
+const DRAINING: u8 = 2;
+
+impl Readiness {
+    /// The data listeners accept.
+    pub(crate) fn ready(&self) {
+        self.0.store(READY, Ordering::Release);
+    }
+
+    /// The process goes away.
+    pub(crate) fn draining(&self) {
+        self.0.store(DRAINING, Ordering::Release);
+    }
+}
+
+/// Answers `/healthz`, `/livez`, `/readyz` and `/metrics`.
+#[derive(Clone)]
+pub(crate) struct Admin {
+    pub(crate) readiness: Readiness,
+    pub(crate) metrics: PrometheusHandle,
+    pub(crate) responder: Arc<Responder>,
+}
+
+impl Handler for Admin {
+    async fn handle(&self, head: Head, _body: RequestBody) -> Response<ResponseBody> {
+        let caller = Caller::of(&head);
+        if ![Method::GET, Method::HEAD].contains(&head.method) {
+            let allow = "GET, HEAD".into();
+            return self.responder.problem(&Error::MethodNotAllowed { allow }, &caller);
+        }
+        match &*head.path {
+            "/healthz" | "/livez" => json(StatusCode::OK, r#"{"status":"ok"}"#),
+            "/readyz" => match self.readiness.0.load(Ordering::Acquire) {
+                READY => json(StatusCode::OK, r#"{"status":"ready"}"#),
+                DRAINING => unready(r#"{"status":"unready","reasons":["draining"]}"#),
+                STARTING | _ => unready(r#"{"status":"unready","reasons":["starting"]}"#),
+            },
+            "/metrics" => text(self.metrics.render()),
+            _ => self.responder.problem(&Error::RouteNotFound, &caller),
+        }
+    }
+}
+
+fn unready(body: &'static str) -> Response<ResponseBody> {
+    json(StatusCode::SERVICE_UNAVAILABLE, body)
+}
+
+fn json(status: StatusCode, body: &'static str) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::full(body.as_bytes()));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
+
+fn text(body: String) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::full(body));
+    let plain = HeaderValue::from_static("text/plain; version=0.0.4");
+    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    response
+}

@@ -1,0 +1,66 @@
+//! `tollgate check`: the road from folder to Snapshot, without sockets and stores.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Result, anyhow};
+use tollgate_config::Config;
+
+use crate::compile;
+use crate::telemetry::{complain, say};
+
+/// Checks the folder; says every mistake, or what would run.
+pub(crate) fn check(folder: &Path, print: bool) -> Result<ExitCode> {
+    let config = match tollgate_config::load(folder) {
+        Ok(config) => config,
+        Err(problems) => return refused(&problems.to_string()),
+    };
+    match compile::try_out(&config) {
+        Ok(()) => {}
+        Err(compile::Error::Problems(problems)) => return refused(&problems.to_string()),
+        Err(error) => return Err(anyhow!(error)),
+    }
+    if print {
+        show(&config)?;
+    }
+    say(&format!(
+        "{}: {} listeners, {} routes, {} chains, {} policies, {} upstreams: all good",
+        folder.display(),
+        config.listeners().len(),
+        config.routes().len(),
+        config.chains().len(),
+        config.policies().len(),
+        config.upstreams().len(),
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn refused(problems: &str) -> Result<ExitCode> {
+    for problem in problems.lines() {
+        complain(problem);
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+fn show(config: &Config) -> Result<()> {
+    for chain in config.chains() {
+        say(&format!("chain {}", chain.name))?;
+        for policy in chain.policies.iter().filter_map(|index| config.policies().get(*index)) {
+            let plugin = config.plugins().get(policy.plugin);
+            let file = plugin.map(|plugin| plugin.file.display().to_string()).unwrap_or_default();
+            let grants = policy.grants.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            say(&format!("  {} ({:?}) {file}", policy.name, policy.class))?;
+            say(&format!("    grants: {grants}"))?;
+            say(&format!("    settings: {}", policy.settings))?;
+        }
+    }
+    for route in config.routes() {
+        let chain = config.chains().get(route.chain).map_or("", |chain| &chain.name);
+        let places: Vec<String> =
+            route.matches.iter().map(|(method, template)| format!("{method} {template}")).collect();
+        let grpc = route.grpc.as_ref().map(|(service, method)| format!("{service}/{method}"));
+        let place = if places.is_empty() { "by google.api.http".into() } else { places.join(", ") };
+        say(&format!("route {}: {place} → {} by {chain}", route.name, grpc.unwrap_or_default()))?;
+    }
+    Ok(())
+}

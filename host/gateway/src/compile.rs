@@ -1,0 +1,218 @@
+//! Config → Snapshot. Start-up, reload and `check` walk this one road.
+//!
+//! What did not change is carried over from the Snapshot before: components by file, settings,
+//! grants and limits; upstreams with their connections; stores with what they hold.
+
+mod components;
+mod routes;
+mod targets;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tollgate_capability::principal::PrincipalSigner;
+use tollgate_config::{Config, Descriptors as DescriptorSource, Problem, Problems};
+use tollgate_chain::Chain;
+use tollgate_edge::Responder;
+use tollgate_runtime::Engine;
+
+use crate::snapshot::{Asker, Snapshot, Targets};
+use crate::stores::{self, Opened};
+use crate::telemetry::Meters;
+pub(crate) use targets::chain_of;
+use components::Components;
+
+/// Makes Snapshots of one policies folder.
+#[derive(Debug)]
+pub(crate) struct Workshop {
+    folder: PathBuf,
+    engine: Engine,
+    stores: Opened,
+    components: Components,
+    generation: u64,
+    /// The configuration that was last read without a problem.
+    config: Config,
+}
+
+/// What was compiled, before it is given stores and a number.
+#[derive(Debug)]
+struct Compiled {
+    routes: routes::Routes,
+    chains: Vec<Chain<Asker>>,
+    targets: Arc<Targets>,
+    signer: Option<Arc<PrincipalSigner>>,
+}
+
+impl Workshop {
+    /// Compiles the folder for the first time. Blocks for as long as compiling takes; to be called
+    /// within the runtime, off its serving threads.
+    pub(crate) fn open(folder: &Path, config: Config) -> Result<(Self, Snapshot), Error> {
+        let engine = components::engine(&config)?;
+        let mut components = Components::default();
+        let compiled = compile(&config, &engine, &mut components, None)?;
+        let stores = Opened::open(&config, compiled.signer.as_ref())?;
+        let mut workshop = Self {
+            folder: folder.to_owned(),
+            engine,
+            stores,
+            components,
+            generation: 0,
+            config,
+        };
+        let snapshot = workshop.number(compiled);
+        Ok((workshop, snapshot))
+    }
+
+    /// Compiles the folder again.
+    pub(crate) fn rebuild(&mut self, current: &Snapshot) -> Result<Snapshot, Problems> {
+        let config = tollgate_config::load(&self.folder)?;
+        let fixed = fixed(&self.config, &config);
+        if !fixed.is_empty() {
+            tracing::warn!(tables = fixed.join(", "), "changed tables take effect on restart only");
+        }
+        let mut components = self.components.clone();
+        let compiled =
+            compile(&config, &self.engine, &mut components, Some(&current.targets))?;
+        self.stores.refresh().map_err(Problems::from)?;
+        components.forget_unused();
+        self.components = components;
+        self.config = config;
+        Ok(self.number(compiled))
+    }
+
+    /// The configuration that serves.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The stores, which outlive Snapshots.
+    pub(crate) fn stores(&self) -> &Opened {
+        &self.stores
+    }
+
+    /// Every file and folder that a Snapshot is made of.
+    pub(crate) fn inputs(&self) -> Vec<PathBuf> {
+        inputs(&self.config)
+    }
+
+    fn number(&mut self, compiled: Compiled) -> Snapshot {
+        self.generation += 1;
+        let config = &self.config;
+        let listeners = config.listeners().iter();
+        let policies = compiled.chains.iter().flat_map(|chain| &chain.policies);
+        let meters = Meters::new(policies.map(|policy| Arc::clone(&policy.name)));
+        Snapshot {
+            meters,
+            generation: self.generation,
+            routes: compiled.routes.table,
+            bindings: compiled.routes.bindings,
+            chains: compiled.chains,
+            listener_chains: listeners
+                .map(|listener| (listener.name.clone(), listener.chain))
+                .collect::<HashMap<_, _>>(),
+            targets: compiled.targets,
+            stores: Arc::clone(&self.stores.stores),
+            signer: compiled.signer,
+            responder: Arc::new(Responder::new(config.problem_type_base())),
+            hidden_headers: config.hidden_headers().into(),
+        }
+    }
+}
+
+/// Compiles everything that needs neither sockets nor stores.
+fn compile(
+    config: &Config,
+    engine: &Engine,
+    components: &mut Components,
+    current: Option<&Arc<Targets>>,
+) -> Result<Compiled, Problems> {
+    let mut problems = Vec::new();
+    let routes = routes::routes(config, &mut problems);
+    let chains = components::chains(config, engine, components, &mut problems);
+    let targets = targets::targets(config, current, &mut problems);
+    let signer = targets::signer(config, &mut problems);
+    match (routes, chains, targets, signer) {
+        (Some(routes), Some(chains), Some(targets), Some(signer)) if problems.is_empty() => {
+            Ok(Compiled { routes, chains, targets, signer })
+        }
+        _ => Err(Problems::from(problems)),
+    }
+}
+
+/// Compiles and throws away: for `tollgate check`.
+pub(crate) fn try_out(config: &Config) -> Result<(), Error> {
+    let engine = components::engine(config)?;
+    compile(config, &engine, &mut Components::default(), None)?;
+    Ok(())
+}
+
+/// Why there is no first Snapshot.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The configuration, or something it names, is wrong.
+    #[error("the configuration was refused\n{0}")]
+    Problems(#[from] Problems),
+    /// The machine does not bear the engine.
+    #[error("start the engine")]
+    Engine(#[from] tollgate_runtime::EngineError),
+    /// A number of the engine is out of its bounds.
+    #[error("size the engine")]
+    Bounds(#[from] tollgate_runtime::OutOfBounds),
+    /// A store cannot be opened.
+    #[error("open the stores")]
+    Stores(#[from] stores::Error),
+}
+
+/// A problem with a file that is no TOML.
+fn file_problem(path: &Path, message: &str) -> Problem {
+    Problem { file: path.to_owned(), line: 0, key: String::new(), message: message.to_owned() }
+}
+
+/// Tables that are read at the start only, and differ.
+fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
+    let mut changed = Vec::new();
+    let strip = |config: &Config| {
+        let listeners = config.listeners().iter();
+        listeners.map(|one| (one.name.clone(), one.address, one.tls.is_some())).collect::<Vec<_>>()
+    };
+    if strip(old) != strip(new) {
+        changed.push("listeners");
+    }
+    if old.admin() != new.admin() {
+        changed.push("admin");
+    }
+    if old.engine() != new.engine() {
+        changed.push("engine");
+    }
+    if old.stores() != new.stores() {
+        changed.push("stores");
+    }
+    if old.access_log() != new.access_log() {
+        changed.push("access_log");
+    }
+    changed
+}
+
+/// Every file and folder that a Snapshot of this configuration is made of.
+fn inputs(config: &Config) -> Vec<PathBuf> {
+    let mut inputs = config.folders().to_vec();
+    for folder in config.folders() {
+        inputs.extend(tollgate_config::files(folder));
+    }
+    inputs.extend(config.plugins().iter().map(|plugin| plugin.file.clone()));
+    inputs.extend(config.upstreams().iter().filter_map(|one| one.tls.ca_bundle.clone()));
+    inputs.extend(config.signing().map(|signing| signing.key_file.clone()));
+    match config.descriptors() {
+        Some(DescriptorSource::Set(path)) => inputs.push(path.clone()),
+        Some(DescriptorSource::Sources { files, .. }) => inputs.extend(files.iter().cloned()),
+        None => {}
+    }
+    for tls in config.listeners().iter().filter_map(|listener| listener.tls.as_ref()) {
+        inputs.extend([tls.certificate.clone(), tls.key.clone()]);
+    }
+    if let tollgate_config::CredentialStore::File { path } = &config.stores().credentials {
+        inputs.push(path.clone());
+    }
+    inputs
+}

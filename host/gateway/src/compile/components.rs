@@ -1,0 +1,154 @@
+//! Components: read, verified, compiled, tried out; and the chains made of them.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ring::digest::{SHA256, digest};
+use tollgate_chain::{Chain, Plugin, Policy};
+use tollgate_config::{Config, Limits as ConfigLimits, Policy as PolicyConfig, Problem};
+use tollgate_runtime::{Component, Engine, EngineSettings, Grants, Limits, LoadError};
+
+use super::Error;
+use crate::snapshot::Asker;
+
+/// How long a run may wait for a free instance.
+const INSTANCE_WAIT: Duration = Duration::from_millis(20);
+/// Stack of a guest, in bytes.
+const STACK_BYTES: usize = 256 * 1024;
+/// Most bytes of a component.
+const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// What makes two uses of a component the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    sha256: [u8; 32],
+    settings: String,
+    grants: Vec<String>,
+    limits: (Duration, usize, usize),
+}
+
+/// Components that were compiled, for the next Snapshot to carry over.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Components(HashMap<Key, (Arc<Component<Asker>>, bool)>);
+
+impl Components {
+    /// Drops what the last compilation did not use.
+    pub(super) fn forget_unused(&mut self) {
+        self.0.retain(|_, (_, used)| std::mem::take(used));
+    }
+}
+
+/// The engine that the configuration asks for.
+pub(super) fn engine(config: &Config) -> Result<Engine, Error> {
+    let settings = EngineSettings::new(config.engine().instances_max, INSTANCE_WAIT, STACK_BYTES)?;
+    Ok(Engine::new(settings)?)
+}
+
+/// Loads every policy and strings them into chains.
+pub(super) fn chains(
+    config: &Config,
+    engine: &Engine,
+    components: &mut Components,
+    problems: &mut Vec<Problem>,
+) -> Option<Vec<Chain<Asker>>> {
+    let loaded: Vec<Option<Arc<Policy<Asker>>>> = config
+        .policies()
+        .iter()
+        .map(|policy| load(config, policy, engine, components, problems).map(Arc::new))
+        .collect();
+    let chain = |chain: &tollgate_config::Chain| {
+        let policies = chain.policies.iter().map(|index| loaded.get(*index).cloned().flatten());
+        Some(Chain { name: chain.name.as_str().into(), policies: policies.collect::<Option<_>>()? })
+    };
+    config.chains().iter().map(chain).collect()
+}
+
+fn load(
+    config: &Config,
+    policy: &PolicyConfig,
+    engine: &Engine,
+    components: &mut Components,
+    problems: &mut Vec<Problem>,
+) -> Option<Policy<Asker>> {
+    let plugin = config.plugins().get(policy.plugin)?;
+    let bytes = read(&plugin.file)
+        .map_err(|message| problems.push(plugin.problem(&message)))
+        .ok()?;
+    let sha256: [u8; 32] = digest(&SHA256, &bytes).as_ref().try_into().ok()?;
+    if plugin.sha256.is_some_and(|expected| expected != sha256) {
+        let message = format!("{}: its SHA-256 is not the declared one", plugin.file.display());
+        problems.push(plugin.problem(&message));
+        return None;
+    }
+    let key = Key {
+        sha256,
+        settings: policy.settings.clone(),
+        grants: policy.grants.iter().cloned().collect(),
+        limits: (policy.limits.time, policy.limits.memory_bytes, policy.limits.table_elements),
+    };
+    let component = match components.0.get_mut(&key) {
+        Some((component, used)) => {
+            *used = true;
+            Arc::clone(component)
+        }
+        None => {
+            let component = compile(engine, &bytes, policy)
+                .map_err(|error| problems.extend(told(&error, policy, &plugin.file)))
+                .ok()?;
+            let component = Arc::new(component);
+            components.0.insert(key, (Arc::clone(&component), true));
+            component
+        }
+    };
+    Some(Policy {
+        name: policy.name.as_str().into(),
+        class: policy.class,
+        interests: policy.interests.clone(),
+        plugin: component as Arc<dyn Plugin<Asker>>,
+        questions_max: policy.limits.questions,
+        answer_bytes_max: policy.limits.answer_bytes,
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let length = fs::metadata(path)
+        .map_err(|error| format!("expected a component at {}: {error}", path.display()))?
+        .len();
+    if length > FILE_BYTES_MAX {
+        return Err(format!("{} has {length} bytes, more than {FILE_BYTES_MAX}", path.display()));
+    }
+    fs::read(path).map_err(|error| format!("expected a component at {}: {error}", path.display()))
+}
+
+fn compile(
+    engine: &Engine,
+    bytes: &[u8],
+    policy: &PolicyConfig,
+) -> Result<Component<Asker>, LoadError> {
+    let grants = Grants::new(policy.grants.iter().map(String::as_str))?;
+    let ConfigLimits { time, memory_bytes, table_elements, .. } = policy.limits;
+    let limits = Limits::new(time, memory_bytes, table_elements)?;
+    Component::load(engine, bytes, policy.settings.clone(), &grants, limits)
+}
+
+/// A refusal as problems: one for each setting, or one for the policy.
+fn told(error: &LoadError, policy: &PolicyConfig, file: &Path) -> Vec<Problem> {
+    match error {
+        LoadError::Settings(problems) => problems
+            .iter()
+            .map(|problem| policy.setting_problem(&problem.key, &problem.message))
+            .collect(),
+        _ => {
+            let mut message = format!("{}: {error}", file.display());
+            let mut source = std::error::Error::source(error);
+            while let Some(cause) = source {
+                message = format!("{message}: {cause}");
+                source = cause.source();
+            }
+            vec![policy.problem(&message)]
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The life of a request, from its head to its response: match, decide, forward, decide again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use tokio::task::{AbortHandle, JoinHandle};
+use tokio::time::Instant;
+use tollgate_capability::{Exchange, Held, Opening};
+use tollgate_chain::{
+    Chain, Content, Error, Head, Hook, Matched, Payload, Receipt, Reply, Route, request, response,
+};
+use tollgate_edge::{Caller, Facts, Handler, RequestBody, ResponseBody};
+
+use crate::forward;
+use crate::live::Live;
+use crate::payload::Parcel;
+use crate::snapshot::{Asker, Snapshot};
+
+/// Longest body where no Route says otherwise, in bytes: such a request is only ever refused.
+const UNROUTED_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Longest time of an exchange where no Route says otherwise.
+const UNROUTED_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Carries the requests of one listener.
+#[derive(Debug, Clone)]
+pub(crate) struct Gateway {
+    pub(crate) live: Live,
+    pub(crate) listener: Arc<str>,
+}
+
+impl Handler for Gateway {
+    async fn handle(&self, head: Head, body: RequestBody) -> Response<ResponseBody> {
+        let flow = Flow::open(self.live.pin(), &self.listener, head, body);
+        match &flow.route {
+            // From its claim on, an operation is carried out though the caller goes away.
+            Some(route) if route.attribute("idempotency").is_some_and(|class| class != "none") => {
+                detachable(flow).await
+            }
+            _ => flow.run().await,
+        }
+    }
+}
+
+/// One exchange on its way.
+pub(crate) struct Flow {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) head: Arc<Head>,
+    pub(crate) route: Option<Arc<Route>>,
+    pub(crate) parcel: Arc<Parcel>,
+    pub(crate) deadline: Instant,
+    chain: usize,
+    allow: Option<Arc<str>>,
+    asker: Asker,
+    facts: Facts,
+}
+
+impl Flow {
+    /// Matches the Route and prepares everything that may be asked.
+    fn open(snapshot: Arc<Snapshot>, listener: &str, head: Head, body: RequestBody) -> Self {
+        let head = Arc::new(head);
+        let mut matched = snapshot.routes.find(&head.method, &head.path);
+        let (route, allow, variables) = match &mut matched {
+            Matched::Found { route, methods, variables } => {
+                (Some(Arc::clone(route)), Some(Arc::clone(methods)), std::mem::take(variables))
+            }
+            Matched::OtherMethod { methods } => (None, Some(Arc::clone(methods)), Vec::new()),
+            Matched::None => (None, None, Vec::new()),
+        };
+        let binding = route.as_ref().and_then(|route| snapshot.bindings.get(route.binding));
+        let call = binding.and_then(|binding| binding.call.as_ref());
+        let transcoder = call.map(|call| Arc::clone(&call.transcoder));
+        let (bytes_max, timeout) = match &route {
+            Some(route) => (route.limits.body_bytes_max, route.limits.timeout),
+            None => (UNROUTED_BODY_BYTES_MAX, UNROUTED_TIMEOUT),
+        };
+        let parcel =
+            Arc::new(Parcel::new(Arc::clone(&head), body, bytes_max, transcoder, variables));
+        let listener_chain = snapshot.listener_chains.get(listener).copied();
+        let asker = Box::new(Exchange::new(
+            Opening {
+                head: Arc::clone(&head),
+                matched,
+                payload: Arc::clone(&parcel) as Arc<dyn Payload>,
+                upstreams: Arc::clone(&snapshot.targets) as _,
+                hidden_headers: Arc::clone(&snapshot.hidden_headers),
+            },
+            Arc::clone(&snapshot.stores),
+        ));
+        let facts = Facts {
+            route: binding.map(|binding| Arc::clone(&binding.route)),
+            generation: Some(snapshot.generation()),
+            ..Facts::default()
+        };
+        let chain = route.as_ref().map(|route| route.chain).or(listener_chain);
+        let chain = chain.unwrap_or(usize::MAX);
+        let deadline = Instant::now() + timeout;
+        Self { snapshot, head, route, parcel, deadline, chain, allow, asker, facts }
+    }
+
+    /// Lets the chain decide, forwards, lets the chain decide about the response.
+    async fn run(mut self) -> Response<ResponseBody> {
+        let snapshot = Arc::clone(&self.snapshot);
+        let Some(chain) = snapshot.chain(self.chain) else {
+            return self.refuse(&Error::Internal { internal: "no such chain".to_owned() });
+        };
+        let mut receipt = Receipt::default();
+        let (head, route) = (Arc::clone(&self.head), self.route.clone());
+        let (asker, decided) =
+            request::walk(chain, &head, route.as_deref(), self.asker, &mut receipt).await;
+        self.asker = asker;
+        let (flow, mut answer) = match decided {
+            request::Outcome::Failed(error) => {
+                let answer = self.refuse(&error);
+                (self, answer)
+            }
+            request::Outcome::Replied { policy, reply } => {
+                self.facts.policy = Some(policy);
+                let answer = self.reply(&reply);
+                (self, answer)
+            }
+            request::Outcome::Passed { upstream } => {
+                let answer = self.forwarded(upstream.as_deref()).await;
+                self.reconsider(chain, answer, &mut receipt).await
+            }
+        };
+        flow.asker.write_reply_headers(answer.headers_mut());
+        snapshot.meters.record(&receipt, answer.status());
+        flow.close(answer)
+    }
+
+    /// Lets the policies that look at responses decide about this one.
+    async fn reconsider(
+        mut self,
+        chain: &Chain<Asker>,
+        answer: Response<ResponseBody>,
+        receipt: &mut Receipt,
+    ) -> (Self, Response<ResponseBody>) {
+        if !chain.policies.iter().any(|policy| policy.plugin.has(Hook::Response)) {
+            return (self, answer);
+        }
+        self.asker.set_response(answer.status().as_u16(), answer.headers());
+        let (head, route) = (Arc::clone(&self.head), self.route.clone());
+        let (asker, decided) =
+            response::walk(chain, &head, route.as_deref(), self.asker, receipt).await;
+        self.asker = asker;
+        let answer = match decided {
+            response::Outcome::Passed => answer,
+            response::Outcome::Failed(error) => self.refuse(&error),
+            response::Outcome::Replied { policy, reply } => {
+                self.facts.policy = Some(policy);
+                self.reply(&reply)
+            }
+        };
+        (self, answer)
+    }
+
+    /// Forwards to the chosen upstream and keeps what came of a claimed operation.
+    async fn forwarded(&mut self, chosen: Option<&str>) -> Response<ResponseBody> {
+        let Some(route) = self.route.clone() else { return self.unrouted() };
+        let chosen = chosen.or(route.upstream.as_deref());
+        let claim = self.asker.take_claim();
+        let result = forward::forward(self, chosen, claim.as_ref()).await;
+        let Some(claim) = claim else {
+            return match result {
+                Ok(forwarded) => forwarded.into_response(),
+                Err(error) => self.refuse(&error),
+            };
+        };
+        let replayable = forward::is_replayable(&result);
+        let whole = match result {
+            Ok(forwarded) => forwarded.whole().await,
+            Err(error) => forward::whole(self.refuse(&error)).await,
+        };
+        match whole {
+            Ok(whole) => forward::keep(claim, whole, replayable).await,
+            Err(error) => {
+                claim.retryable().await;
+                self.refuse(&error)
+            }
+        }
+    }
+
+    /// The answer where no Route has the path and method, after the listener's chain.
+    fn unrouted(&self) -> Response<ResponseBody> {
+        match &self.allow {
+            Some(allow) if self.head.method == Method::OPTIONS => {
+                let mut response = Response::new(ResponseBody::empty());
+                *response.status_mut() = StatusCode::NO_CONTENT;
+                if let Ok(allow) = HeaderValue::from_str(allow) {
+                    response.headers_mut().insert(header::ALLOW, allow);
+                }
+                response
+            }
+            Some(allow) => self.refuse(&Error::MethodNotAllowed { allow: Arc::clone(allow) }),
+            None => self.refuse(&Error::RouteNotFound),
+        }
+    }
+
+    fn reply(&self, reply: &Reply) -> Response<ResponseBody> {
+        let Content::Held(handle) = reply.content else {
+            return self.snapshot.responder.reply(reply, &Caller::of(&self.head));
+        };
+        match self.asker.held(handle) {
+            Some(Held::Reply(stored)) => forward::replay(stored),
+            Some(Held::Refused(error)) => self.refuse(error),
+            None => self.refuse(&Error::Internal { internal: "no such held reply".to_owned() }),
+        }
+    }
+
+    fn refuse(&self, error: &Error) -> Response<ResponseBody> {
+        self.snapshot.responder.problem(error, &Caller::of(&self.head))
+    }
+
+    /// What the access record should know.
+    fn close(mut self, mut answer: Response<ResponseBody>) -> Response<ResponseBody> {
+        if let Some(principal) = self.asker.principal() {
+            self.facts.tenant = Some(principal.tenant.as_str().into());
+            self.facts.environment = Some(principal.environment.as_str());
+            self.facts.key_id = Some(principal.key_id.as_str().into());
+        }
+        answer.extensions_mut().insert(self.facts);
+        answer
+    }
+
+    pub(crate) fn asker(&self) -> &Exchange {
+        &self.asker
+    }
+
+    pub(crate) fn facts(&mut self) -> &mut Facts {
+        &mut self.facts
+    }
+}
+
+/// Runs an exchange as a task of its own, which outlives the caller once it has a claim.
+async fn detachable(flow: Flow) -> Response<ResponseBody> {
+    let (claimed, snapshot) = (flow.asker.detached(), Arc::clone(&flow.snapshot));
+    let head = Arc::clone(&flow.head);
+    let task: JoinHandle<_> = tokio::spawn(flow.run());
+    let guard = Guard { task: task.abort_handle(), claimed };
+    let result = task.await;
+    drop(guard);
+    result.unwrap_or_else(|error| {
+        let internal = format!("exchange task: {error}");
+        snapshot.responder.problem(&Error::Internal { internal }, &Caller::of(&head))
+    })
+}
+
+/// Ends a task whose caller is gone, unless it has a claim.
+struct Guard {
+    task: AbortHandle,
+    claimed: Arc<AtomicBool>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if !self.claimed.load(Ordering::Acquire) {
+            self.task.abort();
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! JSON → gRPC → JSON: one unary call over a Route's binding.
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE};
+use http::{Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Limited};
+use tokio::time::{Instant, timeout_at};
+use tollgate_chain::Error;
+use tollgate_transcode::grpc;
+
+use super::{ANSWER_BYTES_MAX, Road, Whole};
+use crate::exchange::Flow;
+use crate::snapshot::Call;
+
+/// Fields of the caller's that become metadata; every other stays at the gate.
+const PASSED: [HeaderName; 3] = [
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+    HeaderName::from_static("accept-language"),
+];
+
+/// Calls the method and translates its answer.
+pub(super) async fn call(
+    flow: &Flow,
+    call: &Call,
+    road: &Road<'_>,
+    own: HeaderMap,
+) -> Result<Whole, Error> {
+    let body = flow.parcel.translated().await?;
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = Uri::from(call.path.clone());
+    let headers = request.headers_mut();
+    *headers = own;
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(TE, HeaderValue::from_static("trailers"));
+    let left = road.deadline.saturating_duration_since(Instant::now());
+    headers.insert("grpc-timeout", grpc::timeout(left).ok_or(Error::UpstreamTimeout)?);
+    for name in PASSED {
+        if let Some(value) = flow.head.headers.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    let response = road.target.upstream.send_bytes(request, road.deadline, road.safety).await?;
+    let (parts, body) = response.into_parts();
+    let collected = timeout_at(road.deadline, Limited::new(body, ANSWER_BYTES_MAX).collect())
+        .await
+        .map_err(|_| Error::UpstreamTimeout)?
+        .map_err(|error| match error.downcast::<Error>() {
+            Ok(error) => *error,
+            Err(error) => Error::UpstreamInvalid { internal: error.to_string() },
+        })?;
+    let trailers = collected.trailers().cloned();
+    grpc::status(&parts.headers, trailers.as_ref(), parts.status).map_err(Error::Grpc)?;
+    let message = grpc::deframe(&collected.to_bytes(), ANSWER_BYTES_MAX)?.unwrap_or_default();
+    let content = call.transcoder.response(&message)?;
+    let mut headers = HeaderMap::new();
+    let content_type = HeaderValue::from_str(&content.content_type)
+        .map_err(|_| Error::UpstreamInvalid { internal: "a malformed content type".to_owned() })?;
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(Whole { status: StatusCode::OK, headers, body: content.body })
+}

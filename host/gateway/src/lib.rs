@@ -1,1 +1,0 @@
-//! Assembly of the gateway and its command line.

@@ -1,0 +1,176 @@
+//! Follows a policies folder: a change is compiled off the serving threads and swapped in, or
+//! refused with the place of every mistake while the old Snapshot goes on serving.
+//!
+//! File-system events only say *when* to look; *whether* something changed is told by a digest of
+//! every file that the last configuration was made of, so that editors' renames and Kubernetes'
+//! symlink swaps are one case, and a missed event costs a second, not a restart.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use ring::digest;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+use tollgate_edge::Tls;
+
+use crate::compile::{Workshop, chain_of};
+use crate::live::Live;
+use crate::telemetry;
+
+/// How long events must be silent before a change is read, so that a half-written file is rare.
+const QUIET: Duration = Duration::from_millis(40);
+/// How long an unbroken series of events may put a reload off.
+const QUIET_MAX: Duration = Duration::from_millis(200);
+/// How often the files are looked at without an event.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Follows the folder until dropped.
+pub(crate) struct Follower {
+    live: Live,
+    workshop: Workshop,
+    /// The certificates of listeners, by name.
+    certificates: Vec<(String, Arc<Tls>)>,
+    watcher: Option<RecommendedWatcher>,
+    watched: BTreeSet<PathBuf>,
+    seen: Option<[u8; 32]>,
+    events: mpsc::Receiver<()>,
+    asked: mpsc::Receiver<()>,
+}
+
+impl Follower {
+    /// Watches what `workshop` was made of. A message to `asked` forces a reload.
+    pub(crate) fn new(
+        live: Live,
+        workshop: Workshop,
+        certificates: Vec<(String, Arc<Tls>)>,
+        asked: mpsc::Receiver<()>,
+    ) -> Result<Self> {
+        let (sender, events) = mpsc::channel(1);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // A full queue means that a look is due anyway.
+            if event.is_ok_and(|event| !event.kind.is_access()) {
+                let _ = sender.try_send(());
+            }
+        })
+        .inspect_err(|error| tracing::warn!(%error, "no file events; looking at intervals"))
+        .ok();
+        let seen = digest_of(&workshop.inputs());
+        let watched = BTreeSet::new();
+        let mut follower =
+            Self { live, workshop, certificates, watcher, watched, seen, events, asked };
+        follower.watch();
+        Ok(follower)
+    }
+
+    /// Reloads whenever there is reason to.
+    pub(crate) async fn run(mut self) -> Result<()> {
+        loop {
+            let forced = tokio::select! {
+                event = self.events.recv() => { event.context("file events ended")?; false }
+                asked = self.asked.recv() => { asked.context("the command line is gone")?; true }
+                () = sleep_until(Instant::now() + LOOK) => false,
+            };
+            self.settle().await;
+            self = tokio::task::spawn_blocking(move || {
+                self.look(forced);
+                self
+            })
+            .await
+            .context("reload")?;
+        }
+    }
+
+    /// Waits until events are silent, within bounds.
+    async fn settle(&mut self) {
+        let until = Instant::now() + QUIET_MAX;
+        while Instant::now() < until {
+            if timeout(QUIET, self.events.recv()).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Reloads if a file changed, or if `forced`.
+    fn look(&mut self, forced: bool) {
+        let now = digest_of(&self.workshop.inputs());
+        if now == self.seen && !forced {
+            return;
+        }
+        self.seen = now;
+        match self.workshop.rebuild(&self.live.pin()) {
+            Ok(next) => {
+                let generation = next.generation();
+                // The old one is dropped here, on a thread that serves nobody.
+                drop(self.live.swap(next));
+                metrics::gauge!(telemetry::GENERATION).set(precise(generation));
+                metrics::counter!(telemetry::RELOADS, "outcome" => "swapped").increment(1);
+                tracing::info!(generation, "configuration swapped");
+                self.renew_certificates();
+                self.seen = digest_of(&self.workshop.inputs());
+            }
+            Err(problems) => {
+                metrics::counter!(telemetry::RELOADS, "outcome" => "refused").increment(1);
+                for problem in problems.iter() {
+                    tracing::error!(%problem, "configuration refused; the last good one serves");
+                }
+            }
+        }
+        self.watch();
+    }
+
+    /// Reads certificates again; a damaged one is told and the old one kept.
+    fn renew_certificates(&self) {
+        for listener in self.workshop.config().listeners() {
+            let held = self.certificates.iter().find(|(name, _)| *name == listener.name);
+            if let (Some((_, held)), Some(files)) = (held, &listener.tls)
+                && let Err(error) = held.replace(&files.certificate, &files.key)
+            {
+                tracing::error!(listener = %listener.name, error = chain_of(&error), "certificate kept");
+            }
+        }
+    }
+
+    /// Watches the folders of all inputs: a rename or symlink swap shows in the folder only.
+    fn watch(&mut self) {
+        let Some(watcher) = &mut self.watcher else { return };
+        let folders: BTreeSet<PathBuf> =
+            self.workshop.inputs().iter().filter_map(|file| folder_of(file)).collect();
+        for gone in self.watched.difference(&folders) {
+            // The folder may be gone, and its watch with it.
+            let _ = watcher.unwatch(gone);
+        }
+        for new in folders.difference(&self.watched) {
+            if let Err(error) = watcher.watch(new, RecursiveMode::NonRecursive) {
+                tracing::warn!(folder = %new.display(), %error, "no file events for a folder");
+            }
+        }
+        self.watched = folders;
+    }
+}
+
+fn folder_of(path: &Path) -> Option<PathBuf> {
+    if path.is_dir() { Some(path.to_owned()) } else { path.parent().map(Path::to_owned) }
+}
+
+/// One digest over all files; a missing file counts as such.
+fn digest_of(inputs: &[PathBuf]) -> Option<[u8; 32]> {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for path in inputs {
+        context.update(path.as_os_str().as_encoded_bytes());
+        match std::fs::read(path) {
+            Ok(bytes) => context.update(digest::digest(&digest::SHA256, &bytes).as_ref()),
+            Err(_) => context.update(b"missing"),
+        }
+    }
+    context.finish().as_ref().try_into().ok()
+}
+
+/// A generation as a metric. They stay far below 2^53.
+#[expect(clippy::cast_precision_loss, reason = "generations stay far below 2^53")]
+fn precise(generation: u64) -> f64 {
+    generation as f64
+}

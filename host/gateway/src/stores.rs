@@ -1,0 +1,157 @@
+//! Back ends of the capabilities: opened once, shared by all Snapshots of the process, so that a
+//! reload forgets no quota, no claim and no cached credential.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tollgate_capability::credentials::{
+    CredentialStore, FileCredentials, IdentityCredentials, IdentityEndpoint, Resolver,
+    ResolverOptions,
+};
+use tollgate_capability::idempotency::{
+    FileIdempotency, FileIdempotencyOptions, IdempotencyStore, MemoryIdempotency,
+    MemoryIdempotencyLimits, SealingKey,
+};
+use tollgate_capability::principal::{Audience, PrincipalSigner};
+use tollgate_capability::quota::{MemoryQuota, MemoryQuotaLimits};
+use tollgate_capability::{Clock, Stores, SystemClock};
+use tollgate_chain::Environment;
+use tollgate_config::{self as config, Config, Problem};
+
+use crate::compile::chain_of;
+
+/// Why a store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The file of idempotency records.
+    #[error("idempotency records")]
+    Idempotency(#[from] tollgate_capability::idempotency::OpenError),
+    /// The file of credentials.
+    #[error("credentials")]
+    Credentials(#[from] tollgate_capability::credentials::FileError),
+    /// The identity service's address.
+    #[error("identity service")]
+    Identity(#[from] tollgate_capability::credentials::ConnectError),
+    /// The identity service's certificates.
+    #[error("read {path}")]
+    CaBundle {
+        /// The file.
+        path: String,
+        /// What went wrong.
+        source: std::io::Error,
+    },
+    /// The identity service is asked in the gateway's own name.
+    #[error("[stores.credentials] of kind \"identity\" needs [principal] to sign with")]
+    NoSigner,
+}
+
+/// The open stores, and what must be closed or refreshed by hand.
+#[derive(Debug, Clone)]
+pub(crate) struct Opened {
+    pub(crate) stores: Arc<Stores>,
+    credentials: Option<(Arc<FileCredentials>, PathBuf)>,
+    idempotency: Option<FileIdempotency>,
+}
+
+impl Opened {
+    /// Opens what the configuration names.
+    pub(crate) fn open(
+        config: &Config,
+        signer: Option<&Arc<PrincipalSigner>>,
+    ) -> Result<Self, Error> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let own = config.stores();
+        let (idempotency, file) = idempotency(&own.idempotency, &clock)?;
+        let (store, credentials) = credentials(&own.credentials, signer, &clock)?;
+        let config::QuotaStore::Memory { entries_max } = own.quota;
+        let limits =
+            MemoryQuotaLimits { principal_buckets_max: entries_max, ..MemoryQuotaLimits::default() };
+        let stores = Stores {
+            quota: Arc::new(MemoryQuota::new(Arc::clone(&clock), limits)),
+            idempotency,
+            credentials: Resolver::new(store, clock, ResolverOptions::default()),
+        };
+        Ok(Self { stores: Arc::new(stores), credentials, idempotency: file })
+    }
+
+    /// Reads the file of credentials again; the former keys stay when it is wrong.
+    pub(crate) fn refresh(&self) -> Result<(), Vec<Problem>> {
+        let Some((store, path)) = &self.credentials else { return Ok(()) };
+        match store.reload(path) {
+            Ok(keys) => {
+                tracing::info!(keys, "credentials read");
+                Ok(())
+            }
+            Err(error) => Err(vec![Problem {
+                file: path.clone(),
+                line: 0,
+                key: String::new(),
+                message: chain_of(&error),
+            }]),
+        }
+    }
+
+    /// Writes what is pending. Blocks.
+    pub(crate) fn close(&self) {
+        if let Some(file) = &self.idempotency {
+            file.close();
+        }
+    }
+}
+
+type Idempotency = (Arc<dyn IdempotencyStore>, Option<FileIdempotency>);
+
+fn idempotency(own: &config::IdempotencyStore, clock: &Arc<dyn Clock>) -> Result<Idempotency, Error> {
+    let clock = Arc::clone(clock);
+    match own {
+        config::IdempotencyStore::Memory { entries_max, ttl } => {
+            let limits = MemoryIdempotencyLimits {
+                records_max: *entries_max,
+                ttl: *ttl,
+                ..MemoryIdempotencyLimits::default()
+            };
+            Ok((Arc::new(MemoryIdempotency::new(clock, limits)), None))
+        }
+        config::IdempotencyStore::File { path, entries_max, ttl } => {
+            let options = FileIdempotencyOptions {
+                records_max: u64::try_from(*entries_max).unwrap_or(u64::MAX),
+                ttl: *ttl,
+                sealing_key: Some(SealingKey::load_or_create(&path.with_extension("key"))?),
+            };
+            let file = FileIdempotency::open(path, clock, options)?;
+            Ok((Arc::new(file.clone()), Some(file)))
+        }
+    }
+}
+
+type Credentials = (Arc<dyn CredentialStore>, Option<(Arc<FileCredentials>, PathBuf)>);
+
+fn credentials(
+    own: &config::CredentialStore,
+    signer: Option<&Arc<PrincipalSigner>>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Credentials, Error> {
+    match own {
+        config::CredentialStore::None => {
+            Ok((Arc::new(FileCredentials::parse("", Arc::clone(clock))?), None))
+        }
+        config::CredentialStore::File { path } => {
+            let file = Arc::new(FileCredentials::open(path, Arc::clone(clock))?);
+            Ok((Arc::clone(&file) as _, Some((file, path.clone()))))
+        }
+        config::CredentialStore::Identity { endpoint, ca_bundle, .. } => {
+            let signer = signer.ok_or(Error::NoSigner)?;
+            let read = |path: &PathBuf| {
+                let path_text = path.display().to_string();
+                std::fs::read(path).map_err(|source| Error::CaBundle { path: path_text, source })
+            };
+            let endpoint = IdentityEndpoint {
+                uri: endpoint.clone(),
+                ca_pem: ca_bundle.as_ref().map(read).transpose()?,
+                server_name: None,
+                audience: Audience { service: "identity".into(), environment: Environment::Live },
+            };
+            Ok((Arc::new(IdentityCredentials::new(&endpoint, Arc::clone(signer))?), None))
+        }
+    }
+}
