@@ -1,0 +1,101 @@
+//! The decision: who may read the response, and what a preflight is told.
+
+use tollgate_sdk::{Host, OriginKind, Presence, Problem, RouteMatch, Source, Verdict};
+
+use crate::Settings;
+use crate::settings::Origins;
+
+/// Decides about a request.
+pub fn decide(settings: &Settings, host: &mut impl Host) -> Verdict {
+    // Two layers that both add `Access-Control-Allow-Origin` give a pair that browsers refuse.
+    host.reply_drop_upstream(&settings.upstream_fields);
+    if settings.origins != Origins::Public {
+        // On every response, or a cache gives one origin's copy to another (Fetch, "CORS
+        // protocol and HTTP caches").
+        host.reply_add_vary(&settings.vary);
+    }
+    match host.origin() {
+        OriginKind::Malformed => malformed(),
+        OriginKind::Absent | OriginKind::Same => {
+            if settings.origins == Origins::Public {
+                allow_origin(settings, host);
+            }
+            Verdict::Proceed
+        }
+        OriginKind::Opaque | OriginKind::Foreign => decide_foreign(settings, host),
+    }
+}
+
+fn decide_foreign(settings: &Settings, host: &mut impl Host) -> Verdict {
+    let preflight = is_preflight(host);
+    if preflight {
+        host.reply_add_vary(&settings.vary_preflight);
+    }
+    let allowed = match &settings.origins {
+        Origins::Public => true,
+        Origins::Listed(origins) => host.origin_in(origins),
+    };
+    match (allowed, preflight) {
+        (true, true) => answer_preflight(settings, host),
+        (true, false) => {
+            allow_origin(settings, host);
+            host.reply_header_set("access-control-expose-headers", &settings.expose_headers);
+            Verdict::Proceed
+        }
+        (false, false) if !settings.reject => Verdict::Proceed,
+        (false, _) => denied(),
+    }
+}
+
+/// Fetch §4.8; the value of the requested method does not matter to the answer.
+fn is_preflight(host: &mut impl Host) -> bool {
+    host.method_is("OPTIONS")
+        && host.header_presence("access-control-request-method") != Presence::Absent
+}
+
+fn answer_preflight(settings: &Settings, host: &mut impl Host) -> Verdict {
+    allow_origin(settings, host);
+    if host.route_matched() == RouteMatch::None {
+        return route_not_found();
+    }
+    // The lists are ours, whatever was requested: the browser compares, nothing is reflected.
+    host.reply_header_set_from("access-control-allow-methods", &Source::RouteMethods);
+    host.reply_header_set("access-control-allow-headers", &settings.allow_headers);
+    host.reply_header_set("access-control-max-age", &settings.max_age);
+    Verdict::empty(204)
+}
+
+fn allow_origin(settings: &Settings, host: &mut impl Host) {
+    let name = "access-control-allow-origin";
+    match settings.origins {
+        Origins::Public => host.reply_header_set(name, "*"),
+        Origins::Listed(_) => {
+            host.reply_header_set_from(name, &Source::RequestHeader("origin".to_owned()));
+        }
+    }
+    if settings.credentials {
+        host.reply_header_set("access-control-allow-credentials", "true");
+    }
+}
+
+fn malformed() -> Verdict {
+    let problem = Problem::new("malformed-request", "Malformed request").detail(
+        "The request has more than one Origin field, or one that is neither a serialised origin \
+         nor `null`.",
+    );
+    Verdict::refuse(400, problem)
+}
+
+fn denied() -> Verdict {
+    let problem = Problem::new("cors-origin-denied", "Origin not allowed").detail(
+        "Pages of this origin may not call this API from a browser. Call it from a server, or \
+         have the origin allowed.",
+    );
+    Verdict::refuse(403, problem)
+}
+
+fn route_not_found() -> Verdict {
+    let problem =
+        Problem::new("route-not-found", "Route not found").detail("No route has this path.");
+    Verdict::refuse(404, problem)
+}
