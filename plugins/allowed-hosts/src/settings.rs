@@ -1,6 +1,6 @@
 //! Which hosts are served, and in which environment.
 
-use tollgate_sdk::{Environment, Section};
+use tollgate_sdk::{Environment, Section, authority};
 
 /// The hosts that are served.
 #[derive(Debug)]
@@ -61,27 +61,8 @@ const HOSTS_MAX: usize = 256;
 const CANONICAL: &str = "expected `host` or `host:port` in lower case, without a trailing dot, \
                          without a wildcard, and without the default ports 80 and 443";
 
-/// Whether the host compares equal to an authority in canonical form.
+/// Whether the name can equal an authority in canonical form.
 fn is_canonical(name: &str) -> bool {
-    let (host, port) = match name.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (name, None),
-    };
-    is_host(host) && port.is_none_or(is_port)
-}
-
-fn is_host(host: &str) -> bool {
-    if let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        return address.parse::<std::net::Ipv6Addr>().is_ok_and(|ip| ip.to_string() == address);
-    }
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
-    };
-    host.len() <= 253 && host.split('.').all(is_label)
-}
-
-fn is_port(port: &str) -> bool {
-    let number = port.parse::<u16>();
-    number.is_ok_and(|number| !matches!(number, 0 | 80 | 443) && number.to_string() == port)
+    let parts = authority::parts(name);
+    parts.is_some_and(|(host, port)| authority::is_host(host) && !matches!(port, Some(80 | 443)))
 }

@@ -8,6 +8,7 @@
 
 #[cfg(target_family = "wasm")]
 mod allocator;
+pub mod authority;
 pub mod bindings;
 mod host;
 #[cfg(target_family = "wasm")]

@@ -4,9 +4,11 @@
 //! reading goes on with a stand-in; a value built with stand-ins never leaves [`parse`]. Keys
 //! that nobody asked for are refused.
 
+mod json;
+
 use std::ops::RangeInclusive;
 
-use serde_json::{Map, Value};
+use json::Value;
 
 use crate::SettingProblem;
 
@@ -25,10 +27,10 @@ impl Settings for () {
 /// # Errors
 /// Every problem, each with the path of its key.
 pub fn parse<S: Settings>(text: &str) -> Result<S, Vec<SettingProblem>> {
-    let keys = match serde_json::from_str(text) {
-        Ok(Value::Object(keys)) => keys,
+    let keys = match json::parse(text) {
+        Ok(Value::Table(keys)) => keys,
         Ok(other) => return Err(vec![expected("", "a table", &other)]),
-        Err(error) => return Err(vec![SettingProblem::new("", error.to_string())]),
+        Err(problem) => return Err(vec![SettingProblem::new("", problem)]),
     };
     let mut problems = Vec::new();
     let settings = read(keys, String::new(), &mut problems, S::read);
@@ -39,7 +41,7 @@ pub fn parse<S: Settings>(text: &str) -> Result<S, Vec<SettingProblem>> {
 #[derive(Debug)]
 pub struct Section<'a> {
     path: String,
-    keys: Map<String, Value>,
+    keys: Vec<(String, Value)>,
     known: Vec<&'static str>,
     problems: &'a mut Vec<SettingProblem>,
 }
@@ -60,7 +62,7 @@ impl Section<'_> {
     pub fn flag(&mut self, key: &'static str, default: bool) -> bool {
         match self.take(key) {
             None => default,
-            Some(Value::Bool(flag)) => flag,
+            Some(Value::Flag(flag)) => flag,
             Some(other) => self.wrong(key, "true or false", &other, default),
         }
     }
@@ -79,7 +81,11 @@ impl Section<'_> {
             }
             return stand_in;
         };
-        match value.as_u64().and_then(|number| u32::try_from(number).ok()) {
+        let number = match value {
+            Value::Whole(number) => u32::try_from(number).ok(),
+            _ => None,
+        };
+        match number {
             Some(number) if bounds.contains(&number) => number,
             _ => {
                 let wanted = format!("a whole number from {} to {}", bounds.start(), bounds.end());
@@ -90,7 +96,7 @@ impl Section<'_> {
 
     /// Reads text that must be there and not be empty.
     pub fn text(&mut self, key: &'static str) -> String {
-        let there = self.keys.contains_key(key);
+        let there = self.keys.iter().any(|(own, _)| own == key);
         let text = self.optional_text(key);
         if !there {
             self.missing(key);
@@ -101,7 +107,7 @@ impl Section<'_> {
     /// Reads text that need not be there, but must not be empty if it is.
     pub fn optional_text(&mut self, key: &'static str) -> Option<String> {
         match self.take(key)? {
-            Value::String(text) if !text.is_empty() => Some(text),
+            Value::Text(text) if !text.is_empty() => Some(text),
             other => self.wrong(key, "text that is not empty", &other, None),
         }
     }
@@ -118,7 +124,7 @@ impl Section<'_> {
         words: &[(&str, T)],
     ) -> Option<T> {
         let value = self.take(key)?;
-        let chosen = words.iter().find(|(word, _)| value.as_str() == Some(*word));
+        let chosen = words.iter().find(|(word, _)| value.is(word));
         if chosen.is_none() {
             let wanted: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
             self.problems.push(expected(&self.path_of(key), &wanted.join(" or "), &value));
@@ -131,7 +137,7 @@ impl Section<'_> {
         let mut texts = Vec::new();
         for (index, value) in self.elements(key, max).into_iter().enumerate() {
             match value {
-                Value::String(text) if !text.is_empty() => texts.push(text),
+                Value::Text(text) if !text.is_empty() => texts.push(text),
                 other => {
                     let path = self.path_of(&format!("{key}[{index}]"));
                     self.problems.push(expected(&path, "text that is not empty", &other));
@@ -166,7 +172,7 @@ impl Section<'_> {
         let mut all = Vec::new();
         let tables = match self.take(key) {
             None => return all,
-            Some(Value::Object(tables)) => tables,
+            Some(Value::Table(tables)) => tables,
             Some(other) => return self.wrong(key, "a table of tables", &other, all),
         };
         if tables.len() > max {
@@ -186,7 +192,7 @@ impl Section<'_> {
         read_one: impl FnOnce(&mut Section<'_>) -> T,
     ) -> Option<T> {
         match value {
-            Value::Object(keys) => Some(read(keys, path, self.problems, read_one)),
+            Value::Table(keys) => Some(read(keys, path, self.problems, read_one)),
             other => {
                 self.problems.push(expected(&path, "a table", &other));
                 None
@@ -197,7 +203,7 @@ impl Section<'_> {
     fn elements(&mut self, key: &'static str, max: usize) -> Vec<Value> {
         let elements = match self.take(key) {
             None => Vec::new(),
-            Some(Value::Array(elements)) => elements,
+            Some(Value::List(elements)) => elements,
             Some(other) => self.wrong(key, "a list", &other, Vec::new()),
         };
         if elements.len() > max {
@@ -208,7 +214,8 @@ impl Section<'_> {
 
     fn take(&mut self, key: &'static str) -> Option<Value> {
         self.known.push(key);
-        self.keys.remove(key)
+        let index = self.keys.iter().position(|(own, _)| own == key)?;
+        Some(self.keys.remove(index).1)
     }
 
     fn missing(&mut self, key: &str) {
@@ -227,7 +234,7 @@ impl Section<'_> {
 }
 
 fn read<T>(
-    keys: Map<String, Value>,
+    keys: Vec<(String, Value)>,
     path: String,
     problems: &mut Vec<SettingProblem>,
     read_one: impl FnOnce(&mut Section<'_>) -> T,
@@ -246,12 +253,13 @@ fn read<T>(
 fn expected(path: &str, wanted: &str, found: &Value) -> SettingProblem {
     let found = match found {
         Value::Null => "nothing".to_owned(),
-        Value::Bool(flag) => format!("{flag}"),
-        Value::Number(number) => format!("{number}"),
-        Value::String(text) if text.len() <= 64 => format!("`{text}`"),
-        Value::String(_) => "a long text".to_owned(),
-        Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "a table".to_owned(),
+        Value::Flag(flag) => format!("{flag}"),
+        Value::Whole(number) => format!("{number}"),
+        Value::Fraction => "another number".to_owned(),
+        Value::Text(text) if text.len() <= 64 => format!("`{text}`"),
+        Value::Text(_) => "a long text".to_owned(),
+        Value::List(_) => "a list".to_owned(),
+        Value::Table(_) => "a table".to_owned(),
     };
     SettingProblem::new(path, format!("expected {wanted}, found {found}"))
 }
