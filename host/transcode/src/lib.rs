@@ -1,1 +1,22 @@
-//! JSON to protobuf and back, by descriptors and google.api.http.
+//! JSON to protobuf and back, by descriptors and `google.api.http`. Pure: no I/O but the
+//! reading of `.proto` files at load.
+//!
+//! [`Descriptors`] say which [`HttpBinding`]s a method has; a [`Transcoder`] is one binding put
+//! to work; [`grpc`] is what surrounds a message on the wire.
+//!
+//! Read next: `transcoder.rs`, then `reader.rs` and `writer.rs`.
+
+mod descriptors;
+mod query;
+mod reader;
+mod schema;
+mod text;
+mod transcoder;
+mod wellknown;
+mod wire;
+mod writer;
+
+pub mod grpc;
+
+pub use descriptors::{Body, Descriptors, Error, HttpBinding};
+pub use transcoder::{Content, JSON, Transcoder};

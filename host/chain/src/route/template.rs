@@ -102,6 +102,12 @@ impl Template {
     }
 }
 
+impl std::fmt::Display for Template {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 /// Decodes percent-encoded bytes; in multi-segment values all but the reserved ones.
 fn decode(raw: &str, keep_reserved: bool) -> Option<String> {
     if !raw.contains('%') {

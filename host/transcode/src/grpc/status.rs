@@ -1,0 +1,136 @@
+//! From the status of a call to what the caller is told (google/rpc/code.proto, and the table
+//! for answers that had no `grpc-status`).
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use http::{HeaderMap, StatusCode};
+use percent_encoding::percent_decode;
+use tollgate_chain::{GrpcFailure, Problem};
+
+use super::details::Details;
+
+/// Longest text that is passed on, in bytes.
+const TEXT_BYTES_MAX: usize = 1024;
+/// Said in place of a text that may hold what callers must not see.
+const OPAQUE: &str = "the service behind this route failed; the request id names this occurrence";
+
+const UNKNOWN: u32 = 2;
+const UNAUTHENTICATED: u32 = 16;
+
+/// Reads the outcome of a call from its trailers, or its headers when there was no more.
+///
+/// # Errors
+/// The status that is not OK, in words for the caller. Texts of UNKNOWN, INTERNAL, DATA_LOSS and
+/// UNAUTHENTICATED are kept for the operator.
+pub fn status(
+    headers: &HeaderMap,
+    trailers: Option<&HeaderMap>,
+    http: StatusCode,
+) -> Result<(), Box<GrpcFailure>> {
+    let source = match trailers.filter(|own| own.contains_key("grpc-status")) {
+        Some(trailers) => trailers,
+        None => headers,
+    };
+    let Some(value) = source.get("grpc-status") else {
+        let internal = format!("HTTP {http} without a grpc-status");
+        return Err(Box::new(failure(without_status(http), String::new(), internal)));
+    };
+    let code = value.to_str().ok().and_then(|text| text.trim().parse().ok()).unwrap_or(UNKNOWN);
+    if code == 0 {
+        return Ok(());
+    }
+    let message = source
+        .get("grpc-message")
+        .map(|value| clean(&percent_decode(value.as_bytes()).decode_utf8_lossy()))
+        .unwrap_or_default();
+    let internal = format!("grpc-status {code}: {message}");
+    let mut failure = failure(code, message, internal);
+    let bytes = source.get("grpc-status-details-bin").and_then(|own| unpack(own.as_bytes()));
+    if let (Some(bytes), false) = (bytes, is_opaque(code)) {
+        // Details that cannot be read are dropped: they never turn a refusal into a fault.
+        if let Ok(details) = Details::read(&bytes) {
+            details.apply(&mut failure);
+        }
+    }
+    Err(Box::new(failure))
+}
+
+fn failure(code: u32, message: String, internal: String) -> GrpcFailure {
+    let (status, slug, title) = words(code);
+    let detail = if is_opaque(code) {
+        OPAQUE.to_owned()
+    } else if message.is_empty() {
+        title.to_owned()
+    } else {
+        message
+    };
+    GrpcFailure {
+        code,
+        status,
+        problem: Problem {
+            slug: slug.into(),
+            type_uri: None,
+            title: title.into(),
+            detail: detail.into(),
+            members: Vec::new(),
+        },
+        violations: Vec::new(),
+        retry_after: None,
+        internal: Some(internal),
+    }
+}
+
+/// Statuses whose texts come from inside: UNKNOWN, INTERNAL, DATA_LOSS, and UNAUTHENTICATED,
+/// which is about the gateway, not about the caller.
+fn is_opaque(code: u32) -> bool {
+    matches!(code, UNKNOWN | 13 | 15 | UNAUTHENTICATED..)
+}
+
+/// HTTP status, slug and title.
+fn words(code: u32) -> (u16, &'static str, &'static str) {
+    match code {
+        1 => (499, "cancelled", "The call was cancelled"),
+        3 => (400, "invalid-argument", "An argument is not valid"),
+        4 => (504, "upstream-timeout", "The service did not answer in time"),
+        5 => (404, "not-found", "Not found"),
+        6 => (409, "already-exists", "It exists already"),
+        7 => (403, "permission-denied", "Not permitted"),
+        8 => (429, "resource-exhausted", "A limit of the service is reached"),
+        9 => (400, "failed-precondition", "The state does not allow it"),
+        10 => (409, "aborted", "Aborted by a concurrent change; retry"),
+        11 => (400, "out-of-range", "An argument is out of range"),
+        12 => (501, "unimplemented", "Not implemented"),
+        14 => (503, "upstream-unavailable", "The service is unavailable"),
+        UNAUTHENTICATED => (502, "upstream-invalid", "The service refused the gateway"),
+        _ => (500, "internal", "The service failed"),
+    }
+}
+
+/// The status of an answer that had none, by its HTTP status.
+fn without_status(http: StatusCode) -> u32 {
+    match http.as_u16() {
+        400 => 13,
+        401 => UNAUTHENTICATED,
+        403 => 7,
+        404 => 12,
+        429 | 502 | 503 | 504 => 14,
+        _ => UNKNOWN,
+    }
+}
+
+/// Without control characters, and cut to its limit.
+pub(super) fn clean(text: &str) -> String {
+    let mut clean: String = text.chars().filter(|char| !char.is_control()).collect();
+    if clean.len() > TEXT_BYTES_MAX {
+        clean.truncate(clean.floor_char_boundary(TEXT_BYTES_MAX));
+    }
+    clean
+}
+
+/// Base64, padded or not.
+fn unpack(value: &[u8]) -> Option<Vec<u8>> {
+    let lenient =
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    GeneralPurpose::new(&alphabet::STANDARD, lenient).decode(value).ok()
+}
