@@ -55,8 +55,23 @@ pub fn reachable(wanted: &Path, account: Option<Account>) -> PathBuf {
     }
     let mut hasher = DefaultHasher::new();
     wanted.hash(&mut hasher);
-    PathBuf::from("/var/lib/tollgate").join(format!("{:016x}", hasher.finish()))
+    PathBuf::from(SHELTER).join(format!("{:016x}", hasher.finish()))
 }
+
+/// Lets other accounts pass through the folder that [`reachable`] turns to, whatever the umask.
+///
+/// # Errors
+/// When its mode cannot be set.
+pub fn open_shelter(below: &Path) -> Result<()> {
+    if below.starts_with(SHELTER) {
+        std::fs::set_permissions(SHELTER, std::fs::Permissions::from_mode(0o711))
+            .with_context(|| format!("open {SHELTER} to others"))?;
+    }
+    Ok(())
+}
+
+/// Where another account's data goes when the wanted folder is closed to it.
+const SHELTER: &str = "/var/lib/tollgate";
 
 fn open_to_others(folder: &Path) -> bool {
     // A folder that is not there yet will be made with the default mode, which others may pass.

@@ -48,20 +48,23 @@ impl std::fmt::Debug for Ca {
 }
 
 impl Ca {
+    /// Makes a new authority for a test.
+    ///
+    /// # Errors
+    /// When no key can be made.
+    pub fn new() -> Result<Self> {
+        Self::generate("Tollgate test authority")
+    }
+
     /// Makes a new authority that lasts ten years.
     ///
     /// # Errors
     /// When no key can be made.
     pub fn generate(name: &str) -> Result<Self> {
         let key = KeyPair::generate().context("make the authority's key")?;
-        let mut params = CertificateParams::new(Vec::new())?;
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        lasts(&mut params, 3650);
+        let params = authority(name)?;
         let cert_pem = params.self_signed(&key).context("sign the authority")?.pem();
-        let key_pem = key.serialize_pem();
-        Self::from_pem(cert_pem, key_pem)
+        Self::from_pem(name, cert_pem, key.serialize_pem())
     }
 
     /// Opens the authority in a folder (`<stem>.pem`, `<stem>.key`), making it if it is not there.
@@ -71,8 +74,12 @@ impl Ca {
     pub fn open(folder: &Path, stem: &str, name: &str) -> Result<Self> {
         let (cert, key) = (folder.join(format!("{stem}.pem")), folder.join(format!("{stem}.key")));
         if cert.exists() && key.exists() {
-            return Self::from_pem(std::fs::read_to_string(&cert)?, std::fs::read_to_string(&key)?)
-                .with_context(|| format!("read the authority in {}", folder.display()));
+            return Self::from_pem(
+                name,
+                std::fs::read_to_string(&cert)?,
+                std::fs::read_to_string(&key)?,
+            )
+            .with_context(|| format!("read the authority in {}", folder.display()));
         }
         let made = Self::generate(name)?;
         Issued { cert_pem: made.cert_pem.clone(), key_pem: made.key_pem.clone() }
@@ -115,11 +122,21 @@ impl Ca {
         Ok(Issued { cert_pem: cert.pem(), key_pem: key.serialize_pem() })
     }
 
-    fn from_pem(cert_pem: String, key_pem: String) -> Result<Self> {
-        let key = KeyPair::from_pem(&key_pem)?;
-        let issuer = Issuer::from_ca_cert_pem(&cert_pem, key)?;
+    fn from_pem(name: &str, cert_pem: String, key_pem: String) -> Result<Self> {
+        let issuer = Issuer::new(authority(name)?, KeyPair::from_pem(&key_pem)?);
         Ok(Self { cert_pem, key_pem, issuer })
     }
+}
+
+/// What the authority says of itself. Its name and its key are all that issuing needs, so an
+/// authority that is read back need not have its certificate taken apart.
+fn authority(name: &str) -> Result<CertificateParams> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    lasts(&mut params, 3650);
+    Ok(params)
 }
 
 fn lasts(params: &mut CertificateParams, days: i64) {

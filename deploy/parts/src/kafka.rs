@@ -19,6 +19,31 @@ pub struct Node {
     daemon: Daemon,
 }
 
+/// Copies the jars named by `pom` to `jars` with Maven, unless they are there.
+///
+/// # Errors
+/// When Maven is missing or cannot fetch them.
+pub fn fetch(pom: &Path, jars: &Path) -> Result<()> {
+    if jars.is_dir() {
+        return Ok(());
+    }
+    let fresh = jars.with_extension("new");
+    let _ = fs::remove_dir_all(&fresh);
+    let status = Command::new("mvn")
+        .args(["-q", "-B", "-f"])
+        .arg(pom)
+        .args(["dependency:copy-dependencies", "-DincludeScope=runtime"])
+        .arg(format!("-DoutputDirectory={}", fresh.display()))
+        .stdin(Stdio::null())
+        .status()
+        .context("run mvn: is it installed? `cargo xtask setup` installs it")?;
+    if !status.success() {
+        bail!("mvn could not copy Kafka's jars ({status})");
+    }
+    // The folder appears whole or not at all, so that its presence means it is complete.
+    fs::rename(&fresh, jars).with_context(|| format!("put {} in place", jars.display()))
+}
+
 /// What a node does when a client names a topic that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Topics {
@@ -172,7 +197,7 @@ impl Node {
              group.initial.rebalance.delay.ms=0\n\
              num.network.threads=2\n\
              num.io.threads=2\n\
-             log.retention.hours=24\n\
+             log.retention.ms=-1\n\
              log.segment.bytes=67108864\n",
             data = data.display()
         )

@@ -1,6 +1,6 @@
 //! A PostgreSQL cluster of our own: its folder, its port, its passwords.
 
-use crate::account::Account;
+use crate::account::{self, Account};
 use crate::daemon::Daemon;
 use crate::keys::random_hex;
 use crate::wait;
@@ -187,36 +187,33 @@ pub fn binary(name: &str) -> Result<PathBuf> {
 
 fn initdb(data: &Path, account: Option<Account>, secret: &Path) -> Result<()> {
     fs::create_dir_all(data).with_context(|| format!("make folder {}", data.display()))?;
+    account::open_shelter(data)?;
     fs::set_permissions(data, fs::Permissions::from_mode(0o700))?;
     let password = random_hex(24)?;
     crate::keys::write_private(secret, password.as_bytes())?;
+    // A file beside the data, which the other account may read and nobody else.
+    let handed = data.with_extension("password");
+    crate::keys::write_private(&handed, password.as_bytes())?;
     let mut command = Command::new(binary("initdb")?);
     command
+        .args(["-U", "tollgate", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"])
         .arg("-D")
         .arg(data)
-        .args(["-U", "tollgate", "--auth=scram-sha-256", "--pwfile=/dev/stdin"])
-        .args(["--encoding=UTF8", "--locale=C.UTF-8"])
+        .arg("--pwfile")
+        .arg(&handed)
         .current_dir(data)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .stdin(Stdio::null());
     if let Some(account) = account {
         account.own(data)?;
+        account.own(&handed)?;
         account.apply(&mut command);
     }
-    let output = with_input(&mut command, &format!("{password}\n")).context("run initdb")?;
+    let output = command.output().context("run initdb");
+    fs::remove_file(&handed)?;
+    let output = output?;
     if !output.status.success() {
         let _ = fs::remove_dir_all(data);
         bail!("initdb: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(())
-}
-
-fn with_input(command: &mut Command, input: &str) -> Result<Output> {
-    use std::io::Write;
-    let mut child = command.spawn()?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(input.as_bytes())?;
-    }
-    Ok(child.wait_with_output()?)
 }

@@ -1,2 +1,72 @@
-//! `cargo xtask`: builds, runs, tests and measures the project.
-fn main() {}
+//! `cargo xtask`: sets up, builds, runs, tests and measures the project.
+//!
+//! Each verb is a module of the same name. It must build in seconds on a fresh machine, so it
+//! depends on nothing that the product is made of.
+#![allow(clippy::print_stdout, reason = "a command line tool speaks to the person who runs it")]
+
+mod bench;
+mod check;
+mod down;
+mod place;
+mod platform;
+mod plugins;
+mod say;
+mod setup;
+mod status;
+mod test;
+mod tool;
+mod up;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use place::Place;
+
+/// Builds, runs, tests and measures Tollgate.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Line {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Installs what a fresh machine lacks: system packages, the Wasm target, Kafka, buf.
+    Setup,
+    /// Builds the plugins and the guests of the tests as components.
+    Plugins,
+    /// Sets up, builds and starts the whole platform on loopback; prints commands that work.
+    Up,
+    /// Stops what `up` started. Data stays under `.tollgate`.
+    Down,
+    /// Shows what runs, on which port, and where its log is.
+    Status,
+    /// Sets up, builds and runs every test; lints the specifications.
+    Test {
+        /// Passed on to `cargo test`, such as `-p identity`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
+    /// Judges format, lints and the house rules, as CI does.
+    Check,
+    /// Measures what the gateway costs beside a bare proxy, and prints the table.
+    Bench {
+        /// Passed on to the benchmark.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
+}
+
+fn main() -> Result<()> {
+    let place = Place::find()?;
+    match Line::parse().verb {
+        Verb::Setup => setup::run(&place),
+        Verb::Plugins => plugins::run(&place).map(drop),
+        Verb::Up => up::run(&place),
+        Verb::Down => down::run(&place),
+        Verb::Status => status::run(&place),
+        Verb::Test { rest } => test::run(&place, &rest),
+        Verb::Check => check::run(&place),
+        Verb::Bench { rest } => bench::run(&place, &rest),
+    }
+}
