@@ -4,9 +4,9 @@
 //! `request.header-is(accept, text/html)` and `request.origin-in([https://a.example])`.
 
 use crate::{
-    Bucket, Claimed, Credential, Environment, Host, KeyState, Level, OriginKind, Presence,
-    Presentation, Resolution, ResponseHost, RouteMatch, Rule, ServerName, Settings, Source, Taken,
-    UpstreamState,
+    Bucket, Claimed, Content, Credential, Environment, Host, KeyState, Level, OriginKind,
+    Partition, Presence, Presentation, Resolution, ResponseHost, RouteMatch, Rule, ServerName,
+    Settings, Source, Taken, UpstreamState, Verdict,
 };
 
 /// What the table answers to a question.
@@ -115,6 +115,21 @@ pub fn refused_keys<S: Settings>(text: &str) -> Vec<String> {
     }
 }
 
+/// A verdict in few words: `proceed`, `forward payments`, `204`, `403 cors-origin-denied` or
+/// `held 0`.
+#[must_use]
+pub fn outcome(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Proceed => "proceed".to_owned(),
+        Verdict::Forward(upstream) => format!("forward {upstream}"),
+        Verdict::Reply(reply) => match &reply.content {
+            Content::Empty => reply.status.to_string(),
+            Content::Problem(problem) => format!("{} {}", reply.status, problem.slug),
+            Content::Held(held) => format!("held {held}"),
+        },
+    }
+}
+
 #[expect(clippy::panic, reason = "fails the test whose table has a gap")]
 fn unanswered(question: &str) -> ! {
     panic!("the table has no answer to {question}")
@@ -141,7 +156,7 @@ fn bucket(bucket: &Bucket) -> String {
             format!("{quota}/{window}s burst {} cost {}", rate.burst, rate.cost)
         }
     };
-    format!("{} {rule} by {:?}", bucket.name, bucket.partition)
+    format!("{} {rule} by {}", bucket.name, partition_word(bucket.partition))
 }
 
 fn source(source: &Source) -> String {
@@ -149,6 +164,23 @@ fn source(source: &Source) -> String {
         Source::RequestHeader(name) => format!("request-header {name}"),
         Source::RouteMethods => "route-methods".to_owned(),
         Source::RetryAfter => "retry-after".to_owned(),
+    }
+}
+
+fn level_word(level: Level) -> &'static str {
+    match level {
+        Level::Debug => "debug",
+        Level::Info => "info",
+        Level::Warn => "warn",
+        Level::Error => "error",
+    }
+}
+
+fn partition_word(partition: Partition) -> &'static str {
+    match partition {
+        Partition::Tenant => "tenant",
+        Partition::Key => "key",
+        Partition::Address => "address",
     }
 }
 
@@ -305,7 +337,7 @@ impl Host for Table {
         ask_maybe!(self, format!("notes.get({name})"), Text)
     }
     fn log(&mut self, level: Level, message: &str) {
-        self.command(format!("log.write({level:?}, {message})"));
+        self.command(format!("log.write({}, {message})", level_word(level)));
     }
 }
 
