@@ -1,8 +1,8 @@
 //! Every branch of `allowed-hosts`, against a table of answers.
 
 use allowed_hosts::{Settings, decide};
-use tollgate_sdk::testing::{Answer, Table, outcome, refused_keys, settings};
-use tollgate_sdk::{Content, ServerName, Verdict};
+use tollgate_sdk::ServerName;
+use tollgate_sdk::testing::{Answer, Table, outcome, problem, refused_keys, settings};
 
 const HOSTS: &str = r#"{"hosts":[
     {"name":"sandbox.example.com","environment":"sandbox"},
@@ -70,8 +70,7 @@ fn an_index_beyond_the_list_is_refused() {
 #[test]
 fn the_refusal_does_not_repeat_what_was_sent() {
     let mut host = Table::new().with("request.authority-in", Answer::Nothing);
-    let Verdict::Reply(reply) = decide(&settings(HOSTS), &mut host) else { unreachable!() };
-    let Content::Problem(problem) = reply.content else { unreachable!() };
+    let problem = problem(&decide(&settings(HOSTS), &mut host));
     assert!(!problem.detail.contains("example.com") && problem.members.is_empty());
 }
 

@@ -1,10 +1,8 @@
 //! Every branch of `auth`, against a table of answers.
 
 use auth::{Settings, decide};
-use tollgate_sdk::testing::{Answer, Table, outcome, refused_keys, settings};
-use tollgate_sdk::{
-    Access, Content, Environment, Identity, Presentation, Problem, Resolution, RouteMatch, Verdict,
-};
+use tollgate_sdk::testing::{self, Answer, Table, outcome, refused_keys, settings};
+use tollgate_sdk::{Access, Environment, Identity, Presentation, Problem, Resolution, RouteMatch};
 
 const NO_STORE: &str = "reply-headers.set(cache-control, no-store)";
 const ESTABLISH: &str = "principal.establish(7)";
@@ -29,13 +27,7 @@ fn run(mut host: Table) -> (String, Table) {
 }
 
 fn problem(mut host: Table) -> Problem {
-    match decide(&settings::<Settings>("{}"), &mut host) {
-        Verdict::Reply(reply) => match reply.content {
-            Content::Problem(problem) => problem,
-            other => panic!("{other:?} is no problem"),
-        },
-        other => panic!("{other:?} is no reply"),
-    }
+    testing::problem(&decide(&settings::<Settings>("{}"), &mut host))
 }
 
 #[track_caller]

@@ -1,8 +1,8 @@
 //! Every branch of `routing`, against a table of answers.
 
 use routing::{Settings, decide};
-use tollgate_sdk::testing::{Answer, Table, outcome, refused_keys, settings};
-use tollgate_sdk::{Content, Environment, UpstreamState, Verdict};
+use tollgate_sdk::testing::{Answer, Table, outcome, problem, refused_keys, settings};
+use tollgate_sdk::{Environment, UpstreamState, Verdict};
 
 const SERVICES: &str = r#"{"services":{
     "deposits":{"sandbox":"deposits-sandbox","live":"deposits-live"},
@@ -42,8 +42,7 @@ fn a_missing_target_is_refused_and_never_served_by_the_other_environment() {
         let (verdict, host) = run(service, environment, UpstreamState::Ready);
         assert_eq!(outcome(&verdict), "403 environment-mismatch");
         assert!(!host.saw("upstreams.state"));
-        let Verdict::Reply(reply) = verdict else { unreachable!() };
-        let Content::Problem(problem) = reply.content else { unreachable!() };
+        let problem = problem(&verdict);
         assert!(problem.detail.contains(said), "{}", problem.detail);
     }
 }

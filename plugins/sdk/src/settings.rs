@@ -37,6 +37,8 @@ pub fn parse<S: Settings>(text: &str) -> Result<S, Vec<SettingProblem>> {
     if problems.is_empty() { Ok(settings) } else { Err(problems) }
 }
 
+const TEXT: &str = "text that is not empty";
+
 /// A table of the settings that is being read.
 #[derive(Debug)]
 pub struct Section<'a> {
@@ -81,11 +83,7 @@ impl Section<'_> {
             }
             return stand_in;
         };
-        let number = match value {
-            Value::Whole(number) => u32::try_from(number).ok(),
-            _ => None,
-        };
-        match number {
+        match value.whole().and_then(|number| u32::try_from(number).ok()) {
             Some(number) if bounds.contains(&number) => number,
             _ => {
                 let wanted = format!("a whole number from {} to {}", bounds.start(), bounds.end());
@@ -106,9 +104,9 @@ impl Section<'_> {
 
     /// Reads text that need not be there, but must not be empty if it is.
     pub fn optional_text(&mut self, key: &'static str) -> Option<String> {
-        match self.take(key)? {
-            Value::Text(text) if !text.is_empty() => Some(text),
-            other => self.wrong(key, "text that is not empty", &other, None),
+        match self.take(key)?.into_text() {
+            Ok(text) => Some(text),
+            Err(other) => self.wrong(key, TEXT, &other, None),
         }
     }
 
@@ -136,11 +134,11 @@ impl Section<'_> {
     pub fn texts(&mut self, key: &'static str, max: usize) -> Vec<String> {
         let mut texts = Vec::new();
         for (index, value) in self.elements(key, max).into_iter().enumerate() {
-            match value {
-                Value::Text(text) if !text.is_empty() => texts.push(text),
-                other => {
+            match value.into_text() {
+                Ok(text) => texts.push(text),
+                Err(other) => {
                     let path = self.path_of(&format!("{key}[{index}]"));
-                    self.problems.push(expected(&path, "text that is not empty", &other));
+                    self.problems.push(expected(&path, TEXT, &other));
                 }
             }
         }
@@ -191,13 +189,11 @@ impl Section<'_> {
         value: Value,
         read_one: impl FnOnce(&mut Section<'_>) -> T,
     ) -> Option<T> {
-        match value {
-            Value::Table(keys) => Some(read(keys, path, self.problems, read_one)),
-            other => {
-                self.problems.push(expected(&path, "a table", &other));
-                None
-            }
+        if let Value::Table(keys) = value {
+            return Some(read(keys, path, self.problems, read_one));
         }
+        self.problems.push(expected(&path, "a table", &value));
+        None
     }
 
     fn elements(&mut self, key: &'static str, max: usize) -> Vec<Value> {

@@ -5,8 +5,8 @@
 
 use crate::{
     Bucket, Claimed, Content, Credential, Environment, Host, KeyState, Level, OriginKind,
-    Partition, Presence, Presentation, Resolution, ResponseHost, RouteMatch, Rule, ServerName,
-    Settings, Source, Taken, UpstreamState, Verdict,
+    Partition, Presence, Presentation, Problem, Resolution, ResponseHost, RouteMatch, Rule,
+    ServerName, Settings, Source, Taken, UpstreamState, Verdict,
 };
 
 /// What the table answers to a question.
@@ -128,6 +128,25 @@ pub fn outcome(verdict: &Verdict) -> String {
             Content::Held(held) => format!("held {held}"),
         },
     }
+}
+
+/// The problem that a verdict refuses with.
+///
+/// # Panics
+/// When the verdict is another.
+#[must_use]
+pub fn problem(verdict: &Verdict) -> Problem {
+    if let Verdict::Reply(reply) = verdict
+        && let Content::Problem(problem) = &reply.content
+    {
+        return problem.clone();
+    }
+    no_problem(verdict)
+}
+
+#[expect(clippy::panic, reason = "fails the test that expected a problem")]
+fn no_problem(verdict: &Verdict) -> ! {
+    panic!("{verdict:?} is no problem")
 }
 
 #[expect(clippy::panic, reason = "fails the test whose table has a gap")]

@@ -1,9 +1,6 @@
 //! Reads JSON into a [`Value`]. Settings have no fractions, so that a guest carries no code for
 //! floating point: that, with the rest of a general JSON library, would be half of a component.
 
-use std::iter::Peekable;
-use std::str::Chars;
-
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Value {
@@ -22,27 +19,41 @@ impl Value {
     pub(super) fn is(&self, text: &str) -> bool {
         matches!(self, Self::Text(own) if own == text)
     }
+
+    /// The whole number, if it is one.
+    pub(super) fn whole(&self) -> Option<i64> {
+        if let Self::Whole(number) = self { Some(*number) } else { None }
+    }
+
+    /// The text, if it is one and not empty; else the value itself.
+    pub(super) fn into_text(self) -> Result<String, Self> {
+        if self.is("") {
+            return Err(self);
+        }
+        if let Self::Text(text) = self { Ok(text) } else { Err(self) }
+    }
 }
 
 /// Reads one value, and nothing after it.
 ///
 /// # Errors
-/// Says what was expected, and at which character.
+/// Says what was expected, and at which byte.
 pub(super) fn parse(text: &str) -> Result<Value, String> {
-    let mut reader = Reader { rest: text.chars().peekable(), read: 0 };
+    let mut reader = Reader { text, at: 0 };
     let value = reader.value(DEPTH_MAX).and_then(|value| match reader.next_token() {
         None => Ok(value),
         Some(_) => Err("the end of the settings"),
     });
-    value.map_err(|expected| format!("not JSON: expected {expected} at character {}", reader.read))
+    value.map_err(|expected| format!("not JSON: expected {expected} at byte {}", reader.at))
 }
 
 /// Deepest nesting of lists and tables.
 const DEPTH_MAX: u32 = 32;
 
 struct Reader<'a> {
-    rest: Peekable<Chars<'a>>,
-    read: usize,
+    text: &'a str,
+    /// Index of the next byte.
+    at: usize,
 }
 
 type Read<T> = Result<T, &'static str>;
@@ -51,28 +62,28 @@ impl Reader<'_> {
     fn value(&mut self, depth: u32) -> Read<Value> {
         let depth = depth.checked_sub(1).ok_or("less nesting")?;
         match self.next_token().ok_or("a value")? {
-            '{' => self.table(depth),
-            '[' => self.list(depth),
-            '"' => self.text().map(Value::Text),
-            't' => self.word("rue", Value::Flag(true)),
-            'f' => self.word("alse", Value::Flag(false)),
-            'n' => self.word("ull", Value::Null),
-            first @ ('-' | '0'..='9') => self.number(first),
+            b'{' => self.table(depth),
+            b'[' => self.list(depth),
+            b'"' => self.text().map(Value::Text),
+            b't' => self.word("rue", Value::Flag(true)),
+            b'f' => self.word("alse", Value::Flag(false)),
+            b'n' => self.word("ull", Value::Null),
+            first @ (b'-' | b'0'..=b'9') => self.number(first),
             _ => Err("a value"),
         }
     }
 
     fn table(&mut self, depth: u32) -> Read<Value> {
-        let mut entries = Vec::new();
-        if self.skip_token('}') {
+        let mut entries: Vec<(String, Value)> = Vec::new();
+        if self.skip_token(b'}') {
             return Ok(Value::Table(entries));
         }
         loop {
-            let key = match self.next_token() {
-                Some('"') => self.text()?,
-                _ => return Err("a key"),
-            };
-            if !self.skip_token(':') {
+            if !self.skip_token(b'"') {
+                return Err("a key");
+            }
+            let key = self.text()?;
+            if !self.skip_token(b':') {
                 return Err("`:`");
             }
             if entries.iter().any(|(known, _)| *known == key) {
@@ -80,8 +91,8 @@ impl Reader<'_> {
             }
             entries.push((key, self.value(depth)?));
             match self.next_token() {
-                Some(',') => {}
-                Some('}') => return Ok(Value::Table(entries)),
+                Some(b',') => {}
+                Some(b'}') => return Ok(Value::Table(entries)),
                 _ => return Err("`,` or `}`"),
             }
         }
@@ -89,14 +100,14 @@ impl Reader<'_> {
 
     fn list(&mut self, depth: u32) -> Read<Value> {
         let mut elements = Vec::new();
-        if self.skip_token(']') {
+        if self.skip_token(b']') {
             return Ok(Value::List(elements));
         }
         loop {
             elements.push(self.value(depth)?);
             match self.next_token() {
-                Some(',') => {}
-                Some(']') => return Ok(Value::List(elements)),
+                Some(b',') => {}
+                Some(b']') => return Ok(Value::List(elements)),
                 _ => return Err("`,` or `]`"),
             }
         }
@@ -106,24 +117,28 @@ impl Reader<'_> {
     fn text(&mut self) -> Read<String> {
         let mut text = String::new();
         loop {
+            let start = self.at;
+            while self.peek().is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
+                self.at += 1;
+            }
+            text.push_str(self.text.get(start..self.at).unwrap_or_default());
             match self.next().ok_or("`\"`")? {
-                '"' => return Ok(text),
-                '\\' => text.push(self.escaped()?),
-                '\0'..='\u{1f}' => return Err("an escaped control character"),
-                plain => text.push(plain),
+                b'"' => return Ok(text),
+                b'\\' => text.push(self.escaped()?),
+                _ => return Err("an escaped control character"),
             }
         }
     }
 
     fn escaped(&mut self) -> Read<char> {
         match self.next() {
-            Some(same @ ('"' | '\\' | '/')) => Ok(same),
-            Some('b') => Ok('\u{8}'),
-            Some('f') => Ok('\u{c}'),
-            Some('n') => Ok('\n'),
-            Some('r') => Ok('\r'),
-            Some('t') => Ok('\t'),
-            Some('u') => self.code_point(),
+            Some(same @ (b'"' | b'\\' | b'/')) => Ok(char::from(same)),
+            Some(b'b') => Ok('\u{8}'),
+            Some(b'f') => Ok('\u{c}'),
+            Some(b'n') => Ok('\n'),
+            Some(b'r') => Ok('\r'),
+            Some(b't') => Ok('\t'),
+            Some(b'u') => self.code_point(),
             _ => Err("an escape"),
         }
     }
@@ -132,7 +147,7 @@ impl Reader<'_> {
     fn code_point(&mut self) -> Read<char> {
         let first = self.four_digits()?;
         let code = if (0xd800..0xdc00).contains(&first) {
-            if self.next() != Some('\\') || self.next() != Some('u') {
+            if self.next() != Some(b'\\') || self.next() != Some(b'u') {
                 return Err("the second half of a pair");
             }
             let second = self.four_digits()?;
@@ -147,32 +162,27 @@ impl Reader<'_> {
     fn four_digits(&mut self) -> Read<u32> {
         let mut code = 0;
         for _ in 0..4 {
-            let digit = self.next().and_then(|digit| digit.to_digit(16));
+            let digit = self.next().and_then(|digit| char::from(digit).to_digit(16));
             code = code * 16 + digit.ok_or("a hexadecimal digit")?;
         }
         Ok(code)
     }
 
-    fn number(&mut self, first: char) -> Read<Value> {
-        let negative = first == '-';
+    fn number(&mut self, first: u8) -> Read<Value> {
+        let negative = first == b'-';
         let first = if negative { self.next() } else { Some(first) };
-        let mut whole = first.and_then(|digit| digit.to_digit(10)).map(i64::from);
-        if whole.is_none() {
-            return Err("a digit");
-        }
-        let starts_with_zero = whole == Some(0);
+        let mut whole = Some(digit(first).ok_or("a digit")?);
         let mut digits = 1;
-        while let Some(digit) = self.rest.peek().and_then(|digit| digit.to_digit(10)) {
-            self.next();
+        while let Some(next) = digit(self.peek()) {
+            self.at += 1;
             digits += 1;
-            let larger = whole.and_then(|whole| whole.checked_mul(10));
-            whole = larger.and_then(|larger| larger.checked_add(i64::from(digit)));
+            whole = whole.and_then(|whole| whole.checked_mul(10)?.checked_add(next));
         }
-        if starts_with_zero && digits > 1 {
+        if digits > 1 && first == Some(b'0') {
             return Err("no leading zero");
         }
-        while matches!(self.rest.peek(), Some('.' | 'e' | 'E' | '+' | '-' | '0'..='9')) {
-            self.next();
+        while matches!(self.peek(), Some(b'.' | b'e' | b'E' | b'+' | b'-' | b'0'..=b'9')) {
+            self.at += 1;
             whole = None;
         }
         let signed = whole.map(|whole| if negative { -whole } else { whole });
@@ -180,43 +190,44 @@ impl Reader<'_> {
     }
 
     fn word(&mut self, rest: &str, value: Value) -> Read<Value> {
-        if rest.chars().all(|letter| self.next() == Some(letter)) {
+        if rest.bytes().all(|letter| self.next() == Some(letter)) {
             Ok(value)
         } else {
             Err("true, false or null")
         }
     }
 
-    fn next(&mut self) -> Option<char> {
-        let next = self.rest.next()?;
-        self.read += 1;
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn next(&mut self) -> Option<u8> {
+        let next = self.peek()?;
+        self.at += 1;
         Some(next)
     }
 
-    /// The next character that is no white space.
-    fn next_token(&mut self) -> Option<char> {
-        loop {
-            let next = self.next()?;
-            if !is_space(next) {
-                return Some(next);
-            }
+    /// The next byte that is no white space.
+    fn next_token(&mut self) -> Option<u8> {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
         }
+        self.next()
     }
 
-    fn skip_token(&mut self, token: char) -> bool {
-        while self.rest.peek().copied().is_some_and(is_space) {
-            self.next();
-        }
-        let found = self.rest.peek() == Some(&token);
-        if found {
-            self.next();
+    /// Whether the next byte that is no white space is this one; it is read only then.
+    fn skip_token(&mut self, token: u8) -> bool {
+        let before = self.at;
+        let found = self.next_token() == Some(token);
+        if !found {
+            self.at = before;
         }
         found
     }
 }
 
-fn is_space(character: char) -> bool {
-    matches!(character, ' ' | '\t' | '\n' | '\r')
+fn digit(byte: Option<u8>) -> Option<i64> {
+    byte.filter(u8::is_ascii_digit).map(|digit| i64::from(digit - b'0'))
 }
 
 #[cfg(test)]
@@ -282,7 +293,7 @@ mod tests {
         for wrong in wrong {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
-        assert_eq!(parse("[1 2]"), Err("not JSON: expected `,` or `]` at character 4".to_owned()));
+        assert_eq!(parse("[1 2]"), Err("not JSON: expected `,` or `]` at byte 4".to_owned()));
     }
 
     #[test]
