@@ -1,1 +1,25 @@
 //! The road to the services behind the gate: connections, TLS, balancing, health, sending.
+//!
+//! An [`Upstream`] is one service with its endpoints. It owns its connections and sends requests
+//! over them; it knows nothing of policies, routes or tenants. Read next: `send.rs` (the life of
+//! one request), then `pool.rs` (where connections are kept), then `retry.rs` (what may be sent
+//! twice).
+
+mod balance;
+mod body;
+mod connect;
+mod error;
+mod fields;
+mod health;
+mod outgoing;
+mod pool;
+mod retry;
+mod send;
+mod settings;
+
+pub use body::UpstreamBody;
+pub use error::Error;
+pub use fields::{strip_client_fields, strip_hop_by_hop};
+pub use retry::Safety;
+pub use send::Upstream;
+pub use settings::{Protocol, TlsSettings, UpstreamSettings};

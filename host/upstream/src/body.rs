@@ -1,0 +1,138 @@
+//! The body of an answer. It holds its place in the pool until it ended, and gives the connection
+//! back in the same moment; dropped before, the stream is reset and the connection not reused.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tollgate_chain::Error;
+
+use crate::error::chain_text;
+use crate::outgoing::Record;
+use crate::pool::Held;
+
+/// The body of an upstream's answer, trailers included.
+///
+/// Fails with [`Error::UpstreamTimeout`] when the request's deadline passes while it is waited for,
+/// and with [`Error::UpstreamUnavailable`] when the connection is lost within it.
+pub struct UpstreamBody {
+    inner: Incoming,
+    held: Option<Held>,
+    deadline: Instant,
+    /// Made when the body is first waited for: most bodies come with their head.
+    timer: Option<Pin<Box<Sleep>>>,
+    request: Option<Arc<Record>>,
+    ended: bool,
+}
+
+impl UpstreamBody {
+    pub(crate) fn new(
+        inner: Incoming,
+        held: Held,
+        deadline: Instant,
+        request: Option<Arc<Record>>,
+    ) -> Self {
+        let held = Some(held);
+        let mut body = Self { inner, held, deadline, timer: None, request, ended: false };
+        if body.inner.is_end_stream() {
+            body.end();
+        }
+        body
+    }
+
+    /// Gives the connection back for the next request.
+    fn end(&mut self) {
+        self.ended = true;
+        self.timer = None;
+        if let Some(held) = self.held.take() {
+            // A request that is still being sent keeps an HTTP/1.1 connection busy.
+            held.give_back(self.request.as_ref().is_none_or(|request| request.is_released()));
+        }
+    }
+
+    fn fail(&mut self, error: Error) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        self.ended = true;
+        self.timer = None;
+        self.held = None;
+        if let Some(request) = &self.request {
+            request.cancel();
+        }
+        Poll::Ready(Some(Err(error)))
+    }
+
+    fn failure(&self, error: &hyper::Error) -> Error {
+        if let Some(failure) = self.request.as_ref().and_then(|request| request.failure()) {
+            return failure;
+        }
+        let internal = format!("answer's body: {}", chain_text(error));
+        if error.is_parse() {
+            Error::UpstreamInvalid { internal }
+        } else {
+            Error::UpstreamUnavailable { internal, unsent: false }
+        }
+    }
+
+    fn is_overdue(&mut self, context: &mut Context<'_>) -> bool {
+        let deadline = self.deadline;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        timer.as_mut().poll(context).is_ready()
+    }
+}
+
+impl Body for UpstreamBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        match Pin::new(&mut self.inner).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) => {
+                if self.inner.is_end_stream() {
+                    self.end();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(None) => {
+                self.end();
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(Err(error))) => {
+                let error = self.failure(&error);
+                self.fail(error)
+            }
+            Poll::Pending if self.is_overdue(context) => self.fail(Error::UpstreamTimeout),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.ended { SizeHint::with_exact(0) } else { self.inner.size_hint() }
+    }
+}
+
+impl Drop for UpstreamBody {
+    fn drop(&mut self) {
+        if let (false, Some(request)) = (self.ended, &self.request) {
+            request.cancel();
+        }
+    }
+}
+
+impl std::fmt::Debug for UpstreamBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UpstreamBody").field("ended", &self.ended).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,124 @@
+//! Turns an endpoint's name into addresses, anew for every connection.
+//!
+//! When the name server fails, the last good answer is used for a minute, so that a short outage
+//! of names is not an outage of services.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::error::ConnectError;
+
+/// How long the last good answer may stand in for one that failed.
+const LAST_GOOD: Duration = Duration::from_secs(60);
+/// Addresses tried for one connection; more would only divide its time further.
+const ADDRESSES_MAX: usize = 8;
+
+pub(super) struct Resolver {
+    host: Arc<str>,
+    port: u16,
+    literal: Option<SocketAddr>,
+    /// Turns the list, so that connections spread over all addresses of a name.
+    turn: AtomicUsize,
+    last_good: Mutex<Option<(Instant, Vec<SocketAddr>)>>,
+}
+
+impl Resolver {
+    pub(super) fn new(host: Arc<str>, port: u16) -> Self {
+        let literal = host.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, port));
+        Self { host, port, literal, turn: AtomicUsize::new(0), last_good: Mutex::new(None) }
+    }
+
+    pub(super) async fn addresses(&self) -> Result<Vec<SocketAddr>, ConnectError> {
+        if let Some(address) = self.literal {
+            return Ok(vec![address]);
+        }
+        let answer = tokio::net::lookup_host((&*self.host, self.port)).await;
+        let outcome = match answer {
+            Ok(found) => Ok(found.collect::<Vec<_>>()),
+            Err(source) => Err(source),
+        };
+        self.settle(outcome, Instant::now())
+    }
+
+    /// Keeps a good answer, or falls back on the last one.
+    fn settle(
+        &self,
+        answer: std::io::Result<Vec<SocketAddr>>,
+        now: Instant,
+    ) -> Result<Vec<SocketAddr>, ConnectError> {
+        let host = || self.host.clone();
+        let failure = match answer {
+            Ok(found) if !found.is_empty() => {
+                *self.last_good.lock() = Some((now, found.clone()));
+                return Ok(self.turned(found));
+            }
+            Ok(_) => ConnectError::NoAddress { host: host() },
+            Err(source) => ConnectError::Resolve { host: host(), source: Arc::new(source) },
+        };
+        match &*self.last_good.lock() {
+            Some((when, found)) if now.saturating_duration_since(*when) < LAST_GOOD => {
+                tracing::warn!(%failure, "name not resolved; using the last good addresses");
+                Ok(self.turned(found.clone()))
+            }
+            _ => Err(failure),
+        }
+    }
+
+    fn turned(&self, mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let count = addresses.len().max(1);
+        addresses.rotate_left(turn % count);
+        addresses.truncate(ADDRESSES_MAX);
+        addresses
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(last: u8) -> SocketAddr {
+        SocketAddr::from(([10, 0, 0, last], 80))
+    }
+
+    #[tokio::test]
+    async fn an_address_needs_no_name_server() {
+        let resolver = Resolver::new("::1".into(), 8080);
+        let found = resolver.addresses().await.unwrap();
+        assert_eq!(found, vec!["[::1]:8080".parse::<SocketAddr>().unwrap()]);
+    }
+
+    #[test]
+    fn an_empty_answer_keeps_the_last_good_one_for_a_minute() {
+        let resolver = Resolver::new("service".into(), 80);
+        let start = Instant::now();
+        assert!(resolver.settle(Ok(vec![]), start).is_err());
+        resolver.settle(Ok(vec![address(1)]), start).unwrap();
+        let soon = start + Duration::from_secs(59);
+        assert_eq!(resolver.settle(Ok(vec![]), soon).unwrap(), vec![address(1)]);
+        let late = start + Duration::from_secs(61);
+        assert!(matches!(resolver.settle(Ok(vec![]), late), Err(ConnectError::NoAddress { .. })));
+    }
+
+    #[test]
+    fn connections_begin_with_different_addresses_of_a_name() {
+        let resolver = Resolver::new("service".into(), 80);
+        let now = Instant::now();
+        let answer = || resolver.settle(Ok(vec![address(1), address(2)]), now).unwrap();
+        assert_eq!(answer(), vec![address(1), address(2)]);
+        assert_eq!(answer(), vec![address(2), address(1)]);
+    }
+
+    #[test]
+    fn a_new_answer_replaces_the_old_one() {
+        let resolver = Resolver::new("service".into(), 80);
+        let now = Instant::now();
+        resolver.settle(Ok(vec![address(1)]), now).unwrap();
+        assert_eq!(resolver.settle(Ok(vec![address(9)]), now).unwrap(), vec![address(9)]);
+    }
+}

@@ -1,0 +1,137 @@
+//! Whom an upstream's connection trusts: a pinned CA bundle layered over the native roots, and
+//! optionally a set of public keys checked after the chain was found good.
+//!
+//! The bundle is read strictly, because half a file parses as fewer certificates; the native store
+//! leniently, because operating systems keep oddities in it.
+
+use std::sync::Arc;
+
+use ring::digest::{SHA256, digest};
+use rustls::client::Resumption;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::error::{ConnectError, Error};
+use crate::settings::{Protocol, TlsSettings};
+
+/// TLS towards one endpoint.
+#[derive(Clone)]
+pub(crate) struct Tls {
+    connector: TlsConnector,
+    server_name: ServerName<'static>,
+    spki_sha256: Arc<[[u8; 32]]>,
+    needs_h2: bool,
+}
+
+impl Tls {
+    /// Reads the trust anchors: the one place where files of the operating system are read.
+    pub(crate) fn new(
+        settings: &TlsSettings,
+        protocol: Protocol,
+        host: &str,
+    ) -> Result<Self, Error> {
+        let config = client_config(settings, protocol)?;
+        Ok(Self {
+            connector: TlsConnector::from(Arc::new(config)),
+            server_name: server_name(settings.server_name.as_deref().unwrap_or(host))?,
+            spki_sha256: settings.spki_sha256.as_slice().into(),
+            needs_h2: protocol == Protocol::Grpc,
+        })
+    }
+
+    /// The same trust, for another endpoint of the same upstream.
+    pub(crate) fn for_host(&self, settings: &TlsSettings, host: &str) -> Result<Self, Error> {
+        let name = server_name(settings.server_name.as_deref().unwrap_or(host))?;
+        Ok(Self { server_name: name, ..self.clone() })
+    }
+
+    pub(super) async fn connect(
+        &self,
+        host: &Arc<str>,
+        tcp: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, ConnectError> {
+        let stream =
+            self.connector.connect(self.server_name.clone(), tcp).await.map_err(|source| {
+                ConnectError::Tls { host: host.clone(), source: Arc::new(source) }
+            })?;
+        let (_, session) = stream.get_ref();
+        if self.needs_h2 && session.alpn_protocol() != Some(b"h2") {
+            return Err(ConnectError::NoH2 { host: host.clone() });
+        }
+        let leaf = session.peer_certificates().and_then(<[_]>::first);
+        if !self.spki_sha256.is_empty() && !leaf.is_some_and(|leaf| self.is_pinned(leaf)) {
+            return Err(ConnectError::Pin { host: host.clone() });
+        }
+        Ok(stream)
+    }
+
+    fn is_pinned(&self, leaf: &CertificateDer<'_>) -> bool {
+        let Ok(parsed) = rustls::server::ParsedCertificate::try_from(leaf) else { return false };
+        let found = digest(&SHA256, &parsed.subject_public_key_info());
+        self.spki_sha256.iter().any(|pin| pin == found.as_ref())
+    }
+}
+
+fn server_name(name: &str) -> Result<ServerName<'static>, Error> {
+    ServerName::try_from(name.to_owned()).map_err(|_| Error::ServerName { name: name.to_owned() })
+}
+
+fn client_config(settings: &TlsSettings, protocol: Protocol) -> Result<ClientConfig, Error> {
+    let native = if settings.native_roots { native_roots() } else { Vec::new() };
+    let roots = roots(settings.ca_bundle_pem.as_deref(), native)?;
+    // Explicit, so that no process-wide default can be another provider.
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(Error::Tls)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = match protocol {
+        Protocol::Grpc => vec![b"h2".to_vec()],
+        Protocol::Http => vec![b"http/1.1".to_vec()],
+    };
+    config.resumption = Resumption::in_memory_sessions(64);
+    Ok(config)
+}
+
+fn native_roots() -> Vec<CertificateDer<'static>> {
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::warn!(%error, "native trust anchors are incomplete");
+    }
+    found.certs
+}
+
+/// The union of a strictly read bundle and leniently read native anchors.
+fn roots(
+    bundle: Option<&[u8]>,
+    native: Vec<CertificateDer<'static>>,
+) -> Result<RootCertStore, Error> {
+    let mut roots = RootCertStore::empty();
+    let (added, ignored) = roots.add_parsable_certificates(native);
+    let mut pinned = 0;
+    if let Some(bundle) = bundle {
+        for block in CertificateDer::pem_slice_iter(bundle) {
+            let certificate = block.map_err(|source| Error::Pem { read: pinned, source })?;
+            pinned += 1;
+            roots
+                .add(certificate)
+                .map_err(|source| Error::Certificate { number: pinned, source })?;
+        }
+        if pinned == 0 {
+            return Err(Error::EmptyBundle);
+        }
+    }
+    if roots.is_empty() {
+        return Err(Error::NoAnchors);
+    }
+    tracing::debug!(native = added, ignored, pinned, "trust anchors read");
+    Ok(roots)
+}
+
+#[cfg(test)]
+mod tests;

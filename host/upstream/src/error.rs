@@ -1,0 +1,114 @@
+//! Why an upstream cannot be set up, and why a connection cannot be made.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls_pki_types::pem;
+
+/// Why settings make no upstream. Nothing was connected yet.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is nowhere to send to.
+    #[error("an upstream needs at least one endpoint")]
+    NoEndpoints,
+    /// An endpoint is not scheme, host and port alone.
+    #[error("endpoint {endpoint}: expected http://host:port or https://host:port")]
+    Endpoint {
+        /// As it was given.
+        endpoint: String,
+    },
+    /// Clear and TLS endpoints are mixed.
+    #[error("endpoints of one upstream need one scheme")]
+    MixedSchemes,
+    /// No connection would ever be allowed.
+    #[error("connections_max: expected at least 1")]
+    NoConnections,
+    /// A block of the CA bundle is damaged or cut off.
+    #[error("CA bundle: damaged after {read} certificates")]
+    Pem {
+        /// Certificates read before it.
+        read: usize,
+        /// What is wrong.
+        source: pem::Error,
+    },
+    /// A block of the CA bundle holds no certificate that can be an anchor.
+    #[error("CA bundle: certificate {number} cannot be a trust anchor")]
+    Certificate {
+        /// Counted from 1.
+        number: usize,
+        /// What is wrong.
+        source: rustls::Error,
+    },
+    /// The bundle is empty, or holds something else than certificates.
+    #[error("CA bundle: no certificate in it")]
+    EmptyBundle,
+    /// Neither bundle nor native roots gave an anchor: nothing could ever be trusted.
+    #[error("no trust anchor: give a CA bundle or use the native roots")]
+    NoAnchors,
+    /// The certificate's expected name is no name.
+    #[error("server name {name}: expected a DNS name or an address")]
+    ServerName {
+        /// As it was given.
+        name: String,
+    },
+    /// The TLS library refuses the settings.
+    #[error("set up TLS")]
+    Tls(#[source] rustls::Error),
+}
+
+/// Why a connection could not be made. Shared by all who waited for it, hence cloned.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum ConnectError {
+    #[error("resolve {host}")]
+    Resolve { host: Arc<str>, source: Arc<io::Error> },
+    #[error("resolve {host}: no address")]
+    NoAddress { host: Arc<str> },
+    #[error("connect to {address}")]
+    Connect { address: SocketAddr, source: Arc<io::Error> },
+    #[error("connect to {host}: not within {} ms", .limit.as_millis())]
+    TimedOut { host: Arc<str>, limit: std::time::Duration },
+    #[error("TLS handshake with {host}")]
+    Tls { host: Arc<str>, source: Arc<io::Error> },
+    #[error("TLS with {host}: the server does not offer h2 by ALPN")]
+    NoH2 { host: Arc<str> },
+    #[error("TLS with {host}: the certificate's public key is not a pinned one")]
+    Pin { host: Arc<str> },
+    #[error("{protocol} handshake with {host}")]
+    Handshake { host: Arc<str>, protocol: &'static str, source: Arc<hyper::Error> },
+    #[error("connect to {host}: given up")]
+    Dropped { host: Arc<str> },
+}
+
+impl ConnectError {
+    /// A short name for a metric's label.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Resolve { .. } | Self::NoAddress { .. } => "dns",
+            Self::Connect { .. } => "tcp",
+            Self::TimedOut { .. } => "timeout",
+            Self::Tls { .. } => "tls",
+            Self::NoH2 { .. } => "alpn",
+            Self::Pin { .. } => "pin",
+            Self::Handshake { .. } => "handshake",
+            Self::Dropped { .. } => "dropped",
+        }
+    }
+}
+
+/// An error and its causes in one line, for an `internal` message.
+pub(crate) fn chain_text(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        // Several libraries repeat their cause's text in their own.
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,198 @@
+//! HTTP/1.1: one connection for one request at a time, kept afterwards, last in first out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::{
+    AGE_MAX, ANSWER_FIELDS_MAX, ANSWER_HEAD_BYTES_MAX, Answer, Attempt, Endpoint, Held, Place, copy,
+};
+use crate::connect::{Connector, Stream};
+use crate::error::{ConnectError, chain_text};
+use crate::outgoing::Outgoing;
+use crate::retry::Failure;
+
+/// A connection given back is busy for the moment in which its driver notices the end of the
+/// answer; one that takes longer is broken.
+const SETTLING_MAX: Duration = Duration::from_millis(50);
+/// Idle connections looked at for one that is ready at once.
+const LOOKED_AT_MAX: usize = 4;
+
+/// The sending half of a connection.
+pub(crate) struct Sender {
+    requests: http1::SendRequest<Outgoing>,
+    opened: Instant,
+}
+
+struct Idle {
+    sender: Sender,
+    since: Instant,
+}
+
+#[derive(Default)]
+pub(crate) struct Pool {
+    idle: Mutex<Vec<Idle>>,
+}
+
+type Opened = Result<(Sender, Place), ConnectError>;
+
+impl Pool {
+    pub(super) async fn attempt(&self, place: Place, attempt: Attempt) -> Result<Answer, Failure> {
+        let Attempt { request, keep_copy, fresh } = attempt;
+        let kept = if fresh { self.drop_one() } else { self.take().await };
+        let (mut sender, place) = match kept {
+            Some(sender) => (sender, place),
+            None => match open(place).await {
+                Ok(opened) => opened,
+                Err(error) => {
+                    let request = Box::new(request);
+                    return Err(Failure::Unconnected { error, request });
+                }
+            },
+        };
+        let copy = if keep_copy { copy(&request) } else { None };
+        match sender.requests.try_send_request(request).await {
+            Ok(response) => Ok(Answer { response, held: Held::Http1 { sender, place } }),
+            Err(mut error) => Err(match error.take_message() {
+                Some(request) => Failure::Unprocessed {
+                    cause: chain_text(error.error()),
+                    request: Some(Box::new(request)),
+                },
+                None => lost(error.error(), copy),
+            }),
+        }
+    }
+
+    /// Gives a connection back.
+    pub(super) fn put(&self, sender: Sender) {
+        if !sender.requests.is_closed() {
+            self.idle.lock().push(Idle { sender, since: Instant::now() });
+        }
+    }
+
+    /// A kept connection that is ready.
+    async fn take(&self) -> Option<Sender> {
+        loop {
+            let mut sender = self.pop()?;
+            if sender.requests.is_ready() {
+                return Some(sender);
+            }
+            if let Ok(Ok(())) = timeout(SETTLING_MAX, sender.requests.ready()).await {
+                return Some(sender);
+            }
+        }
+    }
+
+    /// The youngest connection that is ready, else the youngest that may soon be.
+    fn pop(&self) -> Option<Sender> {
+        let mut idle = self.idle.lock();
+        let mut looked_at = 0;
+        let mut index = idle.len();
+        while index > 0 && looked_at < LOOKED_AT_MAX {
+            index -= 1;
+            let sender = &idle.get(index)?.sender;
+            if sender.requests.is_closed() || sender.opened.elapsed() > AGE_MAX {
+                idle.remove(index);
+                continue;
+            }
+            if sender.requests.is_ready() {
+                return Some(idle.remove(index).sender);
+            }
+            looked_at += 1;
+        }
+        idle.pop().map(|idle| idle.sender)
+    }
+
+    /// Makes room for a new connection within the bound.
+    fn drop_one(&self) -> Option<Sender> {
+        let oldest = {
+            let mut idle = self.idle.lock();
+            (!idle.is_empty()).then(|| idle.remove(0))
+        };
+        drop(oldest);
+        None
+    }
+
+    pub(super) fn sweep(&self, now: Instant, idle_timeout: Duration) {
+        let mut gone = Vec::new();
+        {
+            let mut idle = self.idle.lock();
+            let mut index = 0;
+            while let Some(entry) = idle.get(index) {
+                let old = now.saturating_duration_since(entry.since) >= idle_timeout;
+                if old || entry.sender.requests.is_closed() {
+                    gone.push(idle.remove(index));
+                } else {
+                    index += 1;
+                }
+            }
+        }
+        drop(gone);
+    }
+}
+
+fn lost(error: &hyper::Error, request: Option<Box<Request<Outgoing>>>) -> Failure {
+    let cause = chain_text(error);
+    if error.is_parse() {
+        return Failure::Final(tollgate_chain::Error::UpstreamInvalid { internal: cause });
+    }
+    Failure::Lost { cause, request }
+}
+
+/// Opens a connection on a task of its own: a caller who leaves does not throw away the work, the
+/// connection is kept for the next one.
+async fn open(place: Place) -> Opened {
+    let host = place.endpoint.connector.host().clone();
+    let (tell, told) = oneshot::channel::<Opened>();
+    tokio::spawn(async move {
+        let outcome = handshake(&place.endpoint).await;
+        if let Err(Ok((sender, place))) = tell.send(outcome.map(|sender| (sender, place))) {
+            Held::Http1 { sender, place }.give_back(true);
+        }
+    });
+    told.await.unwrap_or(Err(ConnectError::Dropped { host }))
+}
+
+async fn handshake(endpoint: &Arc<Endpoint>) -> Result<Sender, ConnectError> {
+    let outcome = handshake_until(&endpoint.connector, endpoint.connector.deadline()).await;
+    endpoint.opened(outcome.as_ref().err());
+    outcome
+}
+
+async fn handshake_until(connector: &Connector, deadline: Instant) -> Result<Sender, ConnectError> {
+    match connector.connect(deadline).await? {
+        Stream::Plain(stream) => drive(connector, stream, deadline).await,
+        Stream::Tls(stream) => drive(connector, stream, deadline).await,
+    }
+}
+
+async fn drive<S>(
+    connector: &Connector,
+    stream: S,
+    deadline: Instant,
+) -> Result<Sender, ConnectError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut builder = http1::Builder::new();
+    builder
+        .max_headers(ANSWER_FIELDS_MAX)
+        .max_buf_size(usize::try_from(ANSWER_HEAD_BYTES_MAX).unwrap_or(usize::MAX));
+    let (requests, connection) = timeout_at(deadline, builder.handshake(TokioIo::new(stream)))
+        .await
+        .map_err(|_| connector.timed_out())?
+        .map_err(|source| connector.handshake_failed("HTTP/1.1", source))?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(error = chain_text(&error), "upstream connection ended");
+        }
+    });
+    Ok(Sender { requests, opened: Instant::now() })
+}

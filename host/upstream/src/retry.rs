@@ -1,0 +1,140 @@
+//! Whether a request that failed may be sent once more.
+//!
+//! Certainly unprocessed requests may: those handed back unsent, refused with `REFUSED_STREAM`, or
+//! above the last stream of a `GOAWAY` (RFC 9113 §6.8, §8.7). Requests that may have been processed
+//! only if the caller says that they are repeatable, and only within a budget, so that an upstream
+//! in trouble does not get twice the load.
+
+use std::error::Error as _;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use http::Request;
+use tollgate_chain::Error;
+
+use crate::balance::Tried;
+use crate::error::{ConnectError, chain_text};
+use crate::outgoing::Outgoing;
+
+/// Whether a request may be sent again after it may have been processed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Safety {
+    /// It may not: processed twice it would do its work twice.
+    Once,
+    /// It may: it is idempotent, or carries an operation key by which the service knows it again.
+    Repeatable,
+}
+
+/// Attempts in all: the first, and others on endpoints that could not be reached.
+const ATTEMPTS_MAX: usize = 3;
+
+/// How one attempt failed.
+pub(crate) enum Failure {
+    /// No connection: the request is untouched.
+    Unconnected { error: ConnectError, request: Box<Request<Outgoing>> },
+    /// It was certainly not processed; it is here where it could be kept.
+    Unprocessed { cause: String, request: Option<Box<Request<Outgoing>>> },
+    /// The connection was lost, or the stream reset, before an answer.
+    Lost { cause: String, request: Option<Box<Request<Outgoing>>> },
+    /// Nothing that another attempt would change.
+    Final(Error),
+}
+
+/// What became of one request so far.
+pub(crate) struct Course {
+    safety: Safety,
+    attempts: usize,
+    resent: bool,
+    pub(crate) tried: Tried,
+}
+
+impl Course {
+    pub(crate) fn new(safety: Safety) -> Self {
+        Self { safety, attempts: 0, resent: false, tried: Tried::new() }
+    }
+
+    pub(crate) fn begin(&mut self, endpoint: usize) {
+        self.attempts += 1;
+        self.tried.push(endpoint);
+    }
+
+    /// Whether this is no first attempt: it then gets a connection of its own.
+    pub(crate) fn is_again(&self) -> bool {
+        self.attempts > 1
+    }
+
+    /// Whether a copy is worth keeping while the request is sent.
+    pub(crate) fn keeps_copy(&self, multiplexed: bool) -> bool {
+        !self.resent && (multiplexed || self.safety == Safety::Repeatable)
+    }
+
+    /// The request for another attempt, or the error to end with.
+    pub(crate) fn after(
+        &mut self,
+        failure: Failure,
+        budget: &Budget,
+    ) -> Result<Request<Outgoing>, Error> {
+        let (cause, request, unsent) = match failure {
+            Failure::Unconnected { error, request } if self.attempts < ATTEMPTS_MAX => {
+                tracing::debug!(error = chain_text(&error), "another endpoint is tried");
+                return Ok(*request);
+            }
+            Failure::Unconnected { error, .. } => (chain_text(&error), None, true),
+            Failure::Unprocessed { cause, request } => (cause, request, true),
+            Failure::Lost { cause, request } if self.safety == Safety::Repeatable => {
+                (cause, request, false)
+            }
+            Failure::Lost { cause, .. } => (cause, None, false),
+            Failure::Final(error) => return Err(error),
+        };
+        match request {
+            Some(request) if !self.resent && budget.spend() => {
+                self.resent = true;
+                Ok(*request)
+            }
+            _ => Err(Error::UpstreamUnavailable { internal: cause, unsent }),
+        }
+    }
+}
+
+/// What a failed HTTP/2 stream proves about the request on it.
+pub(crate) fn is_unprocessed(error: &hyper::Error) -> bool {
+    let reset = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
+    reset.is_some_and(|error| {
+        error.is_remote()
+            && (error.reason() == Some(h2::Reason::REFUSED_STREAM) || error.is_go_away())
+    })
+}
+
+/// Requests that may be sent twice: a fifth of what succeeded, and a few for a quiet upstream.
+pub(crate) struct Budget {
+    /// In fifths of a request.
+    tokens: AtomicI64,
+}
+
+const PER_RETRY: i64 = 5;
+const TOKENS_MAX: i64 = 100 * PER_RETRY;
+const TOKENS_FIRST: i64 = 20 * PER_RETRY;
+
+impl Budget {
+    pub(crate) fn new() -> Self {
+        Self { tokens: AtomicI64::new(TOKENS_FIRST) }
+    }
+
+    /// Earns a fifth of a retry.
+    pub(crate) fn earn(&self) {
+        if self.tokens.load(Ordering::Relaxed) < TOKENS_MAX {
+            self.tokens.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn spend(&self) -> bool {
+        self.tokens
+            .try_update(Ordering::Relaxed, Ordering::Relaxed, |tokens| {
+                (tokens >= PER_RETRY).then(|| tokens - PER_RETRY)
+            })
+            .is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! The life of one request towards a service: prepared, sent over a chosen endpoint, answered or
+//! failed, within its deadline.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderValue, TE, TRANSFER_ENCODING};
+use http::uri::{PathAndQuery, Uri};
+use http::{Extensions, Method, Request, Response, StatusCode, Version};
+use http_body::Body;
+use tokio::time::{Instant, timeout_at};
+use tollgate_chain::{Error, UpstreamState};
+
+use crate::balance::Balance;
+use crate::body::UpstreamBody;
+use crate::connect::{Target, Tls};
+use crate::fields::strip_hop_by_hop;
+use crate::outgoing::{Outgoing, Record};
+use crate::pool::{Answer, Attempt, Endpoint};
+use crate::retry::{Budget, Course, Safety};
+use crate::settings::{Protocol, UpstreamSettings};
+
+/// A service behind the gate: its endpoints, and the connections to them.
+pub struct Upstream {
+    settings: UpstreamSettings,
+    balance: Balance,
+    budget: Budget,
+}
+
+impl Upstream {
+    /// Checks the settings and reads the trust anchors. Connects to nothing and needs no runtime;
+    /// it may block for a few milliseconds where the native roots are read.
+    ///
+    /// # Errors
+    /// When no connection could ever be made with these settings.
+    pub fn new(settings: UpstreamSettings) -> Result<Self, crate::Error> {
+        if settings.connections_max == 0 {
+            return Err(crate::Error::NoConnections);
+        }
+        let endpoints = endpoints(&settings)?;
+        Ok(Self { balance: Balance::new(endpoints), settings, budget: Budget::new() })
+    }
+
+    /// What it was made from.
+    #[must_use]
+    pub fn settings(&self) -> &UpstreamSettings {
+        &self.settings
+    }
+
+    /// Ready while at least one endpoint takes requests, or is due for a trial.
+    #[must_use]
+    pub fn state(&self) -> UpstreamState {
+        if self.balance.endpoints().iter().any(|endpoint| endpoint.health.is_open()) {
+            UpstreamState::Ready
+        } else {
+            UpstreamState::Unavailable
+        }
+    }
+
+    /// Sends a request with a streamed body, and waits for the head of the answer. A body that was
+    /// begun is never sent again; an empty one may be.
+    ///
+    /// The deadline holds for the whole exchange, the answer's body included. Dropping the future
+    /// or the answer resets the stream.
+    ///
+    /// # Errors
+    /// [`Error::UpstreamTimeout`], [`Error::UpstreamUnavailable`], [`Error::UpstreamInvalid`],
+    /// [`Error::Overloaded`] when too many requests wait already, and the request body's own
+    /// [`Error`] where that is what failed.
+    pub async fn send<B>(
+        &self,
+        request: Request<B>,
+        deadline: Instant,
+        safety: Safety,
+    ) -> Result<Response<UpstreamBody>, Error>
+    where
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (head, body) = request.into_parts();
+        let (body, record) = Outgoing::streamed(body);
+        self.exchange(Request::from_parts(head, body), record, deadline, safety).await
+    }
+
+    /// Sends a request whose body is at hand, so that it may be sent once more where that is safe.
+    /// Sets `Content-Length`. Otherwise as [`Upstream::send`].
+    ///
+    /// # Errors
+    /// As [`Upstream::send`].
+    pub async fn send_bytes(
+        &self,
+        request: Request<Bytes>,
+        deadline: Instant,
+        safety: Safety,
+    ) -> Result<Response<UpstreamBody>, Error> {
+        let mut request = request.map(Outgoing::whole);
+        request.headers_mut().remove(CONTENT_LENGTH);
+        self.exchange(request, None, deadline, safety).await
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Outgoing>,
+        record: Option<Arc<Record>>,
+        deadline: Instant,
+        safety: Safety,
+    ) -> Result<Response<UpstreamBody>, Error> {
+        if deadline <= Instant::now() {
+            return Err(Error::UpstreamTimeout);
+        }
+        let outcome = match timeout_at(deadline, self.attempts(request, safety)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Error::UpstreamTimeout),
+        };
+        match outcome {
+            Ok(answer) => self.accept(answer, record, deadline),
+            // A body that broke off shows as a lost stream; whose fault it was, only it knows.
+            Err(error) => Err(record.and_then(|record| record.failure()).unwrap_or(error)),
+        }
+    }
+
+    async fn attempts(&self, request: Request<Outgoing>, safety: Safety) -> Result<Answer, Error> {
+        let mut course = Course::new(safety);
+        let keeps_host = request.headers().contains_key(HOST);
+        let mut request = self.prepare(request)?;
+        loop {
+            let (index, endpoint) = self.balance.pick(&course.tried).ok_or_else(|| {
+                let internal = format!("every endpoint of {} is ejected", self.settings.name);
+                Error::UpstreamUnavailable { internal, unsent: true }
+            })?;
+            course.begin(index);
+            self.address(&mut request, endpoint, keeps_host);
+            let attempt = Attempt {
+                request,
+                keep_copy: course.keeps_copy(self.is_grpc()),
+                fresh: course.is_again(),
+            };
+            let begun = self.balance.is_choice().then(Instant::now);
+            let outcome = endpoint.attempt(attempt).await;
+            if let Some(begun) = begun {
+                let now = Instant::now();
+                endpoint.latency.observe(now.saturating_duration_since(begun), now);
+            }
+            match outcome {
+                Ok(answer) => {
+                    endpoint.health.succeeded();
+                    self.budget.earn();
+                    return Ok(answer);
+                }
+                Err(failure) => request = course.after(failure, &self.budget)?,
+            }
+        }
+    }
+
+    /// Makes the request one of this connection's own protocol.
+    fn prepare(&self, mut request: Request<Outgoing>) -> Result<Request<Outgoing>, Error> {
+        if request.method() == Method::CONNECT {
+            return Err(Error::Internal { internal: "CONNECT cannot be forwarded".into() });
+        }
+        // Extensions steer hyper (upgrades, extended CONNECT); a caller's own must not.
+        *request.extensions_mut() = Extensions::new();
+        strip_hop_by_hop(request.headers_mut());
+        // The edge has answered it: the body comes when it is read.
+        request.headers_mut().remove(EXPECT);
+        if self.is_grpc() {
+            *request.version_mut() = Version::HTTP_2;
+            request.headers_mut().remove(HOST);
+            request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
+        } else {
+            *request.version_mut() = Version::HTTP_11;
+        }
+        Ok(request)
+    }
+
+    /// Writes where the request goes: `:authority` for HTTP/2, `Host` for HTTP/1.1.
+    fn address(&self, request: &mut Request<Outgoing>, endpoint: &Endpoint, keeps_host: bool) {
+        if self.is_grpc() {
+            let target = &endpoint.target;
+            let mut parts = std::mem::take(request.uri_mut()).into_parts();
+            parts.scheme = Some(target.scheme.clone());
+            parts.authority = Some(target.authority.clone());
+            parts.path_and_query.get_or_insert(PathAndQuery::from_static("/"));
+            *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
+            return;
+        }
+        if request.uri().authority().is_some() {
+            let uri = std::mem::take(request.uri_mut());
+            let path = uri.into_parts().path_and_query;
+            let path = path.unwrap_or(PathAndQuery::from_static("/"));
+            *request.uri_mut() = Uri::from(path);
+        }
+        if !keeps_host {
+            request.headers_mut().insert(HOST, endpoint.host_field.clone());
+        }
+    }
+
+    fn accept(
+        &self,
+        answer: Answer,
+        record: Option<Arc<Record>>,
+        deadline: Instant,
+    ) -> Result<Response<UpstreamBody>, Error> {
+        let Answer { mut response, held } = answer;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let internal = "an upgrade that nobody asked for".into();
+            return Err(Error::UpstreamInvalid { internal });
+        }
+        *response.extensions_mut() = Extensions::new();
+        let headers = response.headers_mut();
+        if headers.contains_key(TRANSFER_ENCODING) {
+            // Of two lengths the coding counts (RFC 9112 §6.3); the other must not travel on.
+            headers.remove(CONTENT_LENGTH);
+        }
+        strip_hop_by_hop(headers);
+        Ok(response.map(|body| UpstreamBody::new(body, held, deadline, record)))
+    }
+
+    fn is_grpc(&self) -> bool {
+        self.settings.protocol == Protocol::Grpc
+    }
+}
+
+impl std::fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Upstream").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+fn endpoints(settings: &UpstreamSettings) -> Result<Vec<Arc<Endpoint>>, crate::Error> {
+    let targets =
+        settings.endpoints.iter().map(Target::parse).collect::<Result<Vec<_>, crate::Error>>()?;
+    let first = targets.first().ok_or(crate::Error::NoEndpoints)?;
+    if targets.iter().any(|target| target.scheme != first.scheme) {
+        return Err(crate::Error::MixedSchemes);
+    }
+    let trust = settings.tls.clone().unwrap_or_default();
+    let tls = match first.is_tls() {
+        true => Some(Tls::new(&trust, settings.protocol, &first.host)?),
+        false => None,
+    };
+    targets
+        .into_iter()
+        .map(|target| {
+            let tls = tls.as_ref().map(|tls| tls.for_host(&trust, &target.host)).transpose()?;
+            Ok(Arc::new(Endpoint::new(settings, target, tls)?))
+        })
+        .collect()
+}
