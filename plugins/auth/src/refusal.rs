@@ -1,6 +1,6 @@
 //! What a caller is told who may not pass.
 
-use tollgate_sdk::{Access, Environment, Host, Problem, Source, Verdict, misconfigured};
+use tollgate_sdk::{Access, Environment, Host, Problem, Source, Verdict};
 
 use crate::Settings;
 
@@ -17,6 +17,7 @@ pub(crate) enum Refusal {
     OtherEnvironment(Environment),
     Scope(String),
     Access(Access),
+    /// The Route's attribute `movement` is not read, in or out.
     Misconfigured,
 }
 
@@ -52,9 +53,7 @@ impl Refusal {
                 insufficient_scope(&scope)
             }
             Self::Access(access) => live_access(access),
-            Self::Misconfigured => {
-                misconfigured(host, "the route's attribute `movement` is not read, in or out")
-            }
+            Self::Misconfigured => Verdict::misconfigured(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The decision: is the operation this exchange's to carry out?
 
-use tollgate_sdk::{Claimed, Host, KeyState, Problem, Verdict, misconfigured};
+use tollgate_sdk::{Claimed, Host, KeyState, Problem, Verdict};
 
 use crate::Settings;
 
@@ -10,10 +10,7 @@ pub fn decide(settings: &Settings, host: &mut impl Host) -> Verdict {
         None | Some("none") => return Verdict::Proceed,
         Some("required") => true,
         Some("optional") => false,
-        Some(_) => {
-            let mistake = "the route's attribute `idempotency` is not required, optional or none";
-            return misconfigured(host, mistake);
-        }
+        Some(_) => return Verdict::misconfigured(),
     };
     match host.idempotency_key() {
         KeyState::Absent if required => missing(settings, host),

@@ -1,6 +1,6 @@
 //! The decision: which upstream serves this Route for this principal?
 
-use tollgate_sdk::{Environment, Host, Problem, UpstreamState, Verdict, misconfigured};
+use tollgate_sdk::{Environment, Host, Problem, UpstreamState, Verdict};
 
 use crate::Settings;
 
@@ -10,7 +10,7 @@ pub fn decide(settings: &Settings, host: &mut impl Host) -> Verdict {
         return Verdict::Proceed;
     };
     let Some(targets) = settings.service(&service) else {
-        return misconfigured(host, &format!("the service `{service}` has no entry in `services`"));
+        return Verdict::misconfigured();
     };
     let Some(environment) = host.principal_environment() else {
         return no_environment();
@@ -21,9 +21,7 @@ pub fn decide(settings: &Settings, host: &mut impl Host) -> Verdict {
     match host.upstream_state(upstream) {
         UpstreamState::Ready => Verdict::forward(upstream),
         UpstreamState::Unavailable => unavailable(host),
-        UpstreamState::Unknown => {
-            misconfigured(host, &format!("the upstream `{upstream}` is not declared"))
-        }
+        UpstreamState::Unknown => Verdict::misconfigured(),
     }
 }
 

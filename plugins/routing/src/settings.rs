@@ -17,8 +17,6 @@ pub struct Targets {
 
 impl tollgate_sdk::Settings for Settings {
     fn read(section: &mut Section<'_>) -> Self {
-        let mut sandbox_upstreams: Vec<String> = Vec::new();
-        let mut live_upstreams: Vec<String> = Vec::new();
         let services = section.named_sections("services", SERVICES_MAX, |service| {
             let targets = Targets {
                 sandbox: service.optional_text("sandbox"),
@@ -27,14 +25,6 @@ impl tollgate_sdk::Settings for Settings {
             if targets.sandbox.is_none() && targets.live.is_none() {
                 service.problem("live", "expected a target here or in `sandbox`");
             }
-            sandbox_upstreams.extend(targets.sandbox.clone());
-            if targets.live.as_ref().is_some_and(|live| sandbox_upstreams.contains(live)) {
-                service.problem("live", "is an upstream of sandbox: the two never share one");
-            }
-            if targets.sandbox.as_ref().is_some_and(|own| live_upstreams.contains(own)) {
-                service.problem("sandbox", "is an upstream of live: the two never share one");
-            }
-            live_upstreams.extend(targets.live.clone());
             targets
         });
         Self { services }

@@ -32,7 +32,7 @@ pub use bindings::policy::tollgate::policy::{
     verdicts::{Content, Held, Member, Problem, Reply, ResponseVerdict, SettingProblem, Verdict},
 };
 pub use host::{Host, ResponseHost};
-pub use plugin::{Plugin, ResponsePlugin, misconfigured};
+pub use plugin::{Plugin, ResponsePlugin};
 pub use settings::{Section, Settings};
 
 #[doc(hidden)]

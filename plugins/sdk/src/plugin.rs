@@ -1,6 +1,6 @@
 //! What a policy implements, and how it becomes a component.
 
-use crate::{Host, Level, Problem, ResponseHost, ResponseVerdict, Settings, Verdict};
+use crate::{Host, ResponseHost, ResponseVerdict, Settings, Verdict};
 #[cfg(target_family = "wasm")]
 use {crate::SettingProblem, std::sync::OnceLock};
 
@@ -18,15 +18,6 @@ pub trait Plugin: 'static {
 pub trait ResponsePlugin: Plugin {
     /// Decides about the response to a request that was forwarded.
     fn on_response(settings: &Self::Settings, host: &mut impl ResponseHost) -> ResponseVerdict;
-}
-
-/// Refuses a request because of an operator's mistake, and tells the operator which: a line in
-/// the log and 500 `internal`. The caller learns only that the fault is not theirs.
-pub fn misconfigured(host: &mut impl Host, mistake: &str) -> Verdict {
-    host.log(Level::Error, mistake);
-    let problem = Problem::new("internal", "Internal error")
-        .detail("The gateway's configuration does not allow this request to be processed.");
-    Verdict::refuse(500, problem)
 }
 
 /// Where the exports keep the settings.

@@ -11,6 +11,15 @@ impl Verdict {
         Self::Reply(Reply { status, content: Content::Problem(problem) })
     }
 
+    /// Refuses a request because of an operator's mistake: 500 `internal`. The caller learns only
+    /// that the fault is not theirs; the operator reads in the receipt which answer led here.
+    #[must_use]
+    pub fn misconfigured() -> Self {
+        let problem = Problem::new("internal", "Internal error")
+            .detail("The gateway's configuration does not allow this request to be processed.");
+        Self::refuse(500, problem)
+    }
+
     /// Ends the exchange with a status and no content; `status` from 200 to 599.
     #[must_use]
     pub fn empty(status: u16) -> Self {
