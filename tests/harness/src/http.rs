@@ -141,7 +141,8 @@ impl Client {
             let mut connection = self.connect(request.uri()).await?;
             connection.send(request).await
         };
-        tokio::time::timeout(self.limit, exchange)
+        // Boxed, so that a test's own future stays small.
+        tokio::time::timeout(self.limit, Box::pin(exchange))
             .await
             .with_context(|| format!("no whole reply within {:?}", self.limit))?
     }

@@ -32,6 +32,7 @@ pub(crate) struct Service {
 pub(crate) fn services(place: &Place, secrets: &Secrets) -> Vec<Service> {
     let (cert, key) = secrets.pair("deposits-sandbox");
     let mut identity = service("identity", "identity", "identity", 9100, secrets);
+    identity.args.push("serve".to_owned());
     identity.env.push(("PEPPER_FILE", text(&secrets.pepper_file())));
     let mut live = service("deposits-live", "deposits", "deposits_live", 9110, secrets);
     live.env.push(("ENVIRONMENT", "live".to_owned()));

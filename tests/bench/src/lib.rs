@@ -1,1 +1,0 @@
-//! What does it cost? Both sides measured in one run.
