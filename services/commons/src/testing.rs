@@ -108,6 +108,19 @@ pub fn operation(
     Ok(())
 }
 
+/// Serves in this process, on a loopback port, until the runtime ends.
+///
+/// # Errors
+/// When no port can be bound.
+pub async fn serve(routes: tonic::service::Routes) -> std::io::Result<std::net::SocketAddr> {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+    let address = listener.local_addr()?;
+    let incoming = tonic::transport::server::TcpIncoming::from(listener);
+    let server = tonic::transport::Server::builder().add_routes(routes);
+    tokio::spawn(server.serve_with_incoming(incoming));
+    Ok(address)
+}
+
 fn digest(text: &str) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()

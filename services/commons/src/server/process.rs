@@ -1,6 +1,7 @@
 //! The life of a process, from its first probe to its exit.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -19,6 +20,8 @@ use tonic_health::server::HealthReporter;
 
 use super::health::{self, Readiness};
 use crate::config::Common;
+use crate::kafka::{self, Kafka};
+use crate::relay::Relay;
 use crate::store::{self, StartError};
 
 const DATABASE: &str = "database";
@@ -40,6 +43,9 @@ pub enum ServeError {
     /// The database cannot be made ready, and waiting would not help.
     #[error("make the database ready")]
     Database(#[from] StartError),
+    /// The broker's client could not be made.
+    #[error("prepare the relay")]
+    Relay(#[from] kafka::Error),
     /// The gRPC server ended by itself, or its TLS identity is not usable.
     #[error("serve gRPC")]
     Grpc(#[from] tonic::transport::Error),
@@ -102,6 +108,20 @@ impl Process {
         self.readiness.note(DATABASE, Ok(()));
         self.spawn(check(pool.clone(), self.readiness.clone(), self.ending.clone()));
         Ok(pool)
+    }
+
+    /// Tells events to the broker, where one is configured; without one they stay in the outbox.
+    ///
+    /// # Errors
+    /// When the client's settings are not usable. The broker itself need not be there.
+    pub fn relay(&self, pool: &PgPool) -> Result<(), ServeError> {
+        let Some(broker) = &self.common.broker else {
+            tracing::warn!("no broker is configured: events stay in the outbox");
+            return Ok(());
+        };
+        let relay = Relay::new(pool.clone(), Arc::new(Kafka::connect(broker)?));
+        self.spawn(relay.run(self.ending()));
+        Ok(())
     }
 
     /// Runs work beside the server, until [`Process::ending`] is cancelled.

@@ -1,0 +1,81 @@
+//! From messages to checked values, and from rows to messages.
+
+use std::time::Duration;
+
+use tollgate_commons::principal::Access;
+use tollgate_commons::{Error, events::timestamp};
+use tollgate_proto::identity as proto;
+use tollgate_proto::principal as wire;
+
+use crate::store::keys::Key;
+use crate::store::lookup::Credential;
+
+const LABEL_CHARS_MAX: usize = 64;
+const PAGE_DEFAULT: i64 = 50;
+const PAGE_MAX: i64 = 100;
+const DAY: u64 = 24 * 60 * 60;
+const LIFETIME_MAX: Duration = Duration::from_secs(400 * DAY);
+const OVERLAP_MAX: Duration = Duration::from_secs(7 * DAY);
+
+pub(super) fn api_key(key: &Key) -> proto::ApiKey {
+    proto::ApiKey {
+        key_id: key.key_id.clone(),
+        environment: key.environment().map_or(0, |e| e.to_proto().into()),
+        scopes: key.scopes.clone(),
+        last_four: key.last_four.clone(),
+        label: key.label.clone(),
+        created_at: Some(timestamp(key.created_at)),
+        expires_at: key.expires_at.map(timestamp),
+        revoked_at: key.revoked_at.map(timestamp),
+    }
+}
+
+pub(super) fn credential(credential: Credential) -> proto::Credential {
+    let access = match credential.access {
+        Access::Full => wire::Access::Full,
+        Access::NoMoneyOut => wire::Access::NoMoneyOut,
+        Access::ReadOnly => wire::Access::ReadOnly,
+        Access::None => wire::Access::None,
+    };
+    proto::Credential {
+        tenant_id: credential.tenant_id,
+        environment: credential.environment.to_proto().into(),
+        key_id: credential.key_id,
+        scopes: credential.scopes,
+        access: access.into(),
+        expires_at: credential.expires_at.map(timestamp),
+    }
+}
+
+pub(super) fn label(label: String) -> Result<String, Error> {
+    if label.chars().count() > LABEL_CHARS_MAX || label.chars().any(char::is_control) {
+        return Err(Error::invalid("label", "LABEL_REFUSED", "up to 64 printable characters"));
+    }
+    Ok(label)
+}
+
+pub(super) fn page_size(size: i32) -> Result<i64, Error> {
+    match i64::from(size) {
+        0 => Ok(PAGE_DEFAULT),
+        size @ 1..=PAGE_MAX => Ok(size),
+        _ => Err(Error::invalid("page_size", "OUT_OF_RANGE", "1 to 100, or 0 for 50")),
+    }
+}
+
+pub(super) fn lifetime(
+    duration: Option<prost_types::Duration>,
+) -> Result<Option<Duration>, Error> {
+    let refused = || Error::invalid("lifetime", "OUT_OF_RANGE", "1 second to 400 days");
+    let Some(duration) = duration else { return Ok(None) };
+    let lifetime = Duration::try_from(duration).map_err(|_| refused())?;
+    if lifetime < Duration::from_secs(1) || lifetime > LIFETIME_MAX {
+        return Err(refused());
+    }
+    Ok(Some(lifetime))
+}
+
+pub(super) fn overlap(duration: Option<prost_types::Duration>) -> Result<Duration, Error> {
+    let refused = || Error::invalid("overlap", "OUT_OF_RANGE", "0 seconds to 7 days");
+    let overlap = duration.map_or(Ok(Duration::ZERO), Duration::try_from);
+    overlap.ok().filter(|overlap| *overlap <= OVERLAP_MAX).ok_or_else(refused)
+}
