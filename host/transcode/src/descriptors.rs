@@ -199,9 +199,8 @@ fn binding(method: &MethodDescriptor, rule: &DynamicMessage) -> Result<HttpBindi
     let usual = ["get", "put", "post", "delete", "patch"]
         .into_iter()
         .find_map(|name| text(name).map(|path| (name.to_ascii_uppercase(), path)));
-    let (kind, path) = match usual.or_else(|| custom(rule)) {
-        Some(pattern) => pattern,
-        None => return Err(rule_error(method, "a method and a path")),
+    let Some((kind, path)) = usual.or_else(|| custom(rule)) else {
+        return Err(rule_error(method, "a method and a path"));
     };
     let methods = match &*kind {
         "*" => Methods::Any,

@@ -34,6 +34,7 @@ pub(crate) struct Bound {
 #[derive(Debug)]
 enum Step<'s> {
     Field(&'s str),
+    Unknown(String),
     Index(usize),
     Key(String),
 }
@@ -117,7 +118,9 @@ impl<'s> Reader<'s> {
         for step in &self.trail {
             let written = match step {
                 Step::Field(name) if place.is_empty() => write!(place, "{name}"),
+                Step::Unknown(name) if place.is_empty() => write!(place, "{name}"),
                 Step::Field(name) => write!(place, ".{name}"),
+                Step::Unknown(name) => write!(place, ".{name}"),
                 Step::Index(index) => write!(place, "[{index}]"),
                 Step::Key(key) => write!(place, "[{key:?}]"),
             };

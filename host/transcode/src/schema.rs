@@ -218,15 +218,15 @@ impl Ids {
     }
 
     fn field(&self, field: &FieldDescriptor) -> Option<Field> {
-        let (kind, shape) = match field.kind() {
-            Described::Message(entry) if field.is_map() => {
-                let value = self.kind(&entry.map_entry_value_field().kind())?;
-                (value, Shape::Map(self.kind(&entry.map_entry_key_field().kind())?))
-            }
-            kind if field.cardinality() == Cardinality::Repeated => {
-                (self.kind(&kind)?, Shape::List { packed: field.is_packed() })
-            }
-            kind => (self.kind(&kind)?, Shape::One),
+        let described = field.kind();
+        let (kind, shape) = if let (Described::Message(entry), true) = (&described, field.is_map())
+        {
+            let value = self.kind(&entry.map_entry_value_field().kind())?;
+            (value, Shape::Map(self.kind(&entry.map_entry_key_field().kind())?))
+        } else if field.cardinality() == Cardinality::Repeated {
+            (self.kind(&described)?, Shape::List { packed: field.is_packed() })
+        } else {
+            (self.kind(&described)?, Shape::One)
         };
         let key = format!("{}:", serde_json::Value::from(field.json_name()));
         Some(Field {

@@ -55,16 +55,24 @@ pub(crate) fn put_value(
         Kind::Message(id) => {
             let start = open(out);
             let message = schema.message(id);
-            match message.form {
-                Form::Wrapper => {
-                    let inner = message.fields.first().ok_or("a field of primitive type")?;
-                    put_field(schema, out, inner.number, inner.kind, text)?;
-                }
-                form => wellknown::put(out, form, text)?,
+            if message.form == Form::Wrapper {
+                let inner = message.fields.first().ok_or("a field of primitive type")?;
+                put_field(schema, out, inner.number, inner.kind, text)?;
+            } else {
+                wellknown::put(out, message.form, text)?;
             }
             close(out, start);
         }
-        _ => put_integer(out, kind, quoted_integer(text)?)?,
+        Kind::Int32
+        | Kind::Int64
+        | Kind::Uint32
+        | Kind::Uint64
+        | Kind::Sint32
+        | Kind::Sint64
+        | Kind::Fixed32
+        | Kind::Fixed64
+        | Kind::Sfixed32
+        | Kind::Sfixed64 => put_integer(out, kind, quoted_integer(text)?)?,
     }
     Ok(())
 }

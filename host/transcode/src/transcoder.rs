@@ -380,10 +380,8 @@ impl Load<'_> {
         let found = self.schema.message(id).named(name);
         let (index, field) =
             found.ok_or_else(|| self.error(name, part, "a top-level field of the message"))?;
-        let raw = match field.kind {
-            Kind::Message(id) => &*self.schema.message(id).name == HTTP_BODY,
-            _ => false,
-        };
+        let raw = matches!(field.kind, Kind::Message(id)
+            if &*self.schema.message(id).name == HTTP_BODY);
         Ok((index, raw && field.shape == Shape::One))
     }
 

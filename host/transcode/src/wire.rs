@@ -18,6 +18,16 @@ pub(crate) enum Raw<'a> {
     Four(u32),
 }
 
+impl<'a> Raw<'a> {
+    /// The content of a length-delimited value.
+    pub(crate) fn bytes(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes),
+            Self::Varint(_) | Self::Eight(_) | Self::Four(_) => None,
+        }
+    }
+}
+
 /// The bytes are not a protobuf message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a protobuf message: {0}")]

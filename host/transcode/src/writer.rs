@@ -97,10 +97,7 @@ impl<'s> Writer<'s> {
             Shape::One => match (field.kind, run) {
                 (Kind::Message(id), [_, _, ..]) => {
                     // Parts of one message are merged by reading them one after the other.
-                    let parts = run.iter().filter_map(|(_, raw)| match raw {
-                        Raw::Bytes(bytes) => Some(*bytes),
-                        _ => None,
-                    });
+                    let parts = run.iter().filter_map(|(_, raw)| raw.bytes());
                     let whole: Vec<u8> = parts.flatten().copied().collect();
                     self.message(id, &whole)
                 }
@@ -116,24 +113,21 @@ impl<'s> Writer<'s> {
         self.out.push('[');
         let mut first = true;
         for (_, raw) in run {
-            match raw {
-                Raw::Bytes(packed) if kind.layout() != Layout::Bytes => {
-                    let mut cursor = Cursor(packed);
-                    while !cursor.is_empty() {
-                        let raw = match kind.layout() {
-                            Layout::Varint => Raw::Varint(cursor.varint()?),
-                            Layout::Eight => Raw::Eight(cursor.eight()?),
-                            Layout::Four => Raw::Four(cursor.four()?),
-                            Layout::Bytes => Raw::Bytes(cursor.bytes()?),
-                        };
-                        self.separate(&mut first);
-                        self.value(kind, raw)?;
-                    }
-                }
-                _ => {
-                    self.separate(&mut first);
-                    self.value(kind, *raw)?;
-                }
+            let Some(packed) = raw.bytes().filter(|_| kind.layout() != Layout::Bytes) else {
+                self.separate(&mut first);
+                self.value(kind, *raw)?;
+                continue;
+            };
+            let mut cursor = Cursor(packed);
+            while !cursor.is_empty() {
+                let raw = match kind.layout() {
+                    Layout::Varint => Raw::Varint(cursor.varint()?),
+                    Layout::Eight => Raw::Eight(cursor.eight()?),
+                    Layout::Four => Raw::Four(cursor.four()?),
+                    Layout::Bytes => Raw::Bytes(cursor.bytes()?),
+                };
+                self.separate(&mut first);
+                self.value(kind, raw)?;
             }
         }
         self.out.push(']');
@@ -267,20 +261,32 @@ impl<'s> Writer<'s> {
     }
 }
 
-/// The known fields in order of their index; of each oneof only the member that came last.
+/// The known fields in order of their index; of each oneof only the member that came last, from
+/// where it took the place of another.
 fn items<'a>(message: &Message, bytes: &'a [u8]) -> Result<Items<'a>, Broken> {
     let mut items = Items::new();
     let mut cursor = Cursor(bytes);
     let mut sorted = true;
+    let mut members: SmallVec<[(usize, usize); 4]> = SmallVec::new();
+    members.resize(message.oneofs, (usize::MAX, 0));
     while let Some((number, raw)) = cursor.field()? {
         let Some((index, field)) = message.numbered(number) else { continue };
-        if let Some(oneof) = field.oneof {
-            let other = |index: usize| message.fields.get(index).and_then(|own| own.oneof);
-            items.retain(|(own, _)| *own == index || other(*own) != Some(oneof));
+        if let Some(member) = field.oneof.and_then(|oneof| members.get_mut(oneof))
+            && member.0 != index
+        {
+            *member = (index, items.len());
         }
         sorted &= items.last().is_none_or(|(last, _)| *last <= index);
         items.push((index, raw));
     }
+    let mut place = 0;
+    items.retain(|(index, _)| {
+        let own = place;
+        place += 1;
+        let oneof = message.fields.get(*index).and_then(|field| field.oneof);
+        let member = oneof.and_then(|oneof| members.get(oneof));
+        member.is_none_or(|(member, since)| member == index && own >= *since)
+    });
     if !sorted {
         items.sort_by_key(|(index, _)| *index);
     }

@@ -156,7 +156,7 @@ impl<'s> Visitor<'_> for KeySeed<'_, 's> {
         match self.message.named(key) {
             Some(found) => Ok(Some(found)),
             None => {
-                self.reader.trail.push(Step::Key(key.to_owned()));
+                self.reader.trail.push(Step::Unknown(key.to_owned()));
                 let description = format!("{} has no such field", self.message.name);
                 Err(self.reader.refuse("unknown_field", description))
             }

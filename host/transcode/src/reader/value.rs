@@ -29,20 +29,18 @@ impl<'de> DeserializeSeed<'de> for ValueSeed<'_, '_> {
         if let Some(number) = number {
             put_tag(reader.out, number, kind.layout());
         }
-        let set = match kind {
-            Kind::Message(id) => {
-                let start = open(reader.out);
-                let set = MessageSeed { reader, id }.deserialize(tokens)?;
-                if set {
-                    close(reader.out, start);
-                }
-                set
+        let set = if let Kind::Message(id) = kind {
+            let start = open(reader.out);
+            let set = MessageSeed { reader, id }.deserialize(tokens)?;
+            if set {
+                close(reader.out, start);
             }
-            Kind::Bool | Kind::String | Kind::Bytes => {
-                tokens.deserialize_any(ScalarVisitor { reader, kind })?
-            }
+            set
+        } else if matches!(kind, Kind::Bool | Kind::String | Kind::Bytes) {
+            tokens.deserialize_any(ScalarVisitor { reader, kind })?
+        } else {
             // The token itself, so that no number passes through a double on its way.
-            _ => number_token(reader, kind, <&RawValue>::deserialize(tokens)?.get())?,
+            number_token(reader, kind, <&RawValue>::deserialize(tokens)?.get())?
         };
         if !set {
             reader.out.truncate(begin);
@@ -91,10 +89,12 @@ impl Visitor<'_> for ScalarVisitor<'_, '_> {
     type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            Kind::Bool => "true or false",
-            Kind::Bytes => "a string of base64",
-            _ => "a string",
+        f.write_str(if self.kind == Kind::Bool {
+            "true or false"
+        } else if self.kind == Kind::Bytes {
+            "a string of base64"
+        } else {
+            "a string"
         })
     }
 
@@ -144,9 +144,9 @@ impl<'s> FreeVisitor<'_, 's> {
     /// The only field of the Struct or ListValue behind this member.
     fn inner<E: de::Error>(&mut self, number: u32) -> Result<&'s Field, E> {
         let schema = self.reader.schema;
-        let found = self.message.numbered(number).and_then(|(_, field)| match field.kind {
-            Kind::Message(id) => schema.message(id).fields.first(),
-            _ => None,
+        let found = self.message.numbered(number).and_then(|(_, field)| {
+            let Kind::Message(id) = field.kind else { return None };
+            schema.message(id).fields.first()
         });
         found.ok_or_else(|| self.reader.refuse("unsupported", "an unusual google.protobuf.Value"))
     }

@@ -1,9 +1,7 @@
 //! JSON in and out: what is accepted and what it becomes, and what is refused and why.
 
-mod support;
-
+use crate::support::{descriptors, transcoder, violation};
 use proptest::prelude::*;
-use support::{descriptors, transcoder, violation};
 use tollgate_chain::Error;
 use tollgate_transcode::Transcoder;
 
@@ -24,97 +22,94 @@ fn through(own: &Transcoder, json: &str) -> String {
     String::from_utf8(content.body.to_vec()).unwrap()
 }
 
+/// What is read, and how it is written.
+const ACCEPTED: &[(&str, &str)] = &[
+    ("{}", "{}"),
+    ("", "{}"),
+    (r#" { "userName" : "a\u00e9\n\"\\" } "#, r#"{"userName":"aé\n\"\\"}"#),
+    (r#"{"user_name":"x"}"#, r#"{"userName":"x"}"#),
+    (r#"{"userName":"😀\ud83d\ude00"}"#, r#"{"userName":"😀😀"}"#),
+    (r#"{"as-it-is":"x"}"#, r#"{"as-it-is":"x"}"#),
+    (r#"{"renamed":"x"}"#, r#"{"as-it-is":"x"}"#),
+    (r#"{"i64":9007199254740993}"#, r#"{"i64":"9007199254740993"}"#),
+    (r#"{"i64":"9007199254740993"}"#, r#"{"i64":"9007199254740993"}"#),
+    (r#"{"i64":-9223372036854775808}"#, r#"{"i64":"-9223372036854775808"}"#),
+    (r#"{"i64":9007199254740992.0}"#, r#"{"i64":"9007199254740992"}"#),
+    (r#"{"i64":1e3}"#, r#"{"i64":"1000"}"#),
+    (r#"{"i64":1.0}"#, r#"{"i64":"1"}"#),
+    (r#"{"i64":0.0e0}"#, "{}"),
+    (r#"{"i64":12.50e1}"#, r#"{"i64":"125"}"#),
+    (r#"{"i64":-0}"#, "{}"),
+    (r#"{"i64":null}"#, "{}"),
+    (r#"{"i32":-1}"#, r#"{"i32":-1}"#),
+    (r#"{"i32":"-1"}"#, r#"{"i32":-1}"#),
+    (r#"{"u32":4294967295}"#, r#"{"u32":4294967295}"#),
+    (r#"{"u64":18446744073709551615}"#, r#"{"u64":"18446744073709551615"}"#),
+    (r#"{"s32":-2147483648}"#, r#"{"s32":-2147483648}"#),
+    (r#"{"s64":"-9223372036854775808"}"#, r#"{"s64":"-9223372036854775808"}"#),
+    (r#"{"f32":7,"f64":"8","sf32":-7,"sf64":-8}"#, r#"{"f32":7,"f64":"8","sf32":-7,"sf64":"-8"}"#),
+    (r#"{"single":1.5,"real":0.1}"#, r#"{"single":1.5,"real":0.1}"#),
+    (r#"{"single":0.1,"real":1e21}"#, r#"{"single":0.1,"real":1e+21}"#),
+    (r#"{"real":1.0}"#, r#"{"real":1}"#),
+    (r#"{"real":"NaN","single":"-Infinity"}"#, r#"{"single":"-Infinity","real":"NaN"}"#),
+    (r#"{"real":"2.5"}"#, r#"{"real":2.5}"#),
+    (r#"{"yes":true}"#, r#"{"yes":true}"#),
+    (r#"{"yes":false}"#, "{}"),
+    (r#"{"blob":"AQI="}"#, r#"{"blob":"AQI="}"#),
+    (r#"{"blob":"AQI"}"#, r#"{"blob":"AQI="}"#),
+    (r#"{"blob":"-_8"}"#, r#"{"blob":"+/8="}"#),
+    (r#"{"color":"RED"}"#, r#"{"color":"RED"}"#),
+    (r#"{"color":2}"#, r#"{"color":"BLUE"}"#),
+    (r#"{"color":-1}"#, r#"{"color":"NEGATIVE"}"#),
+    (r#"{"color":77}"#, r#"{"color":77}"#),
+    (r#"{"colors":["RED",0,77]}"#, r#"{"colors":["RED","COLOR_UNSPECIFIED",77]}"#),
+    (r#"{"child":{"child":{"i32":1}}}"#, r#"{"child":{"child":{"i32":1}}}"#),
+    (r#"{"child":{}}"#, r#"{"child":{}}"#),
+    (r#"{"child":null}"#, "{}"),
+    (r#"{"longs":[1,"2",-3]}"#, r#"{"longs":["1","2","-3"]}"#),
+    (r#"{"longs":[],"tags":[]}"#, "{}"),
+    (r#"{"tags":["a","","b"]}"#, r#"{"tags":["a","","b"]}"#),
+    (r#"{"things":[{},{"i32":1}]}"#, r#"{"things":[{},{"i32":1}]}"#),
+    (r#"{"counts":{"b":2,"a":1,"":0}}"#, r#"{"counts":{"":0,"a":1,"b":2}}"#),
+    (r#"{"byNumber":{"-5":{"yes":true}}}"#, r#"{"byNumber":{"-5":{"yes":true}}}"#),
+    (r#"{"flags":{"true":"RED","false":2}}"#, r#"{"flags":{"false":"BLUE","true":"RED"}}"#),
+    (r#"{"maybe":0}"#, r#"{"maybe":0}"#),
+    (r#"{"left":""}"#, r#"{"left":""}"#),
+    (r#"{"left":null,"right":0}"#, r#"{"right":"0"}"#),
+    (r#"{"nothing":null}"#, r#"{"nothing":null}"#),
+    (r#"{"at":"2006-01-02T15:04:05Z"}"#, r#"{"at":"2006-01-02T15:04:05Z"}"#),
+    (r#"{"at":"2006-01-02T15:04:05.1+01:30"}"#, r#"{"at":"2006-01-02T13:34:05.100Z"}"#),
+    (r#"{"at":"0001-01-01T00:00:00Z"}"#, r#"{"at":"0001-01-01T00:00:00Z"}"#),
+    (r#"{"at":"9999-12-31T23:59:59.999999999Z"}"#, r#"{"at":"9999-12-31T23:59:59.999999999Z"}"#),
+    (r#"{"at":"2024-02-29T00:00:00.000001Z"}"#, r#"{"at":"2024-02-29T00:00:00.000001Z"}"#),
+    (r#"{"span":"1.5s"}"#, r#"{"span":"1.500s"}"#),
+    (r#"{"span":"-0.000000001s"}"#, r#"{"span":"-0.000000001s"}"#),
+    (r#"{"span":"315576000000s"}"#, r#"{"span":"315576000000s"}"#),
+    (r#"{"mask":"userName,child.i64"}"#, r#"{"mask":"userName,child.i64"}"#),
+    (r#"{"mask":""}"#, r#"{"mask":""}"#),
+    (r#"{"wide":"5","text":""}"#, r#"{"wide":"5","text":""}"#),
+    (r#"{"wide":null}"#, "{}"),
+    (r#"{"empty":{}}"#, r#"{"empty":{}}"#),
+    (r#"{"value":null}"#, r#"{"value":null}"#),
+    (r#"{"values":[null,1,"a",true,[],{}]}"#, r#"{"values":[null,1,"a",true,[],{}]}"#),
+    (r#"{"free":{"b":[1,{"c":null}],"a":1.5}}"#, r#"{"free":{"a":1.5,"b":[1,{"c":null}]}}"#),
+    (r#"{"list":[1,"x"]}"#, r#"{"list":[1,"x"]}"#),
+    (
+        r#"{"any":{"i64":"7","@type":"type.googleapis.com/sample.v1.Thing"}}"#,
+        r#"{"any":{"@type":"type.googleapis.com/sample.v1.Thing","i64":"7"}}"#,
+    ),
+    (
+        r#"{"any":{"value":"3s","@type":"type.googleapis.com/google.protobuf.Duration"}}"#,
+        r#"{"any":{"@type":"type.googleapis.com/google.protobuf.Duration","value":"3s"}}"#,
+    ),
+    (r#"{"any":{}}"#, r#"{"any":{}}"#),
+];
+
 #[test]
 fn accepted_values_come_out_canonical() {
     let own = thing();
-    for (json, expected) in [
-        ("{}", "{}"),
-        ("", "{}"),
-        (r#" { "userName" : "a\u00e9\n\"\\" } "#, r#"{"userName":"aé\n\"\\"}"#),
-        (r#"{"user_name":"x"}"#, r#"{"userName":"x"}"#),
-        (r#"{"userName":"😀\ud83d\ude00"}"#, r#"{"userName":"😀😀"}"#),
-        (r#"{"as-it-is":"x"}"#, r#"{"as-it-is":"x"}"#),
-        (r#"{"renamed":"x"}"#, r#"{"as-it-is":"x"}"#),
-        (r#"{"i64":9007199254740993}"#, r#"{"i64":"9007199254740993"}"#),
-        (r#"{"i64":"9007199254740993"}"#, r#"{"i64":"9007199254740993"}"#),
-        (r#"{"i64":-9223372036854775808}"#, r#"{"i64":"-9223372036854775808"}"#),
-        (r#"{"i64":9007199254740992.0}"#, r#"{"i64":"9007199254740992"}"#),
-        (r#"{"i64":1e3}"#, r#"{"i64":"1000"}"#),
-        (r#"{"i64":1.0}"#, r#"{"i64":"1"}"#),
-        (r#"{"i64":0.0e0}"#, "{}"),
-        (r#"{"i64":12.50e1}"#, r#"{"i64":"125"}"#),
-        (r#"{"i64":-0}"#, "{}"),
-        (r#"{"i64":null}"#, "{}"),
-        (r#"{"i32":-1}"#, r#"{"i32":-1}"#),
-        (r#"{"i32":"-1"}"#, r#"{"i32":-1}"#),
-        (r#"{"u32":4294967295}"#, r#"{"u32":4294967295}"#),
-        (r#"{"u64":18446744073709551615}"#, r#"{"u64":"18446744073709551615"}"#),
-        (r#"{"s32":-2147483648}"#, r#"{"s32":-2147483648}"#),
-        (r#"{"s64":"-9223372036854775808"}"#, r#"{"s64":"-9223372036854775808"}"#),
-        (
-            r#"{"f32":7,"f64":"8","sf32":-7,"sf64":-8}"#,
-            r#"{"f32":7,"f64":"8","sf32":-7,"sf64":"-8"}"#,
-        ),
-        (r#"{"single":1.5,"real":0.1}"#, r#"{"single":1.5,"real":0.1}"#),
-        (r#"{"single":0.1,"real":1e21}"#, r#"{"single":0.1,"real":1e+21}"#),
-        (r#"{"real":1.0}"#, r#"{"real":1}"#),
-        (r#"{"real":"NaN","single":"-Infinity"}"#, r#"{"single":"-Infinity","real":"NaN"}"#),
-        (r#"{"real":"2.5"}"#, r#"{"real":2.5}"#),
-        (r#"{"yes":true}"#, r#"{"yes":true}"#),
-        (r#"{"yes":false}"#, "{}"),
-        (r#"{"blob":"AQI="}"#, r#"{"blob":"AQI="}"#),
-        (r#"{"blob":"AQI"}"#, r#"{"blob":"AQI="}"#),
-        (r#"{"blob":"-_8"}"#, r#"{"blob":"+/8="}"#),
-        (r#"{"color":"RED"}"#, r#"{"color":"RED"}"#),
-        (r#"{"color":2}"#, r#"{"color":"BLUE"}"#),
-        (r#"{"color":-1}"#, r#"{"color":"NEGATIVE"}"#),
-        (r#"{"color":77}"#, r#"{"color":77}"#),
-        (r#"{"colors":["RED",0,77]}"#, r#"{"colors":["RED","COLOR_UNSPECIFIED",77]}"#),
-        (r#"{"child":{"child":{"i32":1}}}"#, r#"{"child":{"child":{"i32":1}}}"#),
-        (r#"{"child":{}}"#, r#"{"child":{}}"#),
-        (r#"{"child":null}"#, "{}"),
-        (r#"{"longs":[1,"2",-3]}"#, r#"{"longs":["1","2","-3"]}"#),
-        (r#"{"longs":[],"tags":[]}"#, "{}"),
-        (r#"{"tags":["a","","b"]}"#, r#"{"tags":["a","","b"]}"#),
-        (r#"{"things":[{},{"i32":1}]}"#, r#"{"things":[{},{"i32":1}]}"#),
-        (r#"{"counts":{"b":2,"a":1,"":0}}"#, r#"{"counts":{"":0,"a":1,"b":2}}"#),
-        (r#"{"byNumber":{"-5":{"yes":true}}}"#, r#"{"byNumber":{"-5":{"yes":true}}}"#),
-        (r#"{"flags":{"true":"RED","false":2}}"#, r#"{"flags":{"false":"BLUE","true":"RED"}}"#),
-        (r#"{"maybe":0}"#, r#"{"maybe":0}"#),
-        (r#"{"left":""}"#, r#"{"left":""}"#),
-        (r#"{"left":null,"right":0}"#, r#"{"right":"0"}"#),
-        (r#"{"nothing":null}"#, r#"{"nothing":null}"#),
-        (r#"{"at":"2006-01-02T15:04:05Z"}"#, r#"{"at":"2006-01-02T15:04:05Z"}"#),
-        (r#"{"at":"2006-01-02T15:04:05.1+01:30"}"#, r#"{"at":"2006-01-02T13:34:05.100Z"}"#),
-        (r#"{"at":"0001-01-01T00:00:00Z"}"#, r#"{"at":"0001-01-01T00:00:00Z"}"#),
-        (
-            r#"{"at":"9999-12-31T23:59:59.999999999Z"}"#,
-            r#"{"at":"9999-12-31T23:59:59.999999999Z"}"#,
-        ),
-        (r#"{"at":"2024-02-29T00:00:00.000001Z"}"#, r#"{"at":"2024-02-29T00:00:00.000001Z"}"#),
-        (r#"{"span":"1.5s"}"#, r#"{"span":"1.500s"}"#),
-        (r#"{"span":"-0.000000001s"}"#, r#"{"span":"-0.000000001s"}"#),
-        (r#"{"span":"315576000000s"}"#, r#"{"span":"315576000000s"}"#),
-        (r#"{"mask":"userName,child.i64"}"#, r#"{"mask":"userName,child.i64"}"#),
-        (r#"{"mask":""}"#, r#"{"mask":""}"#),
-        (r#"{"wide":"5","text":""}"#, r#"{"wide":"5","text":""}"#),
-        (r#"{"wide":null}"#, "{}"),
-        (r#"{"empty":{}}"#, r#"{"empty":{}}"#),
-        (r#"{"value":null}"#, r#"{"value":null}"#),
-        (r#"{"values":[null,1,"a",true,[],{}]}"#, r#"{"values":[null,1,"a",true,[],{}]}"#),
-        (r#"{"free":{"b":[1,{"c":null}],"a":1.5}}"#, r#"{"free":{"a":1.5,"b":[1,{"c":null}]}}"#),
-        (r#"{"list":[1,"x"]}"#, r#"{"list":[1,"x"]}"#),
-        (
-            r#"{"any":{"i64":"7","@type":"type.googleapis.com/sample.v1.Thing"}}"#,
-            r#"{"any":{"@type":"type.googleapis.com/sample.v1.Thing","i64":"7"}}"#,
-        ),
-        (
-            r#"{"any":{"value":"3s","@type":"type.googleapis.com/google.protobuf.Duration"}}"#,
-            r#"{"any":{"@type":"type.googleapis.com/google.protobuf.Duration","value":"3s"}}"#,
-        ),
-        (r#"{"any":{}}"#, r#"{"any":{}}"#),
-    ] {
-        assert_eq!(through(&own, json), expected, "{json}");
+    for (json, expected) in ACCEPTED {
+        assert_eq!(through(&own, json), *expected, "{json}");
     }
 }
 
@@ -129,9 +124,9 @@ fn what_readers_could_read_differently_is_refused() {
         (r#"{"free":{"a":1,"a":2}}"#, "free[\"a\"]", "duplicate"),
         (r#"{"value":{"a":[{"b":1,"b":1}]}}"#, "value[\"a\"][0][\"b\"]", "duplicate"),
         (r#"{"child":{"tags":[],"tags":[]}}"#, "child.tags", "duplicate"),
-        (r#"{"nope":1}"#, "[\"nope\"]", "unknown_field"),
-        (r#"{"child":{"nope":1}}"#, "child[\"nope\"]", "unknown_field"),
-        (r#"{"username":"x"}"#, "[\"username\"]", "unknown_field"),
+        (r#"{"nope":1}"#, "nope", "unknown_field"),
+        (r#"{"child":{"nope":1}}"#, "child.nope", "unknown_field"),
+        (r#"{"username":"x"}"#, "username", "unknown_field"),
         (r#"{"left":"a","right":1}"#, "right", "oneof"),
         (r#"{"left":"a","nothing":null}"#, "nothing", "oneof"),
         (r#"{"tags":[null]}"#, "tags[0]", "null_element"),
@@ -144,93 +139,88 @@ fn what_readers_could_read_differently_is_refused() {
     }
 }
 
+/// Values that their field cannot hold.
+const MISFITS: &[(&str, &[&str])] = &[
+    (
+        "i64",
+        &[
+            "1.5",
+            "\"0x10\"",
+            "1e400",
+            "9223372036854775808",
+            "9007199254740993.0",
+            "9223372036854775807.0",
+            "9007199254740991.4",
+            "1e16",
+            "\"1e3\"",
+            "\"1.0\"",
+            "\" 1\"",
+            "\"1 \"",
+            "\"\"",
+            "\"+1\"",
+            "\"01\"",
+            "\"-\"",
+            "true",
+            "[]",
+            "{}",
+            "1e-1",
+        ],
+    ),
+    ("i32", &["2147483648", "-2147483649", "1.1", "\"2147483648\"", "false"]),
+    ("u32", &["-1", "4294967296"]),
+    ("u64", &["-1", "18446744073709551616", "\"-1\""]),
+    ("s32", &["2147483648"]),
+    ("f32", &["-1"]),
+    ("sf32", &["2147483648"]),
+    ("single", &["1e39", "\"1e39\"", "\"nan\"", "true", "\"\""]),
+    ("real", &["\"0x1\"", "\"inf\"", "\" 1\"", "\".5\"", "\"1.\""]),
+    ("yes", &["1", "\"true\"", "0", "[]"]),
+    ("userName", &["1", "true", "[]", "{}"]),
+    ("blob", &["\"*\"", "\"A\"", "\"+_8=\"", "1"]),
+    ("color", &["\"red\"", "\"NOPE\"", "1.5", "true", "3000000000", "\"\""]),
+    ("child", &["1", "\"x\"", "[]"]),
+    ("tags", &["\"x\"", "{}"]),
+    ("counts", &["[]", "1"]),
+    (
+        "at",
+        &[
+            "\"2026-02-30T00:00:00Z\"",
+            "\"2006-01-02T23:59:60Z\"",
+            "\"2006-01-02t15:04:05Z\"",
+            "\"2006-01-02 15:04:05Z\"",
+            "\"2006-01-02T15:04:05\"",
+            "\"2006-01-02T15:04:05z\"",
+            "\"0000-01-01T00:00:00Z\"",
+            "\"0001-01-01T00:00:00+00:01\"",
+            "\"2006-13-01T00:00:00Z\"",
+            "\"2023-02-29T00:00:00Z\"",
+            "\"2006-01-02T24:00:00Z\"",
+            "\"2006-01-02T15:04:05.Z\"",
+            "\"2006-01-02T15:04:05.1234567890Z\"",
+            "\"2006-01-02T15:04:05+24:00\"",
+            "\"\"",
+            "0",
+        ],
+    ),
+    (
+        "span",
+        &["\"1\"", "\"1.s\"", "\"s\"", "\"315576000001s\"", "\"+1s\"", "\"1.0000000001s\"", "1"],
+    ),
+    ("mask", &["\"user_name\"", "\"a,,b\"", "\",\"", "\"a b\"", "[]"]),
+    ("wide", &["\"x\"", "{}"]),
+    ("empty", &["1"]),
+    ("list", &["{}"]),
+    ("free", &["[]"]),
+];
+
 #[test]
 fn values_outside_their_type_are_refused_with_their_field() {
     let own = thing();
-    for (field, values) in [
-        (
-            "i64",
-            &[
-                "1.5",
-                "\"0x10\"",
-                "1e400",
-                "9223372036854775808",
-                "9007199254740993.0",
-                "9223372036854775807.0",
-                "9007199254740991.4",
-                "1e16",
-                "\"1e3\"",
-                "\"1.0\"",
-                "\" 1\"",
-                "\"1 \"",
-                "\"\"",
-                "\"+1\"",
-                "\"01\"",
-                "\"-\"",
-                "true",
-                "[]",
-                "{}",
-                "1e-1",
-            ][..],
-        ),
-        ("i32", &["2147483648", "-2147483649", "1.1", "\"2147483648\"", "false"]),
-        ("u32", &["-1", "4294967296"]),
-        ("u64", &["-1", "18446744073709551616", "\"-1\""]),
-        ("s32", &["2147483648"]),
-        ("f32", &["-1"]),
-        ("sf32", &["2147483648"]),
-        ("single", &["1e39", "\"1e39\"", "\"nan\"", "true", "\"\""]),
-        ("real", &["\"0x1\"", "\"inf\"", "\" 1\"", "\".5\"", "\"1.\""]),
-        ("yes", &["1", "\"true\"", "0", "[]"]),
-        ("userName", &["1", "true", "[]", "{}"]),
-        ("blob", &["\"*\"", "\"A\"", "\"+_8=\"", "1"]),
-        ("color", &["\"red\"", "\"NOPE\"", "1.5", "true", "3000000000", "\"\""]),
-        ("child", &["1", "\"x\"", "[]"]),
-        ("tags", &["\"x\"", "{}"]),
-        ("counts", &["[]", "1"]),
-        (
-            "at",
-            &[
-                "\"2026-02-30T00:00:00Z\"",
-                "\"2006-01-02T23:59:60Z\"",
-                "\"2006-01-02t15:04:05Z\"",
-                "\"2006-01-02 15:04:05Z\"",
-                "\"2006-01-02T15:04:05\"",
-                "\"2006-01-02T15:04:05z\"",
-                "\"0000-01-01T00:00:00Z\"",
-                "\"0001-01-01T00:00:00+00:01\"",
-                "\"2006-13-01T00:00:00Z\"",
-                "\"2023-02-29T00:00:00Z\"",
-                "\"2006-01-02T24:00:00Z\"",
-                "\"2006-01-02T15:04:05.Z\"",
-                "\"2006-01-02T15:04:05.1234567890Z\"",
-                "\"2006-01-02T15:04:05+24:00\"",
-                "\"\"",
-                "0",
-            ],
-        ),
-        (
-            "span",
-            &[
-                "\"1\"",
-                "\"1.s\"",
-                "\"s\"",
-                "\"315576000001s\"",
-                "\"+1s\"",
-                "\"1.0000000001s\"",
-                "1",
-            ],
-        ),
-        ("mask", &["\"user_name\"", "\"a,,b\"", "\",\"", "\"a b\"", "[]"]),
-        ("wide", &["\"x\"", "{}"]),
-        ("empty", &["1"]),
-        ("list", &["{}"]),
-        ("free", &["[]"]),
-    ] {
-        for value in values {
+    for (field, values) in MISFITS {
+        for value in *values {
             let json = format!("{{\"{field}\":{value}}}");
             let violation = violation(read(&own, &json).expect_err(&json));
-            assert_eq!(violation.field, field, "{json}: {violation:?}");
+            assert_eq!(violation.field, *field, "{json}: {violation:?}");
         }
     }
 }
@@ -317,7 +307,7 @@ fn a_response_that_is_no_message_is_the_upstreams_fault() {
         b"\x0f\x01",     // an unknown wire type
         b"\x08\x01",     // a string as a varint
         b"\x00\x00",     // field number 0
-        b"\xe2\x01\x0b\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x10\x00", // a timestamp out of range
+        b"\xe2\x01\x0c\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x10\x00", // a timestamp out of range
     ] {
         let error = own.response(bytes).unwrap_err();
         assert!(matches!(error, Error::UpstreamInvalid { .. }), "{bytes:?}: {error:?}");
@@ -377,7 +367,7 @@ proptest! {
             "real": if real.is_finite() { serde_json::json!(real) } else { serde_json::json!("NaN") },
             "single": if single.is_finite() { serde_json::json!(single) } else { serde_json::json!("Infinity") },
             "blob": base64::engine::general_purpose::STANDARD.encode(blob),
-            "at": at, "tags": tags, "free": {"x": name, "y": [real.is_finite(), null()]},
+            "at": at, "tags": tags, "free": {"x": name, "y": [real.is_finite(), null]},
         });
         let own = thing();
         let once = through(&own, &json.to_string());
@@ -391,7 +381,10 @@ proptest! {
             prop_assert_eq!(back["userName"].as_str().unwrap(), name);
         }
         if real.is_finite() && real != 0.0 {
-            prop_assert_eq!(back["real"].as_f64().unwrap(), real);
+            // Not through the foreign reader's own numbers, which may be off by one bit.
+            let text = once.split_once("\"real\":").unwrap().1;
+            let text = &text[..text.find([',', '}']).unwrap()];
+            prop_assert_eq!(text.parse::<f64>().unwrap(), real);
         }
         if seconds != 0 {
             prop_assert_eq!(back["at"].as_str().unwrap(), at);
@@ -409,10 +402,6 @@ proptest! {
             prop_assert!(serde_json::from_slice::<serde_json::Value>(&content.body).is_ok());
         }
     }
-}
-
-fn null() -> serde_json::Value {
-    serde_json::Value::Null
 }
 
 /// By another implementation than the one under test.
