@@ -33,9 +33,14 @@ impl Balance {
         &self.endpoints
     }
 
-    /// Whether times are worth measuring.
+    /// Whether there is more than one endpoint.
     pub(crate) fn is_choice(&self) -> bool {
         self.endpoints.len() > 1
+    }
+
+    /// Measures an attempt on an endpoint, where that is worth it.
+    pub(crate) fn time<'a>(&self, endpoint: &'a Endpoint) -> Timing<'a> {
+        Timing { begun: self.is_choice().then(|| (Instant::now(), &endpoint.latency)) }
     }
 
     /// An endpoint that takes requests, one not yet tried if there is such a one.
@@ -85,6 +90,27 @@ impl Balance {
         x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         x ^ (x >> 31)
+    }
+}
+
+/// Measures one attempt, also one that its deadline ended.
+pub(crate) struct Timing<'a> {
+    begun: Option<(Instant, &'a Latency)>,
+}
+
+impl Timing<'_> {
+    /// Forgets an attempt that tells nothing: a refused connection is fast.
+    pub(crate) fn forget(&mut self) {
+        self.begun = None;
+    }
+}
+
+impl Drop for Timing<'_> {
+    fn drop(&mut self) {
+        if let Some((begun, latency)) = self.begun {
+            let now = Instant::now();
+            latency.observe(now.saturating_duration_since(begun), now);
+        }
     }
 }
 

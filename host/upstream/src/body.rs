@@ -20,13 +20,12 @@ use crate::pool::Held;
 /// Fails with [`Error::UpstreamTimeout`] when the request's deadline passes while it is waited for,
 /// and with [`Error::UpstreamUnavailable`] when the connection is lost within it.
 pub struct UpstreamBody {
-    inner: Incoming,
+    inner: Option<Incoming>,
     held: Option<Held>,
     deadline: Instant,
     /// Made when the body is first waited for: most bodies come with their head.
     timer: Option<Pin<Box<Sleep>>>,
     request: Option<Arc<Record>>,
-    ended: bool,
 }
 
 impl UpstreamBody {
@@ -36,9 +35,10 @@ impl UpstreamBody {
         deadline: Instant,
         request: Option<Arc<Record>>,
     ) -> Self {
-        let held = Some(held);
-        let mut body = Self { inner, held, deadline, timer: None, request, ended: false };
-        if body.inner.is_end_stream() {
+        let at_end = inner.is_end_stream();
+        let (inner, held) = (Some(inner), Some(held));
+        let mut body = Self { inner, held, deadline, timer: None, request };
+        if at_end {
             body.end();
         }
         body
@@ -46,21 +46,27 @@ impl UpstreamBody {
 
     /// Gives the connection back for the next request.
     fn end(&mut self) {
-        self.ended = true;
-        self.timer = None;
+        // A request that is still being sent keeps an HTTP/1.1 connection busy; nobody waits for
+        // what it would bring.
+        let sent = self.request.as_ref().is_none_or(|request| request.is_released());
         if let Some(held) = self.held.take() {
-            // A request that is still being sent keeps an HTTP/1.1 connection busy.
-            held.give_back(self.request.as_ref().is_none_or(|request| request.is_released()));
+            held.give_back(sent);
+        }
+        self.close();
+    }
+
+    /// Lets go of everything: the stream is reset where it has not ended.
+    fn close(&mut self) {
+        self.inner = None;
+        self.held = None;
+        self.timer = None;
+        if let Some(request) = self.request.take() {
+            request.cancel();
         }
     }
 
     fn fail(&mut self, error: Error) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        self.ended = true;
-        self.timer = None;
-        self.held = None;
-        if let Some(request) = &self.request {
-            request.cancel();
-        }
+        self.close();
         Poll::Ready(Some(Err(error)))
     }
 
@@ -91,12 +97,10 @@ impl Body for UpstreamBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        if self.ended {
-            return Poll::Ready(None);
-        }
-        match Pin::new(&mut self.inner).poll_frame(context) {
+        let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
+        match Pin::new(&mut *inner).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
-                if self.inner.is_end_stream() {
+                if inner.is_end_stream() {
                     self.end();
                 }
                 Poll::Ready(Some(Ok(frame)))
@@ -115,24 +119,22 @@ impl Body for UpstreamBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ended
+        self.inner.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.ended { SizeHint::with_exact(0) } else { self.inner.size_hint() }
+        self.inner.as_ref().map_or(SizeHint::with_exact(0), Body::size_hint)
     }
 }
 
 impl Drop for UpstreamBody {
     fn drop(&mut self) {
-        if let (false, Some(request)) = (self.ended, &self.request) {
-            request.cancel();
-        }
+        self.close();
     }
 }
 
 impl std::fmt::Debug for UpstreamBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("UpstreamBody").field("ended", &self.ended).finish_non_exhaustive()
+        f.debug_struct("UpstreamBody").field("ended", &self.inner.is_none()).finish_non_exhaustive()
     }
 }

@@ -88,12 +88,29 @@ impl ConnectError {
             Self::Resolve { .. } | Self::NoAddress { .. } => "dns",
             Self::Connect { .. } => "tcp",
             Self::TimedOut { .. } => "timeout",
-            Self::Tls { .. } => "tls",
+            Self::Tls { source, .. } => tls_reason(source),
             Self::NoH2 { .. } => "alpn",
             Self::Pin { .. } => "pin",
             Self::Handshake { .. } => "handshake",
             Self::Dropped { .. } => "dropped",
         }
+    }
+}
+
+/// The faults of a certificate that an operator mends in different ways.
+fn tls_reason(error: &io::Error) -> &'static str {
+    use rustls::{AlertDescription, CertificateError as Bad, Error as Tls};
+    let error = error.get_ref().and_then(|inner| inner.downcast_ref::<Tls>());
+    match error {
+        Some(Tls::AlertReceived(AlertDescription::NoApplicationProtocol)) => "alpn",
+        Some(Tls::InvalidCertificate(bad)) => match bad {
+            Bad::Expired | Bad::ExpiredContext { .. } => "tls-expired",
+            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => "tls-name",
+            Bad::UnknownIssuer => "tls-issuer",
+            Bad::InvalidPurpose | Bad::InvalidPurposeContext { .. } => "tls-purpose",
+            _ => "tls-certificate",
+        },
+        _ => "tls",
     }
 }
 

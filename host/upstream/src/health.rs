@@ -4,7 +4,7 @@
 //! Only failures that no caller can cause count: connections that could not be made or were lost.
 //! A deadline does not, else a caller with a short one could eject a service.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -23,6 +23,8 @@ pub(crate) struct Health {
     ejections: AtomicU32,
     /// Milliseconds since `epoch`; 0 is not ejected.
     ejected_until: AtomicU64,
+    /// Whether a trial is out; others that fail meanwhile are stragglers from before.
+    trial: AtomicBool,
 }
 
 impl Health {
@@ -32,6 +34,7 @@ impl Health {
             failures: AtomicU32::new(0),
             ejections: AtomicU32::new(0),
             ejected_until: AtomicU64::new(0),
+            trial: AtomicBool::new(false),
         }
     }
 
@@ -74,17 +77,25 @@ impl Health {
         }
         let now = self.since_epoch(now());
         let next = now.saturating_add(millis(TRIAL));
-        now >= until
+        let admitted = now >= until
             && self
                 .ejected_until
                 .compare_exchange(until, next, Ordering::AcqRel, Ordering::Acquire)
-                .is_ok()
+                .is_ok();
+        if admitted {
+            self.trial.store(true, Ordering::Release);
+        }
+        admitted
     }
 
     fn failed_at(&self, now: Instant) -> bool {
         let failures = self.failures.fetch_add(1, Ordering::AcqRel).saturating_add(1);
-        let was_trial = self.ejected_until.load(Ordering::Acquire) != 0;
-        if !was_trial && failures < FAILURES_MAX {
+        let is_ejected = self.ejected_until.load(Ordering::Acquire) != 0;
+        let counts = match is_ejected {
+            true => self.trial.swap(false, Ordering::AcqRel),
+            false => failures >= FAILURES_MAX,
+        };
+        if !counts {
             return false;
         }
         let before = self.ejections.fetch_add(1, Ordering::AcqRel).min(16);
@@ -166,11 +177,24 @@ mod tests {
         assert!(health.failed_at(later));
         assert!(!open(&health, later + 999 * MS));
         assert!(admit(&health, later + 1000 * MS));
+        let mut later = later + 1000 * MS;
         for _ in 0..20 {
-            health.failed_at(later);
+            assert!(health.failed_at(later));
+            later += EJECTED_MAX;
+            assert!(admit(&health, later));
         }
+        assert!(health.failed_at(later));
         assert!(!open(&health, later + 9_999 * MS));
         assert!(open(&health, later + EJECTED_MAX));
+    }
+
+    #[test]
+    fn many_requests_that_fail_together_eject_once() {
+        let (health, now) = ejected();
+        for _ in 0..100 {
+            assert!(!health.failed_at(now));
+        }
+        assert!(open(&health, now + EJECTED_FIRST));
     }
 
     #[test]

@@ -167,16 +167,27 @@ impl Endpoint {
         }
     }
 
+    /// Counts a failure that no caller can cause.
+    pub(crate) fn failed(&self) {
+        if self.health.failed() {
+            let authority = self.target.authority.as_str();
+            tracing::warn!(upstream = %self.upstream, authority, "endpoint ejected");
+            metrics::counter!(
+                "tollgate_upstream_ejections_total", "upstream" => self.upstream.clone()
+            )
+            .increment(1);
+        }
+    }
+
     /// A connection was made, or not.
     fn opened(self: &Arc<Self>, error: Option<&ConnectError>) {
         let outcome = error.map_or("ok", ConnectError::reason);
         match error {
             None => self.sweep(),
-            Some(error) if self.health.failed() => {
-                let cause = chain_text(error);
-                tracing::warn!(upstream = %self.upstream, cause, "endpoint ejected");
+            Some(error) => {
+                tracing::debug!(upstream = %self.upstream, error = chain_text(error), "no connection");
+                self.failed();
             }
-            Some(_) => {}
         }
         metrics::counter!(
             "tollgate_upstream_connects_total",

@@ -52,14 +52,13 @@ impl Course {
         Self { safety, attempts: 0, resent: false, tried: Tried::new() }
     }
 
-    pub(crate) fn begin(&mut self, endpoint: usize) {
+    /// Counts an attempt; says whether the endpoint was tried before, so that the request needs a
+    /// connection that was not idle meanwhile.
+    pub(crate) fn begin(&mut self, endpoint: usize) -> bool {
         self.attempts += 1;
+        let again = self.tried.contains(&endpoint);
         self.tried.push(endpoint);
-    }
-
-    /// Whether this is no first attempt: it then gets a connection of its own.
-    pub(crate) fn is_again(&self) -> bool {
-        self.attempts > 1
+        again
     }
 
     /// Whether a copy is worth keeping while the request is sent.

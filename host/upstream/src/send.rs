@@ -17,7 +17,7 @@ use crate::connect::{Target, Tls};
 use crate::fields::strip_hop_by_hop;
 use crate::outgoing::{Outgoing, Record};
 use crate::pool::{Answer, Attempt, Endpoint};
-use crate::retry::{Budget, Course, Safety};
+use crate::retry::{Budget, Course, Failure, Safety};
 use crate::settings::{Protocol, UpstreamSettings};
 
 /// A service behind the gate: its endpoints, and the connections to them.
@@ -25,6 +25,7 @@ pub struct Upstream {
     settings: UpstreamSettings,
     balance: Balance,
     budget: Budget,
+    label: Arc<str>,
 }
 
 impl Upstream {
@@ -37,8 +38,9 @@ impl Upstream {
         if settings.connections_max == 0 {
             return Err(crate::Error::NoConnections);
         }
-        let endpoints = endpoints(&settings)?;
-        Ok(Self { balance: Balance::new(endpoints), settings, budget: Budget::new() })
+        let balance = Balance::new(endpoints(&settings)?);
+        let label = (*settings.name).into();
+        Ok(Self { settings, balance, budget: Budget::new(), label })
     }
 
     /// What it was made from.
@@ -128,28 +130,41 @@ impl Upstream {
                 let internal = format!("every endpoint of {} is ejected", self.settings.name);
                 Error::UpstreamUnavailable { internal, unsent: true }
             })?;
-            course.begin(index);
             self.address(&mut request, endpoint, keeps_host);
             let attempt = Attempt {
                 request,
                 keep_copy: course.keeps_copy(self.is_grpc()),
-                fresh: course.is_again(),
+                fresh: course.begin(index),
             };
-            let begun = self.balance.is_choice().then(Instant::now);
-            let outcome = endpoint.attempt(attempt).await;
-            if let Some(begun) = begun {
-                let now = Instant::now();
-                endpoint.latency.observe(now.saturating_duration_since(begun), now);
-            }
-            match outcome {
+            let mut timing = self.balance.time(endpoint);
+            match endpoint.attempt(attempt).await {
                 Ok(answer) => {
                     endpoint.health.succeeded();
                     self.budget.earn();
                     return Ok(answer);
                 }
-                Err(failure) => request = course.after(failure, &self.budget)?,
+                Err(failure) => {
+                    timing.forget();
+                    request = self.again(failure, endpoint, &mut course)?;
+                }
             }
         }
+    }
+
+    fn again(
+        &self,
+        failure: Failure,
+        endpoint: &Endpoint,
+        course: &mut Course,
+    ) -> Result<Request<Outgoing>, Error> {
+        // A service alone is not ejected for what one poisonous request did to its connection.
+        if self.balance.is_choice() && matches!(failure, Failure::Lost { .. }) {
+            endpoint.failed();
+        }
+        let request = course.after(failure, &self.budget)?;
+        metrics::counter!("tollgate_upstream_retries_total", "upstream" => self.label.clone())
+            .increment(1);
+        Ok(request)
     }
 
     /// Makes the request one of this connection's own protocol.

@@ -1,1 +1,119 @@
+use super::*;
 
+fn request() -> Option<Box<Request<Outgoing>>> {
+    Some(Box::new(Request::new(Outgoing::Empty)))
+}
+
+fn lost() -> Failure {
+    Failure::Lost { cause: "reset".into(), request: request() }
+}
+
+fn unprocessed() -> Failure {
+    Failure::Unprocessed { cause: "refused".into(), request: request() }
+}
+
+fn unconnected() -> Failure {
+    let error = ConnectError::Dropped { host: "a".into() };
+    Failure::Unconnected { error, request: Box::new(Request::new(Outgoing::Empty)) }
+}
+
+/// Whether a first failure leads to another attempt.
+fn again(safety: Safety, failure: Failure) -> bool {
+    let mut course = Course::new(safety);
+    course.begin(0);
+    course.after(failure, &Budget::new()).is_ok()
+}
+
+#[test]
+fn what_may_have_been_processed_is_sent_again_only_where_that_is_safe() {
+    assert!(again(Safety::Repeatable, lost()));
+    assert!(!again(Safety::Once, lost()));
+}
+
+#[test]
+fn what_was_certainly_not_processed_is_sent_again() {
+    assert!(again(Safety::Once, unprocessed()));
+    assert!(again(Safety::Once, unconnected()));
+}
+
+#[test]
+fn without_a_copy_nothing_is_sent_again() {
+    let gone = Failure::Lost { cause: "reset".into(), request: None };
+    assert!(!again(Safety::Repeatable, gone));
+    let gone = Failure::Unprocessed { cause: "refused".into(), request: None };
+    assert!(!again(Safety::Once, gone));
+}
+
+#[test]
+fn the_error_says_whether_the_request_was_certainly_not_processed() {
+    let ended = |failure| {
+        let mut course = Course::new(Safety::Once);
+        course.resent = true;
+        course.attempts = ATTEMPTS_MAX;
+        match course.after(failure, &Budget::new()) {
+            Err(Error::UpstreamUnavailable { unsent, .. }) => unsent,
+            other => panic!("{:?}", other.map(|_| ())),
+        }
+    };
+    assert!(ended(unprocessed()));
+    assert!(ended(unconnected()));
+    assert!(!ended(lost()));
+}
+
+#[test]
+fn a_request_is_sent_twice_at_most() {
+    let (mut course, budget) = (Course::new(Safety::Repeatable), Budget::new());
+    course.begin(0);
+    assert!(course.after(lost(), &budget).is_ok());
+    course.begin(0);
+    assert!(course.after(unprocessed(), &budget).is_err());
+}
+
+#[test]
+fn three_connections_are_tried_at_most() {
+    let (mut course, budget) = (Course::new(Safety::Once), Budget::new());
+    for endpoint in 0..ATTEMPTS_MAX - 1 {
+        course.begin(endpoint);
+        assert!(course.after(unconnected(), &budget).is_ok());
+    }
+    course.begin(ATTEMPTS_MAX);
+    assert!(course.after(unconnected(), &budget).is_err());
+}
+
+#[test]
+fn a_second_attempt_on_the_same_endpoint_gets_a_new_connection() {
+    let mut course = Course::new(Safety::Once);
+    assert!(!course.begin(0));
+    assert!(!course.begin(1));
+    assert!(course.begin(0));
+}
+
+#[test]
+fn retries_stop_when_the_budget_is_spent_and_resume_with_successes() {
+    let budget = Budget::new();
+    let mut sent_again = 0;
+    let attempt = |budget: &Budget| {
+        let mut course = Course::new(Safety::Repeatable);
+        course.begin(0);
+        course.after(lost(), budget).is_ok()
+    };
+    while attempt(&budget) {
+        sent_again += 1;
+        assert!(sent_again <= 20, "no bound");
+    }
+    assert_eq!(sent_again, 20);
+    for _ in 0..PER_RETRY {
+        budget.earn();
+    }
+    assert!(attempt(&budget));
+    assert!(!attempt(&budget));
+}
+
+#[test]
+fn the_budget_does_not_grow_without_end() {
+    let budget = Budget::new();
+    for _ in 0..10_000 {
+        budget.earn();
+    }
+    assert_eq!(budget.tokens.load(Ordering::Relaxed), TOKENS_MAX);
+}

@@ -1,0 +1,157 @@
+//! gRPC's transport: shared connections, pseudo-headers, trailers.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use tollgate_upstream::{Protocol, Safety};
+
+use crate::server::{Answer, Gate, Server, get, read, soon, text};
+
+#[tokio::test]
+async fn a_request_goes_out_with_the_endpoints_authority_and_te_trailers() {
+    let server = Server::start(|request| async move {
+        let field = |name| request.headers().get(name).map(|v| v.to_str().unwrap().to_owned());
+        text(format!(
+            "{:?} {} host={:?} te={:?} connection={:?} length={:?}",
+            request.version(),
+            request.uri(),
+            field("host"),
+            field("te"),
+            field("connection"),
+            field("content-length"),
+        ))
+    })
+    .await;
+    let upstream = server.upstream(Protocol::Grpc);
+    let request = Request::post("/pkg.Service/Method")
+        .header("host", "client.example")
+        .header("connection", "te")
+        .header("te", "gzip")
+        .header("content-length", "99")
+        .body(Bytes::from("message"))
+        .unwrap();
+    let answer = read(upstream.send_bytes(request, soon(), Safety::Once).await.unwrap()).await;
+    assert_eq!(
+        answer,
+        format!(
+            "HTTP/2.0 http://{}/pkg.Service/Method host=None te=Some(\"trailers\") \
+             connection=None length=Some(\"7\")",
+            server.address
+        )
+    );
+}
+
+fn with_trailers() -> Answer {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", HeaderValue::from_static("0"));
+    let frames = [Ok(Frame::data(Bytes::from("message"))), Ok(Frame::trailers(trailers))];
+    Response::new(BodyExt::boxed(StreamBody::new(futures_util::stream::iter(frames))))
+}
+
+#[tokio::test]
+async fn trailers_come_through() {
+    let server = Server::start(|_| async { with_trailers() }).await;
+    let upstream = server.upstream(Protocol::Grpc);
+    let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
+    let collected = answer.into_body().collect().await.unwrap();
+    assert_eq!(collected.trailers().unwrap()["grpc-status"], "0");
+    assert_eq!(collected.to_bytes(), "message");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_that_come_together_share_the_one_connection_that_is_made_for_them() {
+    let server = Server::start(|_| async { text("hello") }).await;
+    let upstream = server.upstream(Protocol::Grpc);
+    let ask =
+        || async { read(upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap()).await };
+    for answer in join_all((0..50).map(|_| ask())).await {
+        assert_eq!(answer, "hello");
+    }
+    assert_eq!((server.seen.connections(), server.seen.requests()), (1, 50));
+}
+
+#[tokio::test]
+async fn many_requests_in_hand_spread_over_a_few_connections_and_all_are_answered() {
+    let gate = Gate::new();
+    let server = {
+        let gate = gate.clone();
+        Server::start(move |_| {
+            let gate = gate.clone();
+            async move {
+                gate.pass().await;
+                text("hello")
+            }
+        })
+        .await
+    };
+    let upstream = Arc::new(server.upstream(Protocol::Grpc));
+    let mut waves = Vec::new();
+    for wave in 1..=4 {
+        for _ in 0..100 {
+            let upstream = upstream.clone();
+            waves.push(tokio::spawn(async move {
+                read(upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap()).await
+            }));
+        }
+        crate::server::until("the wave arrives", || server.seen.requests() == wave * 100).await;
+    }
+    let connections = server.seen.connections();
+    assert!((2..=8).contains(&connections), "{connections}");
+    gate.open();
+    for answer in waves {
+        assert_eq!(answer.await.unwrap(), "hello");
+    }
+}
+
+#[tokio::test]
+async fn a_streamed_body_and_its_answer_flow_at_the_same_time() {
+    let server = Server::start(|request| async move {
+        Response::new(BodyExt::boxed(request.into_body().map_err(|_| unreachable!())))
+    })
+    .await;
+    let upstream = server.upstream(Protocol::Grpc);
+    let (parts, receiver) = tokio::sync::mpsc::channel::<Result<_, tollgate_chain::Error>>(1);
+    let body = StreamBody::new(tokio_stream::wrappers::ReceiverStream::new(receiver));
+    let request = Request::post("/").body(body).unwrap();
+    let mut answer = upstream.send(request, soon(), Safety::Once).await.unwrap().into_body();
+    for part in ["ping", "pong", "ping"] {
+        parts.send(Ok(Frame::data(Bytes::from(part)))).await.unwrap();
+        let echoed = answer.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(echoed, part);
+    }
+    drop(parts);
+    assert!(
+        answer.frame().await.is_none_or(|frame| frame.unwrap().into_data().unwrap().is_empty())
+    );
+}
+
+#[tokio::test]
+async fn after_a_graceful_go_away_requests_move_to_a_new_connection_and_none_fails() {
+    let server = Server::script(|seen, stream, _| async move {
+        let mut connection = h2::server::handshake(stream).await.unwrap();
+        let mut left = 3;
+        while let Some(accepted) = connection.accept().await {
+            let Ok((_, mut respond)) = accepted else { return };
+            seen.request();
+            respond.send_response(Response::new(()), true).unwrap();
+            left -= 1;
+            if left == 0 {
+                connection.graceful_shutdown();
+            }
+        }
+    })
+    .await;
+    let upstream = server.upstream(Protocol::Grpc);
+    for _ in 0..30 {
+        let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
+        assert_eq!(read(answer).await, "");
+    }
+    assert_eq!(server.seen.requests(), 30);
+    assert!(server.seen.open.load(Ordering::SeqCst) <= 8);
+    assert!(server.seen.connections() >= 10);
+}
