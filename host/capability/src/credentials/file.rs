@@ -1,0 +1,264 @@
+//! Keys in a TOML file: their digests, never the keys.
+//!
+//! ```toml
+//! [[keys]]
+//! id = "key_1"
+//! sha256 = "…64 hexadecimal digits of the whole key's SHA-256…"
+//! tenant = "acme"
+//! environment = "sandbox"
+//! scopes = ["deposits:write"]
+//! access = "full"                        # optional; full is the default
+//! expires_at = "2027-01-01T00:00:00Z"    # optional
+//! ```
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use serde::Deserialize;
+use subtle::ConstantTimeEq;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tollgate_chain::{Access, Environment, Principal};
+
+use super::{CredentialStore, KeyDigest, Lookup, Unreachable};
+use crate::Clock;
+use crate::later::Later;
+
+/// Longest file, in bytes; about 5 million keys at their shortest.
+const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// What is wrong with a file of keys.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It cannot be read.
+    #[error("read credentials file {path}")]
+    Read {
+        /// The file.
+        path: Box<str>,
+        /// What went wrong.
+        source: std::io::Error,
+    },
+    /// It is too long.
+    #[error("credentials file {path} is longer than {FILE_BYTES_MAX} bytes")]
+    TooLong {
+        /// The file.
+        path: Box<str>,
+    },
+    /// It is no TOML of this shape; unknown names are refused.
+    #[error("credentials file, line {line}: {message}")]
+    Shape {
+        /// The line, from 1. It is not shown: it may hold what should not be there.
+        line: usize,
+        /// What was expected.
+        message: Box<str>,
+    },
+    /// A key's fields are out of their bounds.
+    #[error("key {id:?}: expected {expected}")]
+    Key {
+        /// Its `id`.
+        id: Box<str>,
+        /// What was expected.
+        expected: &'static str,
+    },
+}
+
+/// The keys of a file, which can be exchanged as a whole while requests are served.
+#[derive(Debug)]
+pub struct FileCredentials {
+    clock: Arc<dyn Clock>,
+    keys: ArcSwap<HashMap<KeyDigest, Key>>,
+}
+
+#[derive(Debug)]
+struct Key {
+    principal: Arc<Principal>,
+    /// By the wall clock.
+    expires_at: Option<Duration>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileShape {
+    #[serde(default)]
+    keys: Vec<KeyShape>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyShape {
+    id: String,
+    sha256: String,
+    tenant: String,
+    environment: EnvironmentShape,
+    scopes: Vec<String>,
+    #[serde(default)]
+    access: AccessShape,
+    expires_at: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum EnvironmentShape {
+    Sandbox,
+    Live,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+enum AccessShape {
+    #[default]
+    Full,
+    NoMoneyOut,
+    ReadOnly,
+    None,
+}
+
+impl FileCredentials {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, FileError> {
+        Self::parse(&read(path)?, clock)
+    }
+
+    /// Reads the text of such a file.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn parse(text: &str, clock: Arc<dyn Clock>) -> Result<Self, FileError> {
+        Ok(Self { clock, keys: ArcSwap::from_pointee(keys(text)?) })
+    }
+
+    /// Reads the file again and uses it from the next look-up on. The number of its keys.
+    ///
+    /// # Errors
+    /// What is wrong with it; the former keys stay.
+    pub fn reload(&self, path: &Path) -> Result<usize, FileError> {
+        self.replace(&read(path)?)
+    }
+
+    /// The same with its text.
+    ///
+    /// # Errors
+    /// What is wrong with it; the former keys stay.
+    pub fn replace(&self, text: &str) -> Result<usize, FileError> {
+        let keys = keys(text)?;
+        let count = keys.len();
+        self.keys.store(Arc::new(keys));
+        Ok(count)
+    }
+
+    fn find(&self, digest: &KeyDigest) -> Lookup {
+        let keys = self.keys.load();
+        let Some((own, key)) = keys.get_key_value(digest) else { return Lookup::NotFound };
+        let equal: bool = own.0.ct_eq(&digest.0).into();
+        let expired = key.expires_at.is_some_and(|end| end <= self.clock.unix());
+        if equal && !expired { Lookup::Found(Arc::clone(&key.principal)) } else { Lookup::NotFound }
+    }
+}
+
+impl CredentialStore for FileCredentials {
+    fn local(&self, digest: &KeyDigest) -> Option<Lookup> {
+        Some(self.find(digest))
+    }
+
+    fn look_up(&self, digest: KeyDigest) -> Later<'static, Result<Lookup, Unreachable>> {
+        Later::Ready(Ok(self.find(&digest)))
+    }
+}
+
+fn read(path: &Path) -> Result<String, FileError> {
+    let shown = || path.display().to_string().into_boxed_str();
+    let failed = |source| FileError::Read { path: shown(), source };
+    if std::fs::metadata(path).map_err(failed)?.len() > FILE_BYTES_MAX {
+        return Err(FileError::TooLong { path: shown() });
+    }
+    std::fs::read_to_string(path).map_err(failed)
+}
+
+fn keys(text: &str) -> Result<HashMap<KeyDigest, Key>, FileError> {
+    let shape: FileShape = toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        FileError::Shape { line: before.lines().count().max(1), message: error.message().into() }
+    })?;
+    let mut keys = HashMap::with_capacity(shape.keys.len());
+    for raw in shape.keys {
+        let wrong = |expected| FileError::Key { id: raw.id.as_str().into(), expected };
+        let digest = digest(&raw.sha256)
+            .ok_or_else(|| wrong("sha256 of 64 hexadecimal digits, never the key itself"))?;
+        let key = raw.check().map_err(wrong)?;
+        if keys.insert(digest, key).is_some() {
+            return Err(wrong("a sha256 that no other key has"));
+        }
+    }
+    Ok(keys)
+}
+
+impl KeyShape {
+    fn check(&self) -> Result<Key, &'static str> {
+        if !(1..=128).contains(&self.id.len()) {
+            return Err("an id of 1 to 128 bytes");
+        }
+        if !(1..=128).contains(&self.tenant.len()) {
+            return Err("a tenant of 1 to 128 bytes");
+        }
+        if !self.scopes.iter().all(|scope| is_scope(scope)) {
+            return Err("scopes of the form resource:action");
+        }
+        let expires_at = self.expires_at.as_deref().map(moment).transpose()?;
+        let principal = Arc::new(Principal {
+            tenant: self.tenant.clone(),
+            environment: match self.environment {
+                EnvironmentShape::Sandbox => Environment::Sandbox,
+                EnvironmentShape::Live => Environment::Live,
+            },
+            key_id: self.id.clone(),
+            scopes: self.scopes.iter().cloned().collect(),
+            access: match self.access {
+                AccessShape::Full => Access::Full,
+                AccessShape::NoMoneyOut => Access::NoMoneyOut,
+                AccessShape::ReadOnly => Access::ReadOnly,
+                AccessShape::None => Access::None,
+            },
+        });
+        Ok(Key { principal, expires_at })
+    }
+}
+
+fn is_scope(scope: &str) -> bool {
+    let is_word = |word: &str| {
+        !word.is_empty()
+            && word
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
+    };
+    scope.split_once(':').is_some_and(|(resource, action)| is_word(resource) && is_word(action))
+}
+
+fn digest(hex: &str) -> Option<KeyDigest> {
+    let digits = hex.as_bytes();
+    let mut bytes = [0; 32];
+    if digits.len() != 2 * bytes.len() {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = pair.iter().try_fold(0_u8, |sum, digit| {
+            let value = char::from(*digit).to_digit(16)?;
+            Some((sum << 4) | u8::try_from(value).ok()?)
+        })?;
+    }
+    Some(KeyDigest(bytes))
+}
+
+fn moment(text: &str) -> Result<Duration, &'static str> {
+    let expected = "expires_at as in 2027-01-01T00:00:00Z";
+    let moment = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| expected)?;
+    u64::try_from(moment.unix_timestamp()).map(Duration::from_secs).map_err(|_| expected)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+use std::net::SocketAddr;
+
+use super::*;
+use crate::testing::ManualClock;
+use parking_lot::Mutex;
+use prost::Message as _;
+use ring::rand::SystemRandom;
+use ring::signature::Ed25519KeyPair;
+use tollgate_proto::identity::identity_lookup_service_server::{
+    IdentityLookupService, IdentityLookupServiceServer,
+};
+use tollgate_proto::identity::{CredentialNotFound, ResolveCredentialResponse};
+use tonic::Response;
+use tonic::transport::Server;
+
+type Answer = Result<Option<Outcome>, Code>;
+
+/// An identity service that answers what it is told, and keeps what it was asked.
+#[derive(Clone)]
+struct Stub {
+    answer: Answer,
+    asked: Arc<Mutex<Vec<(Vec<u8>, wire::SignedPrincipal)>>>,
+}
+
+#[tonic::async_trait]
+impl IdentityLookupService for Stub {
+    async fn resolve_credential(
+        &self,
+        request: Request<ResolveCredentialRequest>,
+    ) -> Result<Response<ResolveCredentialResponse>, Status> {
+        let value = request.metadata().get_bin(PRINCIPAL).expect("a statement");
+        let bytes = value.to_bytes().expect("base64");
+        let signed = wire::SignedPrincipal::decode(bytes).expect("a message");
+        self.asked.lock().push((request.into_inner().key_sha256, signed));
+        match self.answer.clone() {
+            Ok(outcome) => Ok(Response::new(ResolveCredentialResponse { outcome })),
+            Err(code) => Err(Status::new(code, "refused")),
+        }
+    }
+}
+
+async fn serve(stub: Stub) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+    tokio::spawn(
+        Server::builder()
+            .add_service(IdentityLookupServiceServer::new(stub))
+            .serve_with_incoming(incoming),
+    );
+    address
+}
+
+fn client(uri: String) -> IdentityCredentials {
+    let key = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("randomness");
+    let clock = Arc::new(ManualClock::new());
+    let signer = PrincipalSigner::new(key.as_ref(), "gate-1", "tollgate", clock).expect("a key");
+    let audience = Audience { service: "identity".into(), environment: Environment::Live };
+    let endpoint = IdentityEndpoint { uri, ca_pem: None, server_name: None, audience };
+    IdentityCredentials::new(&endpoint, Arc::new(signer)).expect("an endpoint")
+}
+
+fn credential() -> Credential {
+    Credential {
+        tenant_id: "acme".into(),
+        environment: wire::Environment::Sandbox.into(),
+        key_id: "key-1".into(),
+        scopes: vec!["deposits:read".into()],
+        access: wire::Access::NoMoneyOut.into(),
+        expires_at: None,
+    }
+}
+
+async fn answered(answer: Answer) -> Result<Lookup, Unreachable> {
+    let address = serve(Stub { answer, asked: Arc::default() }).await;
+    client(format!("http://{address}")).look_up(KeyDigest([7; 32])).get().await
+}
+
+#[tokio::test]
+async fn the_service_is_asked_by_digest_in_the_gateways_name() {
+    let outcome = Outcome::Credential(credential());
+    let stub = Stub { answer: Ok(Some(outcome)), asked: Arc::default() };
+    let asked = Arc::clone(&stub.asked);
+    let store = client(format!("http://{}", serve(stub).await));
+    let Ok(Lookup::Found(found)) = store.look_up(KeyDigest([7; 32])).get().await else {
+        panic!("it is known")
+    };
+    assert_eq!((found.tenant.as_str(), found.key_id.as_str()), ("acme", "key-1"));
+    assert_eq!((found.environment, found.access), (Environment::Sandbox, Access::NoMoneyOut));
+    assert_eq!(found.scopes, ["deposits:read".to_owned()].into());
+    let asked = asked.lock();
+    let (digest, signed) = asked.first().expect("asked");
+    assert_eq!(digest, &vec![7; 32]);
+    let statement = wire::Principal::decode(signed.principal.as_slice()).expect("a message");
+    assert_eq!(statement.role(), wire::Role::Gateway);
+    assert_eq!(statement.audience_service, "identity");
+}
+
+#[tokio::test]
+async fn only_the_services_own_word_makes_a_key_unknown() {
+    let not_found = Outcome::NotFound(CredentialNotFound {});
+    assert_eq!(answered(Ok(Some(not_found))).await.ok(), Some(Lookup::NotFound));
+    for code in [Code::NotFound, Code::Unauthenticated, Code::Unavailable, Code::Internal] {
+        assert!(answered(Err(code)).await.is_err(), "{code:?}");
+    }
+    assert!(answered(Ok(None)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_credential_with_a_fact_missing_permits_nothing() {
+    for wrong in [
+        Credential { environment: 0, ..credential() },
+        Credential { environment: 9, ..credential() },
+        Credential { access: 0, ..credential() },
+        Credential { tenant_id: String::new(), ..credential() },
+        Credential { key_id: String::new(), ..credential() },
+    ] {
+        assert!(answered(Ok(Some(Outcome::Credential(wrong)))).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_is_not_there_is_unreachable_and_found_when_it_comes() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    drop(listener);
+    let store = client(format!("http://{address}"));
+    assert!(store.look_up(KeyDigest([7; 32])).get().await.is_err());
+    let listener = tokio::net::TcpListener::bind(address).await.expect("the port again");
+    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+    let not_found = Outcome::NotFound(CredentialNotFound {});
+    let stub = Stub { answer: Ok(Some(not_found)), asked: Arc::default() };
+    tokio::spawn(
+        Server::builder()
+            .add_service(IdentityLookupServiceServer::new(stub))
+            .serve_with_incoming(incoming),
+    );
+    let mut tries = 0;
+    while store.look_up(KeyDigest([7; 32])).get().await.is_err() {
+        tries += 1;
+        assert!(tries < 1_000, "it never came back");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[test]
+fn an_address_that_is_none_is_refused_at_once() {
+    let key = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("randomness");
+    let clock = Arc::new(ManualClock::new());
+    let signer = PrincipalSigner::new(key.as_ref(), "k", "i", clock).expect("a key");
+    let audience = Audience { service: "identity".into(), environment: Environment::Live };
+    let endpoint =
+        IdentityEndpoint { uri: "not a uri".into(), ca_pem: None, server_name: None, audience };
+    let error = IdentityCredentials::new(&endpoint, Arc::new(signer)).expect_err("no uri");
+    assert_eq!(error.to_string(), "identity endpoint not a uri");
+}

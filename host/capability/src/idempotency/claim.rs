@@ -1,0 +1,111 @@
+//! An exchange's hold on an operation. Whoever drops it unresolved lets others retry.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tollgate_chain::Fingerprint;
+
+use super::operation::hex;
+use super::{OperationKey, StoredReply, Ticket};
+use crate::later::Later;
+
+/// What became of a completion.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Completion {
+    /// Stored; retries repeat it.
+    Stored,
+    /// Stored without its body, which is too long; retries are carried out again.
+    Elided,
+    /// Another exchange took over meanwhile, or the record is gone; nothing was written.
+    /// Answer with the stored reply if there is one. If there is none yet, your own is as good:
+    /// the service answers both exchanges from one record.
+    Superseded(Option<StoredReply>),
+    /// The store cannot be asked. The lease will run out, and a retry is carried out again.
+    Unavailable,
+}
+
+/// Writes what becomes of claims. Implemented by stores.
+pub trait Holder: fmt::Debug + Send + Sync {
+    /// Stores the reply, if the ticket still holds. Takes effect though the answer is dropped.
+    fn complete(&self, ticket: Ticket, reply: StoredReply) -> Later<'static, Completion>;
+
+    /// Lets others retry, if the ticket still holds. Takes effect though the answer is dropped.
+    fn retryable(&self, ticket: Ticket) -> Later<'static, ()>;
+
+    /// Extends the lease, if the ticket still holds. Without an answer, at the next occasion.
+    fn renew(&self, ticket: Ticket, lease: Duration);
+}
+
+/// A claimed operation: the exchange's to carry out, once.
+pub struct Claim {
+    holder: Arc<dyn Holder>,
+    ticket: Ticket,
+    fingerprint: Fingerprint,
+    lease: Duration,
+    resolved: bool,
+}
+
+impl Claim {
+    /// Made by a store when it grants a claim.
+    #[must_use]
+    pub fn new(
+        holder: Arc<dyn Holder>,
+        ticket: Ticket,
+        fingerprint: Fingerprint,
+        lease: Duration,
+    ) -> Self {
+        Self { holder, ticket, fingerprint, lease, resolved: false }
+    }
+
+    /// The operation; its [`OperationKey::hex`] travels as `x-operation-key`.
+    #[must_use]
+    pub fn operation(&self) -> OperationKey {
+        self.ticket.operation
+    }
+
+    /// The fingerprint, 64 lower-case hexadecimal digits; travels as `x-request-fingerprint`.
+    #[must_use]
+    pub fn fingerprint_hex(&self) -> String {
+        hex(&self.fingerprint)
+    }
+
+    /// How long the claim holds from its grant or its last renewal.
+    #[must_use]
+    pub fn lease(&self) -> Duration {
+        self.lease
+    }
+
+    /// Starts the lease anew; for exchanges that outlast it.
+    pub fn renew(&self) {
+        self.holder.renew(self.ticket, self.lease);
+    }
+
+    /// Stores the reply for retries. What is stored is decided by the caller: success and the
+    /// service's own refusals, never failures of the way there.
+    pub async fn complete(mut self, reply: StoredReply) -> Completion {
+        self.resolved = true;
+        self.holder.complete(self.ticket, reply).get().await
+    }
+
+    /// Lets a retry carry the operation out again, under the same operation key.
+    pub async fn retryable(mut self) {
+        self.resolved = true;
+        self.holder.retryable(self.ticket).get().await;
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if !self.resolved {
+            // Nobody waits for it: if the store cannot be told, the lease runs out.
+            drop(self.holder.retryable(self.ticket));
+        }
+    }
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claim").field("ticket", &self.ticket).finish_non_exhaustive()
+    }
+}

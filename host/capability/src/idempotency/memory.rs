@@ -1,0 +1,237 @@
+//! Records in this process. For tests and for those who can lose them at a restart.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::record::{self, Found, Now, Record, State};
+use super::{
+    BODY_BYTES_MAX, Claim, ClaimOutcome, ClaimRequest, Completion, Holder, IdempotencyStore,
+    OperationKey, StoredReply, TTL_DEFAULT, Ticket,
+};
+use crate::Clock;
+use crate::later::Later;
+
+/// How large the store may grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryIdempotencyLimits {
+    /// Most records.
+    pub records_max: usize,
+    /// Most bytes of stored bodies, together; at least one body of 256 KiB.
+    pub body_bytes_max: usize,
+    /// How long a completed record lives.
+    pub ttl: Duration,
+}
+
+impl Default for MemoryIdempotencyLimits {
+    fn default() -> Self {
+        Self { records_max: 100_000, body_bytes_max: 64 * 1024 * 1024, ttl: TTL_DEFAULT }
+    }
+}
+
+/// The store in memory. A record is forgotten, oldest first, when there is no room: resolved
+/// ones only, because the service remembers those operations too.
+#[derive(Debug, Clone)]
+pub struct MemoryIdempotency {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    clock: Arc<dyn Clock>,
+    limits: MemoryIdempotencyLimits,
+    records: Mutex<Records>,
+}
+
+#[derive(Debug, Default)]
+struct Records {
+    by_operation: HashMap<OperationKey, Record>,
+    /// When each resolved record was resolved, oldest first. An entry whose record has moved
+    /// on is stale and skipped.
+    resolved: VecDeque<Ticket>,
+    body_bytes: usize,
+}
+
+impl MemoryIdempotency {
+    /// An empty store.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, limits: MemoryIdempotencyLimits) -> Self {
+        let body_bytes_max = limits.body_bytes_max.max(BODY_BYTES_MAX);
+        let limits = MemoryIdempotencyLimits { body_bytes_max, ..limits };
+        Self { inner: Arc::new(Inner { clock, limits, records: Mutex::default() }) }
+    }
+
+    /// Forgets every record, as an operator may at any moment.
+    pub fn clear(&self) {
+        *self.inner.records.lock() = Records::default();
+    }
+
+    /// Records that are held now.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        self.inner.records.lock().by_operation.len()
+    }
+}
+
+impl IdempotencyStore for MemoryIdempotency {
+    fn claim(&self, request: ClaimRequest) -> Later<'_, ClaimOutcome> {
+        Later::Ready(match self.inner.claim(&request) {
+            Some(Found::Granted(record)) => {
+                let ticket = Ticket { operation: request.operation, generation: record.generation };
+                let holder: Arc<dyn Holder> = Arc::<Inner>::clone(&self.inner);
+                let claim = Claim::new(holder, ticket, request.fingerprint, request.lease);
+                ClaimOutcome::Claimed(claim)
+            }
+            Some(Found::Completed(reply)) => ClaimOutcome::Completed(reply),
+            Some(Found::InProgress) => ClaimOutcome::InProgress,
+            Some(Found::Reused) => ClaimOutcome::Reused,
+            None => ClaimOutcome::Unavailable,
+        })
+    }
+}
+
+impl Inner {
+    fn now(&self) -> Now {
+        let (monotonic, unix) = (self.clock.monotonic(), self.clock.unix());
+        Now { monotonic, unix, ttl: self.limits.ttl }
+    }
+
+    /// None when the store is full of operations in progress.
+    fn claim(&self, request: &ClaimRequest) -> Option<Found> {
+        let now = self.now();
+        let mut records = self.records.lock();
+        records.forget_past(now);
+        let known = records.by_operation.get(&request.operation);
+        let is_new = known.is_none();
+        let found = record::claim(known, &request.fingerprint, request.lease, now);
+        if let Found::Granted(record) = &found {
+            if is_new && !records.make_room(self.limits.records_max) {
+                return None;
+            }
+            records.write(request.operation, record.clone());
+        }
+        Some(found)
+    }
+}
+
+impl Holder for Inner {
+    fn complete(&self, ticket: Ticket, reply: StoredReply) -> Later<'static, Completion> {
+        let now = self.now();
+        let mut records = self.records.lock();
+        let Some(record) = records.held(ticket) else {
+            let record = records.by_operation.get(&ticket.operation).cloned();
+            return Later::Ready(Completion::Superseded(record::stored(record)));
+        };
+        let elided = reply.is_elided();
+        let record = Record { state: record::completed(reply, now), ..record };
+        records.write(ticket.operation, record);
+        records.resolve(ticket);
+        records.bound_bodies(self.limits.body_bytes_max);
+        Later::Ready(if elided { Completion::Elided } else { Completion::Stored })
+    }
+
+    fn retryable(&self, ticket: Ticket) -> Later<'static, ()> {
+        let mut records = self.records.lock();
+        if let Some(record) = records.held(ticket) {
+            records.write(ticket.operation, Record { state: State::Retryable, ..record });
+            records.resolve(ticket);
+        }
+        Later::Ready(())
+    }
+
+    fn renew(&self, ticket: Ticket, lease: Duration) {
+        let lease_until = self.now().monotonic.saturating_add(lease);
+        let mut records = self.records.lock();
+        if let Some(record) = records.held(ticket) {
+            let state = State::Executing { lease_until };
+            records.write(ticket.operation, Record { state, ..record });
+        }
+    }
+}
+
+impl Records {
+    /// The record, if the ticket still holds it.
+    fn held(&self, ticket: Ticket) -> Option<Record> {
+        let record = self.by_operation.get(&ticket.operation)?;
+        record::holds(record, ticket.generation).then(|| record.clone())
+    }
+
+    fn write(&mut self, operation: OperationKey, record: Record) {
+        self.body_bytes += body_bytes(&record);
+        if let Some(old) = self.by_operation.insert(operation, record) {
+            self.body_bytes -= body_bytes(&old);
+        }
+    }
+
+    fn forget(&mut self, operation: OperationKey) {
+        if let Some(old) = self.by_operation.remove(&operation) {
+            self.body_bytes -= body_bytes(&old);
+        }
+    }
+
+    /// Queues a resolved record. One that is retried for ever must not fill the queue.
+    fn resolve(&mut self, ticket: Ticket) {
+        if self.resolved.len() > 2 * self.by_operation.len() + 16 {
+            let mut queue = std::mem::take(&mut self.resolved);
+            queue.retain(|old| self.resolved(*old).is_some());
+            self.resolved = queue;
+        }
+        self.resolved.push_back(ticket);
+    }
+
+    /// The record that a queue entry was made for, unless it has moved on since.
+    fn resolved(&self, ticket: Ticket) -> Option<&Record> {
+        let record = self.by_operation.get(&ticket.operation)?;
+        let executing = matches!(record.state, State::Executing { .. });
+        (record.generation == ticket.generation && !executing).then_some(record)
+    }
+
+    /// Forgets from the front what is past its life. A retryable record in front of them
+    /// goes to the back: it has no life to outlive.
+    fn forget_past(&mut self, now: Now) {
+        for _ in 0..8 {
+            let Some(ticket) = self.resolved.front().copied() else { return };
+            match self.resolved(ticket) {
+                Some(record) if now.is_past(record) => self.forget(ticket.operation),
+                Some(record) if record.state == State::Retryable => {
+                    self.resolved.push_back(ticket);
+                }
+                Some(_) => return,
+                None => {}
+            }
+            self.resolved.pop_front();
+        }
+    }
+
+    /// Forgets the oldest resolved record, if need be. False when none is resolved.
+    fn make_room(&mut self, records_max: usize) -> bool {
+        while self.by_operation.len() >= records_max {
+            let Some(ticket) = self.resolved.pop_front() else { return false };
+            if self.resolved(ticket).is_some() {
+                self.forget(ticket.operation);
+            }
+        }
+        true
+    }
+
+    fn bound_bodies(&mut self, body_bytes_max: usize) {
+        while self.body_bytes > body_bytes_max {
+            let Some(ticket) = self.resolved.pop_front() else { return };
+            if self.resolved(ticket).is_some() {
+                self.forget(ticket.operation);
+            }
+        }
+    }
+}
+
+fn body_bytes(record: &Record) -> usize {
+    match &record.state {
+        State::Completed { reply: Some(reply), .. } => reply.body.len(),
+        State::Completed { reply: None, .. } | State::Executing { .. } | State::Retryable => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests;

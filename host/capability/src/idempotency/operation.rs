@@ -1,0 +1,104 @@
+//! The key of an operation: tenant, environment, method, path and the caller's key, as one
+//! digest. Not the API key: a retry after its rotation must find the record.
+
+use std::fmt;
+
+use ring::digest::{Context, SHA256};
+use tollgate_chain::{Head, Principal};
+
+/// SHA-256 over the scope and the caller's key. Travels to the service as
+/// `x-operation-key`, and finds the record here; the caller's key itself is kept nowhere.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OperationKey(pub [u8; 32]);
+
+impl OperationKey {
+    /// The key of the operation that the request asks for. Each part is preceded by its length
+    /// (u32, big-endian), so that no two scopes run together.
+    #[must_use]
+    pub fn of(principal: &Principal, head: &Head, client_key: &str) -> Self {
+        let mut context = Context::new(&SHA256);
+        for part in [
+            principal.tenant.as_str(),
+            principal.environment.as_str(),
+            head.method.as_str(),
+            &head.path,
+            client_key,
+        ] {
+            // Heads and keys are far below 4 GiB.
+            let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
+            context.update(&length.to_be_bytes());
+            context.update(part.as_bytes());
+        }
+        let mut key = [0; 32];
+        key.copy_from_slice(context.finish().as_ref());
+        Self(key)
+    }
+
+    /// 64 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn hex(&self) -> String {
+        hex(&self.0)
+    }
+}
+
+impl fmt::Debug for OperationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.hex())
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::tests::head_with;
+    use tollgate_chain::{Access, Environment};
+
+    fn principal(tenant: &str, environment: Environment) -> Principal {
+        Principal {
+            tenant: tenant.into(),
+            environment,
+            key_id: "key-1".into(),
+            scopes: ["deposits:write".into()].into(),
+            access: Access::Full,
+        }
+    }
+
+    #[test]
+    fn the_digest_is_the_published_one() {
+        let key = OperationKey::of(&principal("t1", Environment::Live), &head_with(&[]), "k1");
+        let parts = b"\0\0\0\x02t1\0\0\0\x04live\0\0\0\x04POST\0\0\0\x0c/v1/deposits\0\0\0\x02k1";
+        assert_eq!(key.hex(), hex(ring::digest::digest(&SHA256, parts).as_ref()));
+        assert_eq!(key.hex().len(), 64);
+    }
+
+    #[test]
+    fn every_part_of_the_scope_counts_and_the_api_key_does_not() {
+        let (live, head) = (Environment::Live, head_with(&[]));
+        let key = OperationKey::of(&principal("t1", live), &head, "k1");
+        let mut get = head.clone();
+        get.method = http::Method::PATCH;
+        let mut elsewhere = head.clone();
+        elsewhere.path = "/v1/deposits/1".into();
+        for other in [
+            OperationKey::of(&principal("t2", live), &head, "k1"),
+            OperationKey::of(&principal("t1", Environment::Sandbox), &head, "k1"),
+            OperationKey::of(&principal("t1", live), &get, "k1"),
+            OperationKey::of(&principal("t1", live), &elsewhere, "k1"),
+            OperationKey::of(&principal("t1", live), &head, "k2"),
+            OperationKey::of(&principal("t1l", live), &head, "k1"),
+        ] {
+            assert_ne!(other, key);
+        }
+        let rotated = Principal { key_id: "key-2".into(), ..principal("t1", live) };
+        assert_eq!(OperationKey::of(&rotated, &head, "k1"), key);
+    }
+}

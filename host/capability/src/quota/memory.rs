@@ -1,0 +1,291 @@
+//! Buckets in this process: sharded, bounded, and charged under the locks of all shards that
+//! a request touches, taken in one order, so that a charge is one step.
+
+mod shard;
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
+use tollgate_chain::{Rate, Rule};
+
+use self::shard::{Bucket, Id, Shard};
+use super::gcra::Cell;
+use super::{Charge, Outcome, Owner, QuotaStore, Reservation, Reserved, Standing};
+use crate::Clock;
+use crate::later::Later;
+
+/// How long a caller is told to wait for a slot or for room: nobody knows when there is one.
+const SLOT_WAIT: Duration = Duration::from_secs(1);
+
+/// Shards for each of the two groups: strangers' addresses cannot evict tenants' buckets.
+const SHARDS: usize = 16;
+
+/// How large the store may grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryQuotaLimits {
+    /// Most buckets of tenants and keys; about 100 bytes each.
+    pub principal_buckets_max: usize,
+    /// Most buckets of addresses; about 100 bytes each.
+    pub address_buckets_max: usize,
+}
+
+impl Default for MemoryQuotaLimits {
+    fn default() -> Self {
+        Self { principal_buckets_max: 1 << 20, address_buckets_max: 1 << 18 }
+    }
+}
+
+/// The quota store of a gateway that is alone. Buckets are full after a restart.
+#[derive(Debug, Clone)]
+pub struct MemoryQuota {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    clock: Arc<dyn Clock>,
+    /// Two keys, so that an id has 128 bits that nobody outside can steer.
+    hashers: [RandomState; 2],
+    shards: Vec<Mutex<Shard>>,
+}
+
+/// Where a charge goes, and what its bucket would be after it.
+#[derive(Debug, Clone, Copy)]
+struct Planned {
+    id: Id,
+    shard: usize,
+    rule: Rule,
+    bucket: Bucket,
+    /// The wait, when there is no room.
+    denied: Option<Duration>,
+}
+
+impl MemoryQuota {
+    /// A store in which every bucket is full.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, limits: MemoryQuotaLimits) -> Self {
+        let of =
+            |max: usize| (0..SHARDS).map(move |_| Mutex::new(Shard::new(max.div_ceil(SHARDS))));
+        let shards = of(limits.principal_buckets_max).chain(of(limits.address_buckets_max));
+        let hashers = [RandomState::new(), RandomState::new()];
+        Self { inner: Arc::new(Inner { clock, hashers, shards: shards.collect() }) }
+    }
+
+    /// Buckets that are held now.
+    #[must_use]
+    pub fn buckets(&self) -> usize {
+        self.inner.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
+    /// Takes at once; see [`QuotaStore::take`].
+    #[must_use]
+    pub fn take_now(&self, charges: &[Charge<'_>]) -> Outcome {
+        let now = self.inner.clock.monotonic();
+        let mut planned: Vec<_> = charges.iter().map(|charge| self.inner.place(charge)).collect();
+        let mut guards = self.inner.lock(&planned);
+        plan(&mut planned, &guards, now);
+        if planned.iter().all(|plan| plan.denied.is_none()) {
+            make_room(&mut planned, &mut guards, now);
+        }
+        match planned.iter().position(|plan| plan.denied.is_some()) {
+            Some(index) => denied(index, &planned, &guards, now),
+            None => self.allowed(&planned, &mut guards, now),
+        }
+    }
+
+    /// Whether the charge would succeed; nothing is taken.
+    ///
+    /// # Errors
+    /// The wait after which it would.
+    pub fn peek(&self, charge: &Charge<'_>) -> Result<(), Duration> {
+        let now = self.inner.clock.monotonic();
+        let mut planned = [self.inner.place(charge)];
+        let guards = self.inner.lock(&planned);
+        plan(&mut planned, &guards, now);
+        planned.iter().find_map(|plan| plan.denied).map_or(Ok(()), Err)
+    }
+
+    fn allowed(&self, planned: &[Planned], guards: &mut Guards<'_>, now: Duration) -> Outcome {
+        for plan in planned {
+            if let Some(shard) = guards.shard_mut(plan.shard) {
+                shard.put(plan.id, plan.bucket, now);
+            }
+        }
+        let standings = standings(planned, guards, now);
+        let reservation: Reservation =
+            Box::new(Taken { store: Arc::clone(&self.inner), taken: planned.to_vec() });
+        Outcome::Allowed { reservation, standings }
+    }
+}
+
+impl QuotaStore for MemoryQuota {
+    fn take<'a>(&'a self, charges: Vec<Charge<'a>>) -> Later<'a, Outcome> {
+        Later::Ready(self.take_now(&charges))
+    }
+}
+
+impl Inner {
+    fn place(&self, charge: &Charge<'_>) -> Planned {
+        let kind = matches!(charge.rule, Rule::Concurrency(_));
+        let [high, low] = &self.hashers;
+        let key = (charge.name, charge.owner, kind);
+        let (high, low) = (high.hash_one(key), low.hash_one(key));
+        let group = if matches!(charge.owner, Owner::Address(_)) { SHARDS } else { 0 };
+        let shard = group + usize::try_from(high).unwrap_or(0) % SHARDS;
+        let bucket = Bucket::full(charge.rule);
+        Planned { id: Id(high, low), shard, rule: charge.rule, bucket, denied: None }
+    }
+
+    /// Locks every shard that is planned for, in ascending order: two charges that touch the
+    /// same shards cannot wait for each other.
+    fn lock(&self, planned: &[Planned]) -> Guards<'_> {
+        let mut wanted: Vec<_> = planned.iter().map(|plan| plan.shard).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let lock = |index: usize| self.shards.get(index).map(|shard| (index, shard.lock()));
+        Guards(wanted.into_iter().filter_map(lock).collect())
+    }
+}
+
+/// The locked shards, by index.
+struct Guards<'a>(Vec<(usize, MutexGuard<'a, Shard>)>);
+
+impl Guards<'_> {
+    fn shard_mut(&mut self, index: usize) -> Option<&mut Shard> {
+        self.0.iter_mut().find(|(own, _)| *own == index).map(|(_, shard)| &mut **shard)
+    }
+
+    fn bucket(&self, plan: &Planned) -> Option<Bucket> {
+        let (_, shard) = self.0.iter().find(|(own, _)| *own == plan.shard)?;
+        shard.get(plan.id)
+    }
+}
+
+/// Works out what each bucket would be after its charge. A bucket that is charged twice by
+/// one request is charged on from the first.
+fn plan(planned: &mut [Planned], guards: &Guards<'_>, now: Duration) {
+    for index in 0..planned.len() {
+        let Some((plan, before)) = planned.get_mut(..=index).and_then(<[_]>::split_last_mut) else {
+            return;
+        };
+        let earlier =
+            before.iter().rev().find(|other| other.id == plan.id && other.denied.is_none());
+        let current = earlier.map(|other| other.bucket).or_else(|| guards.bucket(plan));
+        match current.unwrap_or(plan.bucket).take(plan.rule, now) {
+            Ok(after) => plan.bucket = after,
+            Err(wait) => plan.denied = Some(wait),
+        }
+    }
+}
+
+/// Makes sure that every new bucket has a place before any is written.
+fn make_room(planned: &mut [Planned], guards: &mut Guards<'_>, now: Duration) {
+    for index in 0..planned.len() {
+        // Other charges of this request may want new places in the same shard.
+        let wanted = |plan: &Planned| {
+            planned.iter().take(index + 1).filter(|other| other.shard == plan.shard).count()
+        };
+        let Some((plan, places)) = planned.get(index).map(|plan| (*plan, wanted(plan))) else {
+            return;
+        };
+        let keep: Vec<_> = planned.iter().map(|plan| plan.id).collect();
+        let has_room = guards
+            .shard_mut(plan.shard)
+            .is_some_and(|shard| shard.holds(plan.id) || shard.make_room(places, &keep, now));
+        if let Some(plan) = planned.get_mut(index).filter(|_| !has_room) {
+            plan.denied = Some(SLOT_WAIT);
+        }
+    }
+}
+
+fn denied(index: usize, planned: &[Planned], guards: &Guards<'_>, now: Duration) -> Outcome {
+    // All of them must have room at once for a retry to succeed.
+    let retry_after = planned.iter().filter_map(|plan| plan.denied).max().unwrap_or_default();
+    let mut standings = standings(planned, guards, now);
+    for (standing, plan) in standings.iter_mut().zip(planned) {
+        if let (Rule::Rate(_), Some(wait)) = (plan.rule, plan.denied) {
+            standing.more_in = wait;
+        }
+    }
+    Outcome::Denied { index, retry_after, standings }
+}
+
+fn standings(planned: &[Planned], guards: &Guards<'_>, now: Duration) -> Vec<Standing> {
+    let of = |plan: &Planned| {
+        let bucket = guards.bucket(plan).unwrap_or_else(|| Bucket::full(plan.rule));
+        bucket.standing(plan.rule, now)
+    };
+    planned.iter().map(of).collect()
+}
+
+/// What one charge took from this store.
+#[derive(Debug)]
+struct Taken {
+    store: Arc<Inner>,
+    taken: Vec<Planned>,
+}
+
+impl Reserved for Taken {
+    fn commit(&mut self) {
+        self.taken.retain(|plan| matches!(plan.rule, Rule::Concurrency(_)));
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if self.taken.is_empty() {
+            return;
+        }
+        let now = self.store.clock.monotonic();
+        for plan in self.taken.iter().rev() {
+            if let Some(shard) = self.store.shards.get(plan.shard) {
+                shard.lock().give_back(plan.id, plan.bucket, plan.rule, now);
+            }
+        }
+    }
+}
+
+impl Bucket {
+    fn full(rule: Rule) -> Self {
+        match rule {
+            Rule::Rate(rate) => Self::Rate(Cell::full(rate)),
+            Rule::Concurrency(_) => Self::Flight(0),
+        }
+    }
+
+    fn take(self, rule: Rule, now: Duration) -> Result<Self, Duration> {
+        match (self, rule) {
+            (Self::Rate(cell), Rule::Rate(rate)) => {
+                cell.under(rate, now).take(rate, now).map(Self::Rate)
+            }
+            (Self::Flight(count), Rule::Concurrency(max)) if count < max => {
+                Ok(Self::Flight(count + 1))
+            }
+            // The kind is part of a bucket's id, so the kinds never differ.
+            _ => Err(SLOT_WAIT),
+        }
+    }
+
+    fn standing(self, rule: Rule, now: Duration) -> Standing {
+        match (self, rule) {
+            (Self::Rate(cell), Rule::Rate(rate)) => cell.under(rate, now).standing(rate, now),
+            (Self::Flight(count), Rule::Concurrency(max)) => {
+                Standing { remaining: max.saturating_sub(count), more_in: Duration::ZERO }
+            }
+            _ => Standing { remaining: 0, more_in: SLOT_WAIT },
+        }
+    }
+}
+
+/// The rate that gives back one charge of a bucket.
+fn rate_of(rule: Rule) -> Option<Rate> {
+    match rule {
+        Rule::Rate(rate) => Some(rate),
+        Rule::Concurrency(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! `reply-headers`: what policies want of the header of the reply, whatever the reply is.
+
+use std::collections::BTreeMap;
+
+use http::header::VARY;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tollgate_chain::Text;
+
+/// The commands of all runs so far. Names and values were checked when they were asked.
+#[derive(Debug, Default)]
+pub(crate) struct ReplyHeaders {
+    dropped: Vec<HeaderName>,
+    /// Ordered, so that the same commands write the same header.
+    set: BTreeMap<Box<str>, HeaderValue>,
+    vary: Vec<HeaderName>,
+}
+
+impl ReplyHeaders {
+    pub(crate) fn set(&mut self, name: &str, value: HeaderValue) {
+        if let Ok(name) = HeaderName::try_from(name) {
+            self.set.insert(name.as_str().into(), value);
+        }
+    }
+
+    pub(crate) fn set_text(&mut self, name: &str, value: &str) {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.set(name, value);
+        }
+    }
+
+    pub(crate) fn add_vary(&mut self, names: &[Text]) {
+        for name in parsed(names) {
+            if !self.vary.contains(&name) {
+                self.vary.push(name);
+            }
+        }
+    }
+
+    pub(crate) fn drop_upstream(&mut self, names: &[Text]) {
+        self.dropped.extend(parsed(names));
+    }
+
+    pub(crate) fn write(&self, headers: &mut HeaderMap) {
+        for name in &self.dropped {
+            headers.remove(name);
+        }
+        for (name, value) in &self.set {
+            if let Ok(name) = HeaderName::try_from(&**name) {
+                headers.insert(name, value.clone());
+            }
+        }
+        if !self.vary.is_empty() {
+            self.merge_vary(headers);
+        }
+    }
+
+    /// The union, without regard to case, in one line. `*` already says everything.
+    fn merge_vary(&self, headers: &mut HeaderMap) {
+        let lines = headers.get_all(VARY).iter().filter_map(|line| line.to_str().ok());
+        let mut names: Vec<&str> = Vec::new();
+        let wanted = self.vary.iter().map(HeaderName::as_str);
+        for name in lines.flat_map(|line| line.split(',')).map(str::trim).chain(wanted) {
+            if !name.is_empty() && !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                names.push(name);
+            }
+        }
+        let text = if names.contains(&"*") { "*".to_owned() } else { names.join(", ") };
+        if let Ok(value) = HeaderValue::try_from(text) {
+            headers.insert(VARY, value);
+        }
+    }
+}
+
+fn parsed(names: &[Text]) -> impl Iterator<Item = HeaderName> {
+    names.iter().filter_map(|name| HeaderName::try_from(&**name).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let line = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines.iter().map(line) {
+            headers.append(name, value);
+        }
+        headers
+    }
+
+    #[test]
+    fn upstreams_fields_are_dropped_before_ours_are_set() {
+        let mut reply = ReplyHeaders::default();
+        reply.set_text("Access-Control-Allow-Origin", "https://a");
+        reply.set_text("access-control-allow-origin", "https://b");
+        reply.drop_upstream(&["Access-Control-Allow-Origin".into(), "server".into()]);
+        let mut written = headers(&[
+            ("access-control-allow-origin", "*"),
+            ("access-control-allow-origin", "https://evil"),
+            ("server", "upstream/1.0"),
+            ("etag", "x"),
+        ]);
+        reply.write(&mut written);
+        assert_eq!(
+            written,
+            headers(&[("access-control-allow-origin", "https://b"), ("etag", "x")])
+        );
+    }
+
+    #[test]
+    fn vary_is_the_union_without_regard_to_case() {
+        let mut reply = ReplyHeaders::default();
+        reply.add_vary(&["Origin".into(), "accept-encoding".into()]);
+        reply.add_vary(&["ORIGIN".into()]);
+        for (upstream, expected) in [
+            (vec![], "origin, accept-encoding"),
+            (vec![("vary", "Accept-Encoding")], "Accept-Encoding, origin"),
+            (vec![("vary", "a,, b"), ("vary", "ORIGIN")], "a, b, ORIGIN, accept-encoding"),
+            (vec![("vary", "*")], "*"),
+        ] {
+            let mut written = headers(&upstream);
+            reply.write(&mut written);
+            assert_eq!(written.get_all(VARY).iter().collect::<Vec<_>>(), [expected]);
+        }
+    }
+
+    #[test]
+    fn an_upstreams_vary_is_untouched_when_nobody_adds_to_it() {
+        let mut written = headers(&[("vary", "a"), ("vary", "b")]);
+        ReplyHeaders::default().write(&mut written);
+        assert_eq!(written, headers(&[("vary", "a"), ("vary", "b")]));
+    }
+}

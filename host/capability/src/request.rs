@@ -1,0 +1,86 @@
+//! `request`: questions about the head. Hidden fields never give their values.
+
+pub(crate) mod origin;
+
+use std::sync::Arc;
+
+use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tollgate_chain::{Answer, Head, Presence, ServerName, Text};
+
+/// The field that carries a key when `Authorization` does not.
+pub(crate) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Names whose values no policy reads: credentials, cookies, and what the operator adds.
+#[derive(Debug, Clone)]
+pub(crate) struct Hidden(Arc<[HeaderName]>);
+
+impl Hidden {
+    pub(crate) fn new(configured: Arc<[HeaderName]>) -> Self {
+        Self(configured)
+    }
+
+    pub(crate) fn covers(&self, name: &HeaderName) -> bool {
+        [AUTHORIZATION, X_API_KEY, COOKIE, PROXY_AUTHORIZATION].contains(name)
+            || self.0.contains(name)
+    }
+
+    /// The only value of a field that a policy may read.
+    pub(crate) fn readable<'a>(&self, head: &'a Head, name: &str) -> Option<&'a HeaderValue> {
+        let name = HeaderName::try_from(name).ok()?;
+        if self.covers(&name) { None } else { only(&head.headers, name.as_str()) }
+    }
+}
+
+pub(crate) fn presence(headers: &HeaderMap, name: &str) -> Presence {
+    match headers.get_all(name).iter().take(2).count() {
+        0 => Presence::Absent,
+        1 => Presence::Once,
+        _ => Presence::Repeated,
+    }
+}
+
+/// The value of a field that occurs exactly once.
+pub(crate) fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?;
+    values.next().is_none().then_some(first)
+}
+
+pub(crate) fn method_is(head: &Head, method: &str) -> Answer {
+    Answer::Bool(head.method.as_str() == method)
+}
+
+pub(crate) fn header_is(head: &Head, hidden: &Hidden, name: &str, value: &str) -> Answer {
+    let found = hidden.readable(head, name);
+    Answer::Bool(found.is_some_and(|found| found.as_bytes() == value.as_bytes()))
+}
+
+pub(crate) fn header(head: &Head, hidden: &Hidden, name: &str) -> Answer {
+    let found = hidden.readable(head, name).and_then(|value| value.to_str().ok());
+    Answer::Text(found.map(Into::into))
+}
+
+pub(crate) fn authority_in(head: &Head, hosts: &[Text]) -> Answer {
+    let index = hosts.iter().position(|host| **host == *head.authority.as_str());
+    Answer::Index(index.and_then(|index| u32::try_from(index).ok()))
+}
+
+pub(crate) fn server_name_in(head: &Head, hosts: &[Text]) -> Answer {
+    let Some(server_name) = head.server_name.as_deref().filter(|_| head.secure) else {
+        return Answer::ServerName(ServerName::Absent);
+    };
+    let served = hosts.iter().any(|host| without_port(host) == server_name);
+    Answer::ServerName(if served { ServerName::Served } else { ServerName::Other })
+}
+
+/// The host of `host` or `host:port`; an IPv6 literal keeps its brackets.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
