@@ -157,7 +157,6 @@ macro_rules! answers {
                 pub fn $method(self) -> Result<$kind, Mismatch> {
                     match self {
                         Self::$variant(value) => Ok(value),
-                        #[expect(clippy::wildcard_enum_match_arm, reason = "one kind is right, all others wrong")]
                         found => Err(Mismatch { expected: stringify!($variant), found }),
                     }
                 }
@@ -188,9 +187,6 @@ impl Answer {
     /// Bytes of text that the answer carries into the guest, for the run's budget.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        match self {
-            Self::Text(Some(text)) => text.len(),
-            _ => 0,
-        }
+        if let Self::Text(Some(text)) = self { text.len() } else { 0 }
     }
 }

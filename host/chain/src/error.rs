@@ -170,7 +170,25 @@ impl Error {
             | Self::Internal { internal } => Some(internal.clone()),
             Self::Plugin { policy, failure } => Some(format!("policy {policy}: {failure}")),
             Self::Grpc(failure) => failure.internal.clone(),
-            _ => None,
+            Self::MalformedRequest { .. }
+            | Self::PathNotCanonical { .. }
+            | Self::HeadTooLarge
+            | Self::TargetTooLong
+            | Self::ExpectationFailed
+            | Self::MethodUnknown
+            | Self::CodingUnknown
+            | Self::RouteNotFound
+            | Self::MethodNotAllowed { .. }
+            | Self::BodyTooLarge { .. }
+            | Self::BodyTimeout
+            | Self::BodyIncomplete
+            | Self::UnsupportedMediaType { .. }
+            | Self::NotAcceptable
+            | Self::InvalidArgument { .. }
+            | Self::EnvironmentMismatch { .. }
+            | Self::UpstreamTimeout
+            | Self::Overloaded
+            | Self::Draining => None,
         }
     }
 }
