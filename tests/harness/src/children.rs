@@ -13,14 +13,20 @@ use tollgate_parts::daemon::start_time;
 pub(crate) struct Entry(PathBuf);
 
 impl Entry {
-    /// Writes down that this process started the process group `child`.
-    pub(crate) fn write(child: i32) -> Result<Self> {
+    /// Writes down that this process started the process group `child`, whose `folders` are to go
+    /// with it.
+    pub(crate) fn write(child: i32, folders: &[&Path]) -> Result<Self> {
         let book = crate::dirs::state_dir()?.join("children");
         fs::create_dir_all(&book)?;
         let me = i32::try_from(std::process::id())?;
         let path = book.join(child.to_string());
         let started = |pid| start_time(pid).unwrap_or_else(|| "ended".to_owned());
-        fs::write(&path, format!("{child} {} {me} {}", started(child), started(me)))?;
+        let mut text = format!("{child} {} {me} {}", started(child), started(me));
+        for folder in folders {
+            text.push('\n');
+            text.push_str(&folder.to_string_lossy());
+        }
+        fs::write(&path, text)?;
         Ok(Self(path))
     }
 }
@@ -43,7 +49,8 @@ pub(crate) fn reap_orphans() {
 fn reap(book: &Path) {
     for entry in fs::read_dir(book).into_iter().flatten().flatten() {
         let text = fs::read_to_string(entry.path()).unwrap_or_default();
-        let fields: Vec<&str> = text.split_whitespace().collect();
+        let mut lines = text.lines();
+        let fields: Vec<&str> = lines.next().unwrap_or_default().split(' ').collect();
         let [child, child_started, parent, parent_started] = fields.as_slice() else { continue };
         if runs(parent, parent_started) {
             continue;
@@ -52,6 +59,9 @@ fn reap(book: &Path) {
             && let Ok(group) = child.parse()
         {
             let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+        }
+        for folder in lines {
+            let _ = fs::remove_dir_all(folder);
         }
         let _ = fs::remove_file(entry.path());
     }
@@ -73,18 +83,21 @@ mod tests {
         fs::create_dir_all(&book).unwrap();
         let spawn = || Command::new("sleep").arg("60").process_group(0).spawn().unwrap();
         let (mut orphan, mut kept) = (spawn(), spawn());
+        let left = book.with_extension("left");
         let line = |child: u32, parent: i32, parent_started: &str| {
             let started = start_time(i32::try_from(child).unwrap()).unwrap();
             fs::write(
                 book.join(child.to_string()),
-                format!("{child} {started} {parent} {parent_started}"),
+                format!("{child} {started} {parent} {parent_started}\n{}", left.display()),
             )
             .unwrap();
         };
         let me = i32::try_from(std::process::id()).unwrap();
+        fs::create_dir_all(&left).unwrap();
         line(orphan.id(), me, "1");
         line(kept.id(), me, &start_time(me).unwrap());
         reap(&book);
+        assert!(!left.exists());
         assert!(!orphan.wait().unwrap().success());
         assert!(kept.try_wait().unwrap().is_none());
         kept.kill().unwrap();

@@ -116,7 +116,8 @@ impl OwnBroker {
     /// When it does not serve.
     pub fn start(&mut self) -> Result<()> {
         self.node.start(Topics::Automatic)?;
-        self.entry = self.node.daemon().pid().map(Entry::write).transpose()?;
+        let pid = self.node.daemon().pid();
+        self.entry = pid.map(|pid| Entry::write(pid, &[self.home.as_path()])).transpose()?;
         Ok(())
     }
 

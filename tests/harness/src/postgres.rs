@@ -73,7 +73,9 @@ impl OwnCluster {
     /// When it does not answer.
     pub fn start(&mut self) -> Result<()> {
         self.cluster.start(Durability::Kept)?;
-        self.entry = self.cluster.daemon().pid().map(Entry::write).transpose()?;
+        let folders = [self.data.as_path(), self.home.as_path()];
+        let pid = self.cluster.daemon().pid();
+        self.entry = pid.map(|pid| Entry::write(pid, &folders)).transpose()?;
         Ok(())
     }
 }

@@ -55,7 +55,7 @@ impl Process {
             .spawn()
             .with_context(|| format!("start {}", program.display()))?;
         let pid = i32::try_from(child.id()).context("pid out of range")?;
-        let _entry = Entry::write(pid)?;
+        let _entry = Entry::write(pid, &[])?;
         Ok(Self { child, group: Pid::from_raw(pid), log, _entry })
     }
 
