@@ -2,7 +2,7 @@
 //!
 //! A policy is a [`Plugin`]: typed [`Settings`], and a pure decision over a [`Host`] that answers
 //! its questions. [`export_plugin!`] makes a component of it; [`testing::Table`] tests it
-//! natively, without a component and without a gateway.
+//! natively, without a component and without a gateway: see [`Plugin`] for a whole one.
 //!
 //! Read next: `plugins/README.md`, then `host.rs`, then `plugins/allowed-hosts`.
 

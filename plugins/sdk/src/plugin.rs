@@ -5,6 +5,40 @@ use crate::{Host, ResponseHost, ResponseVerdict, Settings, Verdict};
 use {crate::SettingProblem, std::sync::OnceLock};
 
 /// A policy: settings, and a decision about each request.
+///
+/// ```
+/// use tollgate_sdk::testing::{Table, outcome, settings};
+/// use tollgate_sdk::{Host, Plugin, Problem, Section, Settings, Verdict, export_plugin};
+///
+/// pub struct Maintenance;
+/// pub struct Closed {
+///     class: String,
+/// }
+///
+/// impl Settings for Closed {
+///     fn read(section: &mut Section<'_>) -> Self {
+///         Self { class: section.text("class") }
+///     }
+/// }
+///
+/// impl Plugin for Maintenance {
+///     type Settings = Closed;
+///     fn on_request(settings: &Closed, host: &mut impl Host) -> Verdict {
+///         if host.route_attribute("class").as_deref() != Some(settings.class.as_str()) {
+///             return Verdict::Proceed;
+///         }
+///         host.reply_header_set("retry-after", "600");
+///         Verdict::refuse(503, Problem::new("maintenance", "Under maintenance"))
+///     }
+/// }
+///
+/// export_plugin!(Maintenance);
+///
+/// let mut host = Table::new().with("route.attribute(class)", "payouts");
+/// let verdict = Maintenance::on_request(&settings(r#"{"class":"payouts"}"#), &mut host);
+/// assert_eq!(outcome(&verdict), "503 maintenance");
+/// assert!(host.saw("reply-headers.set(retry-after, 600)"));
+/// ```
 pub trait Plugin: 'static {
     /// What the operator may set.
     type Settings: Settings;
