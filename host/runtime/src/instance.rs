@@ -74,17 +74,11 @@ impl<H: Host> Mould<H> {
     }
 
     async fn configured(&self, store: &mut Store<State<H>>) -> Result<Instance, Failure> {
-        let (instance, configured) =
-            self.configure(store).await.map_err(|failed| match failed {
-                limit @ (Failure::Time | Failure::Memory | Failure::Table | Failure::Stack) => {
-                    limit
-                }
-                Failure::Start(text) => Failure::Start(text),
-                other => Failure::Start(other.to_string()),
-            })?;
-        match configured {
-            Ok(()) => Ok(instance),
-            Err(_) => Err(Failure::Start("settings refused that were accepted at load".into())),
+        match self.configure(store).await? {
+            (instance, Ok(())) => Ok(instance),
+            (_, Err(_)) => {
+                Err(Failure::Start("settings refused that were accepted at load".into()))
+            }
         }
     }
 

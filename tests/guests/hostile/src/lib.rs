@@ -1,1 +1,37 @@
-//! A guest that misbehaves as its settings tell it to.
+//! A guest that misbehaves as its settings tell it to: `act` while a request is decided,
+//! `configuring` while it is configured. Each word has its test in `tests/conformance`.
+
+mod acts;
+
+pub use acts::{Act, Configuring};
+
+use tollgate_sdk::{Host, Plugin, Section, Settings, Verdict};
+
+/// What the guest is told to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Orders {
+    act: Act,
+}
+
+impl Settings for Orders {
+    fn read(section: &mut Section<'_>) -> Self {
+        let configuring = section.choice("configuring", Configuring::WORDS, Configuring::Settle);
+        let act = section.choice("act", Act::WORDS, Act::Proceed);
+        configuring.carry_out(section);
+        Self { act }
+    }
+}
+
+/// The guest.
+#[derive(Debug)]
+pub struct Hostile;
+
+impl Plugin for Hostile {
+    type Settings = Orders;
+
+    fn on_request(orders: &Orders, host: &mut impl Host) -> Verdict {
+        orders.act.carry_out(host)
+    }
+}
+
+tollgate_sdk::export_plugin!(Hostile);

@@ -1,0 +1,240 @@
+//! Every function of every interface: asked when granted, refused when not. The list is closed
+//! against the files of the contract.
+
+use std::collections::BTreeSet;
+
+use conformance::{Table, function_of, functions_of_the_contract};
+use tollgate_chain::Command::{
+    Log, NoteSet, PrincipalEstablish, QuotaReport, ReplyDropUpstream, ReplyHeaderSet,
+    ReplyHeaderSetFrom, ReplyVary,
+};
+use tollgate_chain::{
+    Access, Answer, Bucket, Claimed, Content, CredentialHandle, Effect, Environment, HeldHandle,
+    Hook, IdempotencyKey, Identity, LogLevel, Member, OriginKind, Partition, Presence, Presented,
+    Question, Rate, Read, Resolution, RouteMatch, Rule, ServerName, Source, Taken, Text,
+    UpstreamState, Verdict,
+};
+use tollgate_runtime::{Grants, Interface, LoadError};
+
+use crate::world::{curious, load, run};
+
+/// A question that the curious guest asks, the host's answer, and the answer as the guest saw it.
+type Case = (Question, Answer, &'static str);
+
+fn text(text: &str) -> Text {
+    text.into()
+}
+
+fn texts<const N: usize>(list: [&str; N]) -> Box<[Text]> {
+    list.map(text).into()
+}
+
+fn read(read: Read, answer: Answer, seen: &'static str) -> Case {
+    (Question::Read(read), answer, seen)
+}
+
+fn command(command: tollgate_chain::Command) -> Case {
+    (Question::Command(command), Answer::Done, "()")
+}
+
+fn cases(interface: Interface) -> Vec<Case> {
+    match interface {
+        Interface::Request => request(),
+        Interface::Route => vec![
+            read(
+                Read::RouteMatched,
+                Answer::Matched(RouteMatch::OtherMethod),
+                "RouteMatch::OtherMethod",
+            ),
+            read(Read::RouteName, Answer::Text(None), "None"),
+            read(
+                Read::RouteAttribute(text("class")),
+                Answer::Text(Some(text("slow"))),
+                r#"Some("slow")"#,
+            ),
+            read(Read::RouteGrpcMethod, Answer::Text(Some(text("a.B/C"))), r#"Some("a.B/C")"#),
+        ],
+        Interface::Credentials => credentials(),
+        Interface::Principal => vec![
+            command(PrincipalEstablish(CredentialHandle(7))),
+            read(
+                Read::PrincipalEnvironment,
+                Answer::Environment(Some(Environment::Live)),
+                "Some(EnvironmentKind::Live)",
+            ),
+            read(Read::PrincipalHasScope(text("deposits:read")), Answer::Bool(true), "true"),
+            read(Read::PrincipalTenant, Answer::Text(Some(text("t-1"))), r#"Some("t-1")"#),
+        ],
+        Interface::Quota => quota(),
+        Interface::Upstreams => vec![read(
+            Read::UpstreamState(text("deposits")),
+            Answer::Upstream(UpstreamState::Unavailable),
+            "UpstreamState::Unavailable",
+        )],
+        Interface::Idempotency => vec![
+            read(
+                Read::IdempotencyKey,
+                Answer::IdempotencyKey(IdempotencyKey::Valid),
+                "KeyState::Valid",
+            ),
+            (
+                Question::Effect(Effect::IdempotencyClaim),
+                Answer::Claimed(Claimed::BodyRefused(HeldHandle(3))),
+                "Claimed::BodyRefused(3)",
+            ),
+        ],
+        Interface::ReplyHeaders => vec![
+            command(ReplyHeaderSet(text("x-colour"), text("red"))),
+            command(ReplyHeaderSetFrom(text("x-trace"), Source::RequestHeader(text("x-trace")))),
+            command(ReplyHeaderSetFrom(text("allow"), Source::RouteMethods)),
+            command(ReplyHeaderSetFrom(text("retry-after"), Source::RetryAfter)),
+            command(ReplyVary(texts(["origin"]))),
+            command(ReplyDropUpstream(texts(["server", "x-powered-by"]))),
+        ],
+        Interface::Notes => vec![
+            command(NoteSet(text("colour"), text("red"))),
+            read(Read::NoteIs(text("colour"), text("red")), Answer::Bool(true), "true"),
+            read(Read::Note(text("colour")), Answer::Text(Some(text("red"))), r#"Some("red")"#),
+        ],
+        Interface::Log => vec![
+            command(Log(LogLevel::Debug, text("one"))),
+            command(Log(LogLevel::Info, text("two"))),
+            command(Log(LogLevel::Warn, text("three"))),
+            // 1,000 characters of two bytes, cut at 1,024 bytes.
+            command(Log(LogLevel::Error, "é".repeat(512).into())),
+        ],
+        Interface::Response => vec![
+            read(Read::ResponseStatus, Answer::Status(503), "503"),
+            read(
+                Read::ResponseHeaderPresence(text("server")),
+                Answer::Presence(Presence::Absent),
+                "Presence::Absent",
+            ),
+            read(Read::ResponseHeaderIs(text("server"), text("x")), Answer::Bool(false), "false"),
+        ],
+    }
+}
+
+fn request() -> Vec<Case> {
+    vec![
+        read(Read::MethodIs(text("GET")), Answer::Bool(true), "true"),
+        read(
+            Read::HeaderPresence(text("origin")),
+            Answer::Presence(Presence::Repeated),
+            "Presence::Repeated",
+        ),
+        read(Read::HeaderIs(text("accept"), text("text/plain")), Answer::Bool(false), "false"),
+        read(Read::Header(text("user-agent")), Answer::Text(Some(text("curl"))), r#"Some("curl")"#),
+        read(
+            Read::AuthorityIn(texts(["a.example", "b.example"])),
+            Answer::Index(Some(1)),
+            "Some(1)",
+        ),
+        read(
+            Read::ServerNameIn(texts(["a.example"])),
+            Answer::ServerName(ServerName::Served),
+            "ServerName::Served",
+        ),
+        read(Read::Origin, Answer::Origin(OriginKind::Foreign), "OriginKind::Foreign"),
+        read(Read::OriginIn(texts(["https://a.example"])), Answer::Bool(true), "true"),
+    ]
+}
+
+fn credentials() -> Vec<Case> {
+    let key = CredentialHandle(2);
+    let identity = Identity { environment: Environment::Sandbox, access: Access::NoMoneyOut };
+    vec![
+        read(
+            Read::CredentialsPresented,
+            Answer::Presented(Presented::One(key)),
+            "Presentation::One(2)",
+        ),
+        read(
+            Read::CredentialsResolve(key),
+            Answer::Resolution(Resolution::Resolved(identity)),
+            "Resolution::Resolved(Identity { environment: EnvironmentKind::Sandbox, access: Access::NoMoneyOut })",
+        ),
+        read(Read::CredentialsPermits(key, text("deposits:read")), Answer::Bool(true), "true"),
+    ]
+}
+
+fn quota() -> Vec<Case> {
+    let rate = Rate { quota: 100, window_seconds: 60, burst: 20, cost: 1 };
+    let bucket = |name, partition, rule| Bucket { name: text(name), partition, rule };
+    let buckets = [
+        bucket("per-key", Partition::Key, Rule::Rate(rate)),
+        bucket("in-flight", Partition::Tenant, Rule::Concurrency(8)),
+        bucket("per-address", Partition::Address, Rule::Concurrency(9)),
+    ];
+    vec![
+        (
+            Question::Effect(Effect::QuotaTakeAll(buckets.into())),
+            Answer::Taken(Taken::Denied(2)),
+            "Taken::Denied(2)",
+        ),
+        command(QuotaReport),
+    ]
+}
+
+fn hook(interface: Interface) -> Hook {
+    if interface == Interface::Response { Hook::Response } else { Hook::Request }
+}
+
+fn answers(verdict: &Verdict) -> Vec<&str> {
+    let Verdict::Reply(reply) = verdict else { panic!("{verdict:?}") };
+    let Content::Problem(problem) = &reply.content else { panic!("{reply:?}") };
+    assert_eq!((reply.status, &*problem.slug), (418, "told"));
+    assert_eq!(problem.type_uri.as_deref(), Some("urn:told"));
+    let [(name, Member::Texts(answers)), (_, count)] = &problem.members[..] else {
+        panic!("{:?}", problem.members)
+    };
+    assert_eq!(&**name, "answers");
+    assert_eq!(*count, Member::Number(i64::try_from(answers.len()).unwrap()));
+    answers.iter().map(|answer| &**answer).collect()
+}
+
+#[tokio::test]
+async fn a_granted_interface_carries_every_question_and_every_answer() {
+    for interface in Interface::ALL {
+        let cases = cases(interface);
+        let host = Table::new(cases.iter().map(|(q, a, _)| (q.clone(), a.clone())));
+        let (outcome, trace) = run(&curious(interface.as_str()), hook(interface), host).await;
+        let expected: Vec<_> = cases.iter().map(|(q, a, _)| (q.clone(), a.clone())).collect();
+        assert_eq!(trace.steps(), expected, "{interface}");
+        let seen: Vec<_> = cases.iter().map(|(_, _, seen)| *seen).collect();
+        assert_eq!(answers(&outcome.unwrap()), seen, "{interface}");
+    }
+}
+
+#[test]
+fn an_interface_that_is_not_granted_is_refused_naming_import_and_grant() {
+    for refused in Interface::ALL {
+        let others = Interface::ALL.into_iter().filter(|other| *other != refused).collect();
+        let error = load("curious", r#"{"interface":"none"}"#, &others).unwrap_err();
+        let LoadError::Ungranted(imports) = &error else { panic!("{refused}: {error}") };
+        assert_eq!(imports.len(), 1, "{refused}: {error}");
+        assert_eq!(imports[0].grant, refused);
+        let (import, grant) =
+            (format!("tollgate:policy/{refused}@0.1.0"), format!("\"{refused}\""));
+        let message = error.to_string();
+        assert!(message.contains(&import) && message.contains(&grant), "{message}");
+    }
+}
+
+#[test]
+fn all_that_is_not_granted_is_named_at_once() {
+    let error = load("curious", r#"{"interface":"none"}"#, &Grants::none()).unwrap_err();
+    let LoadError::Ungranted(imports) = error else { panic!("{error}") };
+    let named: BTreeSet<_> = imports.iter().map(|import| import.grant).collect();
+    assert_eq!(named, BTreeSet::from(Interface::ALL));
+}
+
+#[test]
+fn the_contract_has_no_function_that_is_not_tried_here() {
+    let tried: BTreeSet<_> = Interface::ALL
+        .into_iter()
+        .flat_map(cases)
+        .map(|(question, ..)| function_of(&question).to_owned())
+        .collect();
+    assert_eq!(tried, functions_of_the_contract().unwrap());
+}
