@@ -101,16 +101,21 @@ impl ConnectError {
 fn tls_reason(error: &io::Error) -> &'static str {
     use rustls::{AlertDescription, CertificateError as Bad, Error as Tls};
     let error = error.get_ref().and_then(|inner| inner.downcast_ref::<Tls>());
-    match error {
-        Some(Tls::AlertReceived(AlertDescription::NoApplicationProtocol)) => "alpn",
-        Some(Tls::InvalidCertificate(bad)) => match bad {
-            Bad::Expired | Bad::ExpiredContext { .. } => "tls-expired",
-            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => "tls-name",
-            Bad::UnknownIssuer => "tls-issuer",
-            Bad::InvalidPurpose | Bad::InvalidPurposeContext { .. } => "tls-purpose",
-            _ => "tls-certificate",
-        },
-        _ => "tls",
+    let Some(error) = error else { return "tls" };
+    if *error == Tls::AlertReceived(AlertDescription::NoApplicationProtocol) {
+        return "alpn";
+    }
+    let Tls::InvalidCertificate(bad) = error else { return "tls" };
+    if matches!(bad, Bad::Expired | Bad::ExpiredContext { .. }) {
+        "tls-expired"
+    } else if matches!(bad, Bad::NotValidForName | Bad::NotValidForNameContext { .. }) {
+        "tls-name"
+    } else if matches!(bad, Bad::UnknownIssuer) {
+        "tls-issuer"
+    } else if matches!(bad, Bad::InvalidPurpose | Bad::InvalidPurposeContext { .. }) {
+        "tls-purpose"
+    } else {
+        "tls-certificate"
     }
 }
 

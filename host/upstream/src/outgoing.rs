@@ -141,8 +141,7 @@ where
         }
         match Pin::new(&mut self.body).poll_frame(context) {
             Poll::Ready(Some(Err(error))) => {
-                let error = own_failure(error.into());
-                let _ = self.record.failure.set(error.clone());
+                let _ = self.record.failure.set(own_failure(error.into()));
                 // The service hears CANCEL, not that it did something wrong.
                 Poll::Ready(Some(Err(h2::Error::from(h2::Reason::CANCEL).into())))
             }

@@ -42,14 +42,15 @@ pub(crate) enum Failure {
 /// What became of one request so far.
 pub(crate) struct Course {
     safety: Safety,
+    endpoints: usize,
     attempts: usize,
     resent: bool,
     pub(crate) tried: Tried,
 }
 
 impl Course {
-    pub(crate) fn new(safety: Safety) -> Self {
-        Self { safety, attempts: 0, resent: false, tried: Tried::new() }
+    pub(crate) fn new(safety: Safety, endpoints: usize) -> Self {
+        Self { safety, endpoints, attempts: 0, resent: false, tried: Tried::new() }
     }
 
     /// Counts an attempt; says whether the endpoint was tried before, so that the request needs a
@@ -73,7 +74,9 @@ impl Course {
         budget: &Budget,
     ) -> Result<Request<Outgoing>, Error> {
         let (cause, request, unsent) = match failure {
-            Failure::Unconnected { error, request } if self.attempts < ATTEMPTS_MAX => {
+            Failure::Unconnected { error, request }
+                if self.attempts < ATTEMPTS_MAX.min(self.endpoints) =>
+            {
                 tracing::debug!(error = chain_text(&error), "another endpoint is tried");
                 return Ok(*request);
             }

@@ -122,7 +122,7 @@ impl Upstream {
     }
 
     async fn attempts(&self, request: Request<Outgoing>, safety: Safety) -> Result<Answer, Error> {
-        let mut course = Course::new(safety);
+        let mut course = Course::new(safety, self.balance.endpoints().len());
         let keeps_host = request.headers().contains_key(HOST);
         let mut request = self.prepare(request)?;
         loop {

@@ -11,9 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{
-    AGE_MAX, ANSWER_FIELDS_MAX, ANSWER_HEAD_BYTES_MAX, Answer, Attempt, Endpoint, Held, Place, copy,
-};
+use super::{AGE_MAX, ANSWER_HEAD_BYTES_MAX, Answer, Attempt, Endpoint, Held, Place, copy};
 use crate::connect::{Connector, Stream};
 use crate::error::{ConnectError, chain_text};
 use crate::outgoing::Outgoing;
@@ -24,6 +22,9 @@ use crate::retry::Failure;
 const SETTLING_MAX: Duration = Duration::from_millis(50);
 /// Idle connections looked at for one that is ready at once.
 const LOOKED_AT_MAX: usize = 4;
+
+/// What a connection reads ahead of who reads the answer.
+const READ_BYTES_MAX: usize = 128 * 1024;
 
 /// The sending half of a connection.
 pub(crate) struct Sender {
@@ -72,8 +73,10 @@ impl Pool {
 
     /// Gives a connection back.
     pub(super) fn put(&self, sender: Sender) {
-        if !sender.requests.is_closed() {
-            self.idle.lock().push(Idle { sender, since: Instant::now() });
+        let since = Instant::now();
+        let is_young = since.saturating_duration_since(sender.opened) <= AGE_MAX;
+        if is_young && !sender.requests.is_closed() {
+            self.idle.lock().push(Idle { sender, since });
         }
     }
 
@@ -98,7 +101,7 @@ impl Pool {
         while index > 0 && looked_at < LOOKED_AT_MAX {
             index -= 1;
             let sender = &idle.get(index)?.sender;
-            if sender.requests.is_closed() || sender.opened.elapsed() > AGE_MAX {
+            if sender.requests.is_closed() {
                 idle.remove(index);
                 continue;
             }
@@ -182,9 +185,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut builder = http1::Builder::new();
-    builder
-        .max_headers(ANSWER_FIELDS_MAX)
-        .max_buf_size(usize::try_from(ANSWER_HEAD_BYTES_MAX).unwrap_or(usize::MAX));
+    builder.max_header_size(ANSWER_HEAD_BYTES_MAX as usize).max_buf_size(READ_BYTES_MAX);
     let (requests, connection) = timeout_at(deadline, builder.handshake(TokioIo::new(stream)))
         .await
         .map_err(|_| connector.timed_out())?

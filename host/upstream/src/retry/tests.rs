@@ -19,7 +19,7 @@ fn unconnected() -> Failure {
 
 /// Whether a first failure leads to another attempt.
 fn again(safety: Safety, failure: Failure) -> bool {
-    let mut course = Course::new(safety);
+    let mut course = Course::new(safety, 5);
     course.begin(0);
     course.after(failure, &Budget::new()).is_ok()
 }
@@ -47,7 +47,7 @@ fn without_a_copy_nothing_is_sent_again() {
 #[test]
 fn the_error_says_whether_the_request_was_certainly_not_processed() {
     let ended = |failure| {
-        let mut course = Course::new(Safety::Once);
+        let mut course = Course::new(Safety::Once, 5);
         course.resent = true;
         course.attempts = ATTEMPTS_MAX;
         match course.after(failure, &Budget::new()) {
@@ -62,7 +62,7 @@ fn the_error_says_whether_the_request_was_certainly_not_processed() {
 
 #[test]
 fn a_request_is_sent_twice_at_most() {
-    let (mut course, budget) = (Course::new(Safety::Repeatable), Budget::new());
+    let (mut course, budget) = (Course::new(Safety::Repeatable, 5), Budget::new());
     course.begin(0);
     assert!(course.after(lost(), &budget).is_ok());
     course.begin(0);
@@ -71,7 +71,7 @@ fn a_request_is_sent_twice_at_most() {
 
 #[test]
 fn three_connections_are_tried_at_most() {
-    let (mut course, budget) = (Course::new(Safety::Once), Budget::new());
+    let (mut course, budget) = (Course::new(Safety::Once, 5), Budget::new());
     for endpoint in 0..ATTEMPTS_MAX - 1 {
         course.begin(endpoint);
         assert!(course.after(unconnected(), &budget).is_ok());
@@ -81,8 +81,15 @@ fn three_connections_are_tried_at_most() {
 }
 
 #[test]
+fn an_endpoint_alone_that_cannot_be_reached_is_not_knocked_at_again() {
+    let mut course = Course::new(Safety::Repeatable, 1);
+    course.begin(0);
+    assert!(course.after(unconnected(), &Budget::new()).is_err());
+}
+
+#[test]
 fn a_second_attempt_on_the_same_endpoint_gets_a_new_connection() {
-    let mut course = Course::new(Safety::Once);
+    let mut course = Course::new(Safety::Once, 5);
     assert!(!course.begin(0));
     assert!(!course.begin(1));
     assert!(course.begin(0));
@@ -93,7 +100,7 @@ fn retries_stop_when_the_budget_is_spent_and_resume_with_successes() {
     let budget = Budget::new();
     let mut sent_again = 0;
     let attempt = |budget: &Budget| {
-        let mut course = Course::new(Safety::Repeatable);
+        let mut course = Course::new(Safety::Repeatable, 5);
         course.begin(0);
         course.after(lost(), budget).is_ok()
     };

@@ -22,27 +22,27 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tollgate_upstream::{Protocol, Upstream, UpstreamBody, UpstreamSettings};
 
-pub type Answer = Response<BoxBody<Bytes, Infallible>>;
+pub(crate) type Answer = Response<BoxBody<Bytes, Infallible>>;
 
 /// What a server saw.
 #[derive(Default)]
-pub struct Seen {
-    pub connections: AtomicUsize,
-    pub open: AtomicUsize,
-    pub peak: AtomicUsize,
-    pub requests: AtomicUsize,
+pub(crate) struct Seen {
+    pub(crate) connections: AtomicUsize,
+    pub(crate) open: AtomicUsize,
+    pub(crate) peak: AtomicUsize,
+    pub(crate) requests: AtomicUsize,
 }
 
 impl Seen {
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
-    pub fn requests(&self) -> usize {
+    pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
 
-    pub fn request(&self) -> usize {
+    pub(crate) fn request(&self) -> usize {
         self.requests.fetch_add(1, Ordering::SeqCst)
     }
 
@@ -58,9 +58,9 @@ impl Seen {
 }
 
 /// A server that ends with the test.
-pub struct Server {
-    pub address: SocketAddr,
-    pub seen: Arc<Seen>,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) seen: Arc<Seen>,
     task: JoinHandle<()>,
 }
 
@@ -72,7 +72,7 @@ impl Drop for Server {
 
 impl Server {
     /// Answers every request, on HTTP/1.1 and on HTTP/2 by prior knowledge.
-    pub async fn start<F, Fut>(handler: F) -> Self
+    pub(crate) async fn start<F, Fut>(handler: F) -> Self
     where
         F: Fn(Request<Incoming>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Answer> + Send + 'static,
@@ -82,7 +82,7 @@ impl Server {
     }
 
     /// Does with each connection, counted from 0, what the script says.
-    pub async fn script<F, Fut>(script: F) -> Self
+    pub(crate) async fn script<F, Fut>(script: F) -> Self
     where
         F: Fn(Arc<Seen>, TcpStream, usize) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
@@ -91,7 +91,7 @@ impl Server {
         Self::script_on(listener, script)
     }
 
-    pub fn script_on<F, Fut>(listener: TcpListener, script: F) -> Self
+    pub(crate) fn script_on<F, Fut>(listener: TcpListener, script: F) -> Self
     where
         F: Fn(Arc<Seen>, TcpStream, usize) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
@@ -116,16 +116,16 @@ impl Server {
         Self { address, seen, task }
     }
 
-    pub fn endpoint(&self) -> String {
+    pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub fn upstream(&self, protocol: Protocol) -> Upstream {
+    pub(crate) fn upstream(&self, protocol: Protocol) -> Upstream {
         Upstream::new(settings(protocol, &[self.endpoint()])).unwrap()
     }
 }
 
-pub async fn serve<S, F, Fut>(stream: S, seen: Arc<Seen>, handler: Arc<F>)
+pub(crate) async fn serve<S, F, Fut>(stream: S, seen: Arc<Seen>, handler: Arc<F>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: Fn(Request<Incoming>) -> Fut + Send + Sync + 'static,
@@ -140,7 +140,7 @@ where
     let _ = builder.serve_connection(TokioIo::new(stream), service).await;
 }
 
-pub fn settings(protocol: Protocol, endpoints: &[String]) -> UpstreamSettings {
+pub(crate) fn settings(protocol: Protocol, endpoints: &[String]) -> UpstreamSettings {
     UpstreamSettings {
         name: "service".into(),
         protocol,
@@ -153,31 +153,31 @@ pub fn settings(protocol: Protocol, endpoints: &[String]) -> UpstreamSettings {
 }
 
 /// Late enough for anything that works.
-pub fn soon() -> Instant {
+pub(crate) fn soon() -> Instant {
     Instant::now() + Duration::from_secs(20)
 }
 
-pub fn text(text: impl Into<Bytes>) -> Answer {
+pub(crate) fn text(text: impl Into<Bytes>) -> Answer {
     Response::new(Full::new(text.into()).boxed())
 }
 
-pub fn status(code: u16) -> Answer {
+pub(crate) fn status(code: u16) -> Answer {
     let mut answer = text("");
     *answer.status_mut() = StatusCode::from_u16(code).unwrap();
     answer
 }
 
-pub fn get(path: &str) -> Request<Bytes> {
+pub(crate) fn get(path: &str) -> Request<Bytes> {
     Request::get(path).body(Bytes::new()).unwrap()
 }
 
-pub async fn read(answer: Response<UpstreamBody>) -> String {
+pub(crate) async fn read(answer: Response<UpstreamBody>) -> String {
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     String::from_utf8(body.to_vec()).unwrap()
 }
 
 /// Waits until a condition holds.
-pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let mut tick = tokio::time::interval(Duration::from_millis(2));
     for _ in 0..5_000 {
         if holds() {
@@ -189,7 +189,7 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Reads one request head (and nothing of its body) from a raw connection; `None` at its end.
-pub async fn read_head(stream: &mut TcpStream) -> Option<String> {
+pub(crate) async fn read_head(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
@@ -202,18 +202,18 @@ pub async fn read_head(stream: &mut TcpStream) -> Option<String> {
 
 /// A gate that a handler waits at until the test opens it.
 #[derive(Clone)]
-pub struct Gate(Arc<Semaphore>);
+pub(crate) struct Gate(Arc<Semaphore>);
 
 impl Gate {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(Semaphore::new(0)))
     }
 
-    pub fn open(&self) {
+    pub(crate) fn open(&self) {
         self.0.add_permits(1_000_000);
     }
 
-    pub async fn pass(&self) {
+    pub(crate) async fn pass(&self) {
         let _ = self.0.acquire().await.unwrap();
     }
 }
