@@ -93,6 +93,7 @@ const ACCEPTED: &[(&str, &str)] = &[
     (r#"{"value":null}"#, r#"{"value":null}"#),
     (r#"{"values":[null,1,"a",true,[],{}]}"#, r#"{"values":[null,1,"a",true,[],{}]}"#),
     (r#"{"free":{"b":[1,{"c":null}],"a":1.5}}"#, r#"{"free":{"a":1.5,"b":[1,{"c":null}]}}"#),
+    (r#"{"value":1.896163104265829e84}"#, r#"{"value":1.896163104265829e+84}"#),
     (r#"{"list":[1,"x"]}"#, r#"{"list":[1,"x"]}"#),
     (
         r#"{"any":{"i64":"7","@type":"type.googleapis.com/sample.v1.Thing"}}"#,
