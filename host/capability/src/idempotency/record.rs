@@ -142,10 +142,8 @@ mod tests {
     }
 
     fn executing() -> Record {
-        match claim(None, &MINE, LEASE, now(0)) {
-            Found::Granted(record) => record,
-            found => panic!("{found:?}"),
-        }
+        let Found::Granted(record) = claim(None, &MINE, LEASE, now(0)) else { panic!("granted") };
+        record
     }
 
     fn in_state(state: State) -> Record {

@@ -1,5 +1,7 @@
 //! The host of one request as the core and the gateway use it: runs, settlement, read-back.
 
+#![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
+
 mod bench;
 
 use std::sync::Arc;

@@ -13,13 +13,16 @@ use tollgate_proto::identity::{CredentialNotFound, ResolveCredentialResponse};
 use tonic::Response;
 use tonic::transport::Server;
 
+/// The digest, and in whose name.
+type Asked = (Vec<u8>, wire::SignedPrincipal);
+
 type Answer = Result<Option<Outcome>, Code>;
 
 /// An identity service that answers what it is told, and keeps what it was asked.
 #[derive(Clone)]
 struct Stub {
     answer: Answer,
-    asked: Arc<Mutex<Vec<(Vec<u8>, wire::SignedPrincipal)>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 #[tonic::async_trait]

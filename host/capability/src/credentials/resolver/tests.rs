@@ -29,7 +29,7 @@ impl CredentialStore for Arc<Stub> {
             Some((_, principal)) => Ok(Lookup::Found(principal)),
             None => Ok(Lookup::NotFound),
         };
-        let (this, permits) = (Arc::clone(self), Arc::clone(&self.permits));
+        let (this, permits) = (Self::clone(self), Arc::clone(&self.permits));
         Later::Pending(Box::pin(async move {
             permits.acquire().await.expect("open").forget();
             this.clock.advance(*this.takes.lock());

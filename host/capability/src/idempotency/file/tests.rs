@@ -42,17 +42,13 @@ async fn ask(store: &FileIdempotency, number: u32, fingerprint: u8) -> ClaimOutc
 }
 
 async fn granted(store: &FileIdempotency, number: u32) -> Claim {
-    match ask(store, number, 1).await {
-        ClaimOutcome::Claimed(claim) => claim,
-        outcome => panic!("{outcome:?}"),
-    }
+    let ClaimOutcome::Claimed(claim) = ask(store, number, 1).await else { panic!("{number}") };
+    claim
 }
 
 async fn completed(store: &FileIdempotency, number: u32) -> StoredReply {
-    match ask(store, number, 1).await {
-        ClaimOutcome::Completed(reply) => reply,
-        outcome => panic!("{outcome:?}"),
-    }
+    let ClaimOutcome::Completed(reply) = ask(store, number, 1).await else { panic!("{number}") };
+    reply
 }
 
 fn reply(body: &'static str) -> StoredReply {
@@ -124,13 +120,11 @@ async fn a_dropped_claim_and_a_dropped_question_are_released() {
     let _again = granted(&store, 1).await;
     let request = ClaimRequest { operation: operation(2), fingerprint: [1; 32], lease: LEASE };
     drop(store.claim(request));
-    loop {
-        match ask(&store, 2, 1).await {
-            ClaimOutcome::Claimed(_) => break,
-            ClaimOutcome::InProgress => {}
-            outcome => panic!("{outcome:?}"),
-        }
+    let mut outcome = ask(&store, 2, 1).await;
+    while matches!(outcome, ClaimOutcome::InProgress) {
+        outcome = ask(&store, 2, 1).await;
     }
+    assert!(matches!(outcome, ClaimOutcome::Claimed(_)), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -155,10 +149,8 @@ async fn records_leave_after_their_life_and_no_earlier() {
     bench.clock.advance(TTL_MIN - Duration::from_secs(1));
     assert_eq!(completed(&store, 1).await, reply("a"));
     bench.clock.advance(Duration::from_secs(1));
-    let _other_body = match ask(&store, 1, 2).await {
-        ClaimOutcome::Claimed(claim) => claim,
-        outcome => panic!("{outcome:?}"),
-    };
+    let other_body = ask(&store, 1, 2).await;
+    assert!(matches!(other_body, ClaimOutcome::Claimed(_)), "{other_body:?}");
 }
 
 #[tokio::test]

@@ -20,10 +20,8 @@ async fn ask(store: &MemoryIdempotency, operation: u32) -> ClaimOutcome {
 }
 
 async fn granted(store: &MemoryIdempotency, operation: u32) -> Claim {
-    match ask(store, operation).await {
-        ClaimOutcome::Claimed(claim) => claim,
-        outcome => panic!("{outcome:?}"),
-    }
+    let ClaimOutcome::Claimed(claim) = ask(store, operation).await else { panic!("{operation}") };
+    claim
 }
 
 fn reply(bytes: usize) -> StoredReply {
