@@ -28,11 +28,17 @@ const STREAMS_SPREAD: usize = 64;
 /// Streams of one connection that count as a full one.
 const STREAMS_MAX: usize = 200;
 /// A peer that went without a word is found by these.
-const PING_INTERVAL: Duration = Duration::from_secs(20);
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
+const PINGS: Pings = Pings { interval: Duration::from_secs(20), timeout: Duration::from_secs(10) };
 /// Windows: one answer cannot fill the memory, and few round trips are lost to them.
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
+
+/// How often a connection is asked whether it lives, and how long it has to say so.
+#[derive(Clone, Copy)]
+pub(super) struct Pings {
+    interval: Duration,
+    timeout: Duration,
+}
 
 struct Connection {
     requests: http2::SendRequest<Outgoing>,
@@ -79,6 +85,7 @@ struct State {
 pub(crate) struct Pool {
     state: Mutex<State>,
     connections_max: usize,
+    pings: Pings,
 }
 
 enum Found {
@@ -89,7 +96,7 @@ enum Found {
 impl Pool {
     pub(super) fn new(connections_max: usize) -> Self {
         let connections_max = connections_max.clamp(1, CONNECTIONS_MAX);
-        Self { state: Mutex::default(), connections_max }
+        Self { state: Mutex::default(), connections_max, pings: PINGS }
     }
 
     pub(super) fn streams_max(&self) -> usize {
@@ -143,11 +150,11 @@ impl Pool {
             Some((streams, connection)) => {
                 if streams >= STREAMS_SPREAD && room {
                     // Nobody waits for it: it will be found by those who come later.
-                    drop(state.open(endpoint));
+                    drop(state.open(endpoint, self.pings));
                 }
                 Found::Ready(Stream::new(connection))
             }
-            None => Found::Soon(state.open(endpoint)),
+            None => Found::Soon(state.open(endpoint, self.pings)),
         }
     }
 
@@ -170,7 +177,7 @@ impl Pool {
 
 impl State {
     /// Begins a connection, or joins the one that is being made.
-    fn open(&mut self, endpoint: &Arc<Endpoint>) -> Opening {
+    fn open(&mut self, endpoint: &Arc<Endpoint>, pings: Pings) -> Opening {
         // One that ended and is still here ended with its runtime, before it could be settled.
         if let Some(opening) = self.opening.as_ref().filter(|opening| opening.peek().is_none()) {
             return opening.clone();
@@ -178,7 +185,7 @@ impl State {
         let host = endpoint.connector.host().clone();
         let endpoint = endpoint.clone();
         let task = tokio::spawn(async move {
-            let outcome = handshake(&endpoint).await.map(Arc::new);
+            let outcome = handshake(&endpoint, pings).await.map(Arc::new);
             if let Some(pool) = endpoint.http2() {
                 pool.settle(&outcome);
             }
@@ -213,19 +220,21 @@ fn failed(
     Failure::Lost { cause, request }
 }
 
-async fn handshake(endpoint: &Arc<Endpoint>) -> Result<Connection, ConnectError> {
-    let outcome = handshake_until(&endpoint.connector, endpoint.connector.deadline()).await;
+async fn handshake(endpoint: &Arc<Endpoint>, pings: Pings) -> Result<Connection, ConnectError> {
+    let outcome = handshake_until(endpoint, endpoint.connector.deadline(), pings).await;
     endpoint.opened(outcome.as_ref().err());
     outcome
 }
 
 async fn handshake_until(
-    connector: &Connector,
+    endpoint: &Endpoint,
     deadline: Instant,
+    pings: Pings,
 ) -> Result<Connection, ConnectError> {
+    let connector = &endpoint.connector;
     match connector.connect(deadline).await? {
-        connect::Stream::Plain(stream) => drive(connector, stream, deadline).await,
-        connect::Stream::Tls(stream) => drive(connector, stream, deadline).await,
+        connect::Stream::Plain(stream) => drive(connector, stream, deadline, pings).await,
+        connect::Stream::Tls(stream) => drive(connector, stream, deadline, pings).await,
     }
 }
 
@@ -233,6 +242,7 @@ async fn drive<S>(
     connector: &Connector,
     stream: S,
     deadline: Instant,
+    pings: Pings,
 ) -> Result<Connection, ConnectError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -240,8 +250,8 @@ where
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
-        .keep_alive_interval(PING_INTERVAL)
-        .keep_alive_timeout(PING_TIMEOUT)
+        .keep_alive_interval(pings.interval)
+        .keep_alive_timeout(pings.timeout)
         .keep_alive_while_idle(true)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -264,3 +274,6 @@ where
         dead: AtomicBool::new(false),
     })
 }
+
+#[cfg(test)]
+mod tests;
