@@ -74,7 +74,7 @@ pub trait QuotaStore: fmt::Debug + Send + Sync + 'static {
 pub type Reservation = Box<dyn Reserved>;
 
 /// See [`Reservation`].
-pub trait Reserved: fmt::Debug + Send + 'static {
+pub trait Reserved: fmt::Debug + Send + Sync + 'static {
     /// Makes what was taken from rates final.
     fn commit(&mut self);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tollgate_chain::Fingerprint;
 
 use super::operation::hex;
-use super::{OperationKey, StoredReply, Ticket};
+use super::{OperationKey, STORE_TIMEOUT, StoredReply, Ticket};
 use crate::later::Later;
 
 /// What became of a completion.
@@ -85,13 +85,16 @@ impl Claim {
     /// service's own refusals, never failures of the way there.
     pub async fn complete(mut self, reply: StoredReply) -> Completion {
         self.resolved = true;
-        self.holder.complete(self.ticket, reply).get().await
+        let completing = self.holder.complete(self.ticket, reply).get();
+        // The caller is waiting for the operation's reply, which it is better to give unstored.
+        tokio::time::timeout(STORE_TIMEOUT, completing).await.unwrap_or(Completion::Unavailable)
     }
 
     /// Lets a retry carry the operation out again, under the same operation key.
     pub async fn retryable(mut self) {
         self.resolved = true;
-        self.holder.retryable(self.ticket).get().await;
+        let released = self.holder.retryable(self.ticket).get();
+        let _ = tokio::time::timeout(STORE_TIMEOUT, released).await;
     }
 }
 

@@ -55,11 +55,15 @@ async fn serve(stub: Stub) -> SocketAddr {
 }
 
 fn client(uri: String) -> IdentityCredentials {
+    client_trusting(uri, None)
+}
+
+fn client_trusting(uri: String, ca_pem: Option<Vec<u8>>) -> IdentityCredentials {
     let key = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("randomness");
     let clock = Arc::new(ManualClock::new());
     let signer = PrincipalSigner::new(key.as_ref(), "gate-1", "tollgate", clock).expect("a key");
     let audience = Audience { service: "identity".into(), environment: Environment::Live };
-    let endpoint = IdentityEndpoint { uri, ca_pem: None, server_name: None, audience };
+    let endpoint = IdentityEndpoint { uri, ca_pem, server_name: Some("identity".into()), audience };
     IdentityCredentials::new(&endpoint, Arc::new(signer)).expect("an endpoint")
 }
 
@@ -74,6 +78,16 @@ fn credential() -> Credential {
     }
 }
 
+/// What the service says; a machine that is busy may miss the deadline at first.
+async fn patiently(store: &IdentityCredentials) -> Lookup {
+    for _ in 0..100 {
+        if let Ok(lookup) = store.look_up(KeyDigest([7; 32])).get().await {
+            return lookup;
+        }
+    }
+    panic!("the service was never reached")
+}
+
 async fn answered(answer: Answer) -> Result<Lookup, Unreachable> {
     let address = serve(Stub { answer, asked: Arc::default() }).await;
     client(format!("http://{address}")).look_up(KeyDigest([7; 32])).get().await
@@ -85,9 +99,7 @@ async fn the_service_is_asked_by_digest_in_the_gateways_name() {
     let stub = Stub { answer: Ok(Some(outcome)), asked: Arc::default() };
     let asked = Arc::clone(&stub.asked);
     let store = client(format!("http://{}", serve(stub).await));
-    let Ok(Lookup::Found(found)) = store.look_up(KeyDigest([7; 32])).get().await else {
-        panic!("it is known")
-    };
+    let Lookup::Found(found) = patiently(&store).await else { panic!("it is known") };
     assert_eq!((found.tenant.as_str(), found.key_id.as_str()), ("acme", "key-1"));
     assert_eq!((found.environment, found.access), (Environment::Sandbox, Access::NoMoneyOut));
     assert_eq!(found.scopes, ["deposits:read".to_owned()].into());
@@ -102,7 +114,9 @@ async fn the_service_is_asked_by_digest_in_the_gateways_name() {
 #[tokio::test]
 async fn only_the_services_own_word_makes_a_key_unknown() {
     let not_found = Outcome::NotFound(CredentialNotFound {});
-    assert_eq!(answered(Ok(Some(not_found))).await.ok(), Some(Lookup::NotFound));
+    let stub = Stub { answer: Ok(Some(not_found)), asked: Arc::default() };
+    let store = client(format!("http://{}", serve(stub).await));
+    assert_eq!(patiently(&store).await, Lookup::NotFound);
     for code in [Code::NotFound, Code::Unauthenticated, Code::Unavailable, Code::Internal] {
         assert!(answered(Err(code)).await.is_err(), "{code:?}");
     }
@@ -156,4 +170,27 @@ fn an_address_that_is_none_is_refused_at_once() {
         IdentityEndpoint { uri: "not a uri".into(), ca_pem: None, server_name: None, audience };
     let error = IdentityCredentials::new(&endpoint, Arc::new(signer)).expect_err("no uri");
     assert_eq!(error.to_string(), "identity endpoint not a uri");
+}
+
+#[tokio::test]
+async fn over_tls_only_the_private_ca_is_believed() {
+    let made = || rcgen::generate_simple_self_signed(["identity".to_owned()]).expect("made");
+    let (own, foreign) = (made(), made());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+    let not_found = Outcome::NotFound(CredentialNotFound {});
+    let stub = Stub { answer: Ok(Some(not_found)), asked: Arc::default() };
+    let identity =
+        tonic::transport::Identity::from_pem(own.cert.pem(), own.signing_key.serialize_pem());
+    let mut server = Server::builder()
+        .tls_config(tonic::transport::ServerTlsConfig::new().identity(identity))
+        .expect("a certificate");
+    let service = IdentityLookupServiceServer::new(stub);
+    tokio::spawn(server.add_service(service).serve_with_incoming(incoming));
+    let trusting =
+        |pem: String| client_trusting(format!("https://{address}"), Some(pem.into_bytes()));
+    assert_eq!(patiently(&trusting(own.cert.pem())).await, Lookup::NotFound);
+    let wrong = trusting(foreign.cert.pem()).look_up(KeyDigest([7; 32])).get().await;
+    assert!(wrong.is_err());
 }
