@@ -84,7 +84,7 @@ impl Flow {
                 matched,
                 payload: Arc::clone(&parcel) as Arc<dyn Payload>,
                 upstreams: Arc::clone(&snapshot.targets) as _,
-                hidden_headers: Arc::clone(&snapshot.hidden_headers),
+                hidden: Arc::clone(&snapshot.hidden_headers),
             },
             Arc::clone(&snapshot.stores),
         ));

@@ -9,9 +9,12 @@ use std::time::Duration;
 use ring::digest::{SHA256, digest};
 use tollgate_chain::{Chain, Plugin, Policy};
 use tollgate_config::{Config, Limits as ConfigLimits, Policy as PolicyConfig, Problem};
-use tollgate_runtime::{Component, Engine, EngineSettings, Grants, Limits, LoadError};
+use tollgate_runtime::{
+    Component, Engine, EngineSettings, Grants, Limits, LoadError, SettingProblem,
+};
 
 use super::Error;
+use super::targets::chain_of;
 use crate::snapshot::Asker;
 
 /// How long a run may wait for a free instance.
@@ -95,8 +98,8 @@ fn load(
             Arc::clone(component)
         }
         None => {
-            let component = compile(engine, &bytes, policy)
-                .map_err(|error| problems.extend(told(&error, policy, &plugin.file)))
+            let component = compile(engine, &bytes, policy, &plugin.file)
+                .map_err(|told| problems.extend(told))
                 .ok()?;
             let component = Arc::new(component);
             components.0.insert(key, (Arc::clone(&component), true));
@@ -123,32 +126,24 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     fs::read(path).map_err(|error| format!("expected a component at {}: {error}", path.display()))
 }
 
+/// Compiles and tries out; what is wrong is told at its place in the configuration.
 fn compile(
     engine: &Engine,
     bytes: &[u8],
     policy: &PolicyConfig,
-) -> Result<Component<Asker>, LoadError> {
-    let grants = Grants::new(policy.grants.iter().map(String::as_str))?;
+    file: &Path,
+) -> Result<Component<Asker>, Vec<Problem>> {
+    let whole = |error: &dyn std::error::Error| vec![policy.problem(&chain_of(error))];
+    let grants = Grants::from_names(policy.grants.iter().map(String::as_str))
+        .map_err(|error| whole(&error))?;
     let ConfigLimits { time, memory_bytes, table_elements, .. } = policy.limits;
-    let limits = Limits::new(time, memory_bytes, table_elements)?;
-    Component::load(engine, bytes, policy.settings.clone(), &grants, limits)
-}
-
-/// A refusal as problems: one for each setting, or one for the policy.
-fn told(error: &LoadError, policy: &PolicyConfig, file: &Path) -> Vec<Problem> {
-    match error {
-        LoadError::Settings(problems) => problems
-            .iter()
-            .map(|problem| policy.setting_problem(&problem.key, &problem.message))
-            .collect(),
-        _ => {
-            let mut message = format!("{}: {error}", file.display());
-            let mut source = std::error::Error::source(error);
-            while let Some(cause) = source {
-                message = format!("{message}: {cause}");
-                source = cause.source();
-            }
-            vec![policy.problem(&message)]
+    let limits =
+        Limits::new(time, memory_bytes, table_elements).map_err(|error| whole(&error))?;
+    Component::load(engine, bytes, policy.settings.clone(), &grants, limits).map_err(|error| {
+        if let LoadError::Settings(problems) = error {
+            let told = |own: &SettingProblem| policy.setting_problem(&own.key, &own.message);
+            return problems.iter().map(told).collect();
         }
-    }
+        vec![policy.problem(&format!("{}: {}", file.display(), chain_of(&error)))]
+    })
 }

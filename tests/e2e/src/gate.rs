@@ -1,0 +1,238 @@
+//! The gateway alone: a folder of its own, the real binary, plaintext on free ports.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use http::{Method, Request};
+use tempfile::TempDir;
+use tollgate_harness::{Client, Process, Reply, eventually, free_port, target_bin, target_dir};
+
+use crate::{Echo, Key};
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gate {
+    /// The process.
+    pub process: Process,
+    folder: TempDir,
+    port: u16,
+    admin: u16,
+}
+
+/// Longest wait for anything that is meant to happen at once.
+pub const SOON: Duration = Duration::from_secs(30);
+
+/// What a folder is made of.
+#[derive(Debug, Default)]
+pub struct Folder {
+    /// TOML, beside the listener and the admin address; `HOST` is the listener's authority.
+    pub toml: String,
+    /// The text of `credentials.toml`.
+    pub credentials: String,
+    /// Other files: name and content.
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
+impl Gate {
+    /// Starts the gateway on this folder and waits until it is ready. The listener's chain is
+    /// `edge`.
+    ///
+    /// # Errors
+    /// It is not ready in time; the message ends with its log.
+    pub async fn start(folder: &Folder) -> Result<Self> {
+        let (port, admin) = (free_port()?, free_port()?);
+        let dir = tempfile::tempdir()?;
+        let head = format!(
+            "[listeners.http]\naddress = \"127.0.0.1:{port}\"\nchain = \"edge\"\n\
+             connections_per_address_max = 10000\n\
+             [admin]\naddress = \"127.0.0.1:{admin}\"\n[access_log]\nto = \"access.jsonl\"\n\
+             [drain]\ndelay_ms = 200\nwait_ms = 10000\n"
+        );
+        fs::write(dir.path().join("gateway.toml"), head)?;
+        let rules = folder.toml.replace("HOST", &format!("127.0.0.1:{port}"));
+        fs::write(dir.path().join("rules.toml"), rules)?;
+        fs::write(dir.path().join("credentials.toml"), &folder.credentials)?;
+        for (name, content) in &folder.files {
+            fs::write(dir.path().join(name), content)?;
+        }
+        let policies = dir.path().display().to_string();
+        let args = ["serve", "--policies", &policies];
+        let env: [(&str, &str); 0] = [];
+        let mut process = Process::start(&target_bin("tollgate")?, &env, &args)?;
+        let ready = format!("http://127.0.0.1:{admin}/readyz");
+        process.ready(&Client::h1(), &ready, SOON).await?;
+        Ok(Self { process, folder: dir, port, admin })
+    }
+
+    /// `http://127.0.0.1:port` and `path`.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Where readiness is told.
+    #[must_use]
+    pub fn ready_url(&self) -> String {
+        format!("http://127.0.0.1:{}/readyz", self.admin)
+    }
+
+    /// The authority that callers name.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// A file of the folder.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Sends a request on a connection of its own.
+    ///
+    /// # Errors
+    /// There is no whole reply in time.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Reply> {
+        let mut request = Request::builder().method(method).uri(self.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Client::h1().send(request.body(body.to_owned().into())?).await
+    }
+
+    /// A metric's value, summed over its labels that contain `part`.
+    ///
+    /// # Errors
+    /// The metrics cannot be read.
+    pub async fn metric(&self, name: &str, part: &str) -> Result<f64> {
+        let reply = Client::h1().get(&format!("http://127.0.0.1:{}/metrics", self.admin)).await?;
+        let text = reply.text();
+        let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(part));
+        Ok(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+    }
+
+    /// Writes a file of the folder and waits until the gateway has swapped or refused.
+    ///
+    /// # Errors
+    /// It does neither in time.
+    pub async fn rewrite(&self, name: &str, content: &[u8], outcome: &str) -> Result<()> {
+        let label = format!("outcome=\"{outcome}\"");
+        let before = self.metric("tollgate_reloads_total", &label).await?;
+        let fresh = self.file(&format!(".{name}.new"));
+        fs::write(&fresh, content)?;
+        fs::rename(&fresh, self.file(name))?;
+        eventually(&format!("a reload that is {outcome}"), SOON, async || {
+            let now = self.metric("tollgate_reloads_total", &label).await.ok()?;
+            (now > before).then_some(())
+        })
+        .await
+        .with_context(|| self.process.log())
+    }
+}
+
+/// The six policies before an echo, with routes for every kind of request.
+///
+/// # Errors
+/// The components were not built.
+pub fn six(echo: &Echo, keys: &[(&Key, &[&str])]) -> Result<Folder> {
+    let plugins = ["allowed-hosts", "cors", "auth", "rate-limit", "routing", "idempotency"];
+    let mut files = Vec::new();
+    for name in plugins {
+        files.push((format!("{name}.wasm"), component(name)?));
+    }
+    let declared: String =
+        plugins.iter().map(|name| format!("[plugins.{name}]\nfile = \"{name}.wasm\"\n")).collect();
+    let toml = format!("{declared}{}", SIX.replace("ECHO", &echo.url()));
+    let credentials =
+        keys.iter().map(|(key, scopes)| key.entry("acme", scopes)).collect::<Vec<_>>().join("\n");
+    Ok(Folder { toml, credentials, files })
+}
+
+/// A component that `cargo xtask plugins` built.
+///
+/// # Errors
+/// It was not built.
+pub fn component(name: &str) -> Result<Vec<u8>> {
+    let path = target_dir()?.join("plugins").join(format!("{name}.wasm"));
+    fs::read(&path).with_context(|| format!("{}: run `cargo xtask plugins`", path.display()))
+}
+
+const SIX: &str = r#"
+[policies.allowed-hosts]
+plugin = "allowed-hosts"
+grants = ["request", "notes"]
+settings = { hosts = [{ name = "HOST" }] }
+
+[policies.cors]
+plugin = "cors"
+grants = ["request", "route", "reply-headers"]
+settings = { origins = ["https://app.example.com"] }
+
+[policies.auth]
+plugin = "auth"
+grants = ["request", "route", "credentials", "principal", "notes", "reply-headers"]
+
+[policies.rate-limit]
+plugin = "rate-limit"
+class = "traffic"
+grants = ["route", "quota", "reply-headers"]
+[policies.rate-limit.settings]
+policies = [
+    { name = "tenant", quota = 1000000, window_seconds = 1, burst = 1000000, partition = "tenant" },
+    { name = "few", quota = 3, window_seconds = 60, burst = 3, partition = "tenant", classes = ["few"] },
+]
+
+[policies.routing]
+plugin = "routing"
+grants = ["route", "principal", "upstreams", "reply-headers"]
+settings = { services = { echo = { sandbox = "echo-sandbox" } } }
+
+[policies.idempotency]
+plugin = "idempotency"
+grants = ["route", "idempotency", "reply-headers"]
+
+[chains.edge]
+policies = ["allowed-hosts", "cors", "auth"]
+
+[chains.tenant]
+policies = ["allowed-hosts", "cors", "auth", "rate-limit", "routing", "idempotency"]
+
+[stores.credentials]
+kind = "file"
+path = "credentials.toml"
+
+[upstreams.echo-sandbox]
+protocol = "http"
+endpoints = ["ECHO"]
+environment = "sandbox"
+
+[routes.read]
+match = "GET /v1/things/{id}"
+chain = "tenant"
+attributes = { service = "echo", scope = "things:read" }
+
+[routes.few]
+match = "GET /v1/few"
+chain = "tenant"
+attributes = { service = "echo", scope = "things:read", rate-class = "few" }
+
+[routes.write]
+match = "POST /v1/things"
+chain = "tenant"
+body_bytes_max = 4096
+attributes = { service = "echo", scope = "things:write", idempotency = "required" }
+"#;

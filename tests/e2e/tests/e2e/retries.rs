@@ -1,0 +1,121 @@
+//! What a retry of a write gets.
+
+use anyhow::Result;
+use e2e::gate::{Gate, six};
+use e2e::{Echo, Key};
+use http::{Method, StatusCode};
+use tollgate_harness::Reply;
+
+struct Writer {
+    echo: Echo,
+    gate: Gate,
+    bearer: String,
+}
+
+impl Writer {
+    async fn new() -> Result<Self> {
+        let (echo, key) = (Echo::start().await?, Key::new("sandbox", 2));
+        let folder = six(&echo, &[(&key, &["things:read", "things:write"])])?;
+        let gate = Gate::start(&folder).await?;
+        Ok(Self { echo, gate, bearer: key.bearer() })
+    }
+
+    async fn post(&self, headers: &[(&str, &str)], body: &str) -> Result<Reply> {
+        let mut all = vec![("authorization", self.bearer.as_str())];
+        all.extend([("content-type", "application/json")]);
+        all.extend(headers);
+        self.gate.send(Method::POST, "/v1/things", &all, body).await
+    }
+}
+
+#[tokio::test]
+async fn a_retry_gets_the_first_answer_and_the_service_is_asked_once() -> Result<()> {
+    let writer = Writer::new().await?;
+    let key = [("idempotency-key", "\"order-1\"")];
+    let first = writer.post(&key, "{\"amount\":1}").await?;
+    assert_eq!(first.status, StatusCode::OK, "{}", first.text());
+    assert_eq!(first.header("idempotent-replayed"), None);
+    assert!(first.text().contains("x-operation-key: "), "the service learns the operation");
+    let again = writer.post(&[("idempotency-key", "order-1")], "{\"amount\":1}").await?;
+    assert_eq!(again.header("idempotent-replayed"), Some("true"), "{}", again.text());
+    assert_eq!(again.body, first.body);
+    assert_ne!(again.header("x-request-id"), first.header("x-request-id"));
+    let other = writer.post(&key, "{\"amount\":2}").await?;
+    assert_eq!(other.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", other.text());
+    assert_eq!(other.json()?["code"], "idempotency_key_reused");
+    assert_eq!(writer.echo.calls(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_write_without_a_usable_key_never_reaches_the_service() -> Result<()> {
+    let writer = Writer::new().await?;
+    let missing = writer.post(&[], "{}").await?;
+    assert_eq!(missing.status, StatusCode::BAD_REQUEST);
+    assert_eq!(missing.json()?["code"], "idempotency_key_missing");
+    assert!(missing.header("link").is_some_and(|own| own.contains("describedby")));
+    let long = format!("\"{}\"", "k".repeat(256));
+    for bad in ["\"\"", "\"a\", \"b\"", "has space", long.as_str()] {
+        let refused = writer.post(&[("idempotency-key", bad)], "{}").await?;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{bad}: {}", refused.text());
+        assert_eq!(refused.json()?["code"], "idempotency_key_invalid", "{bad}");
+    }
+    let two = [("idempotency-key", "\"a\""), ("idempotency-key", "\"b\"")];
+    assert_eq!(writer.post(&two, "{}").await?.json()?["code"], "idempotency_key_invalid");
+    assert_eq!(writer.echo.calls(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_that_is_refused_does_not_use_the_key_up() -> Result<()> {
+    let writer = Writer::new().await?;
+    let key = [("idempotency-key", "\"order-2\"")];
+    let large = writer.post(&key, &"x".repeat(5000)).await?;
+    assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE, "{}", large.text());
+    assert_eq!(large.json()?["code"], "body_too_large");
+    let smaller = writer.post(&key, "{}").await?;
+    assert_eq!(smaller.status, StatusCode::OK, "{}", smaller.text());
+    assert_eq!(writer.echo.calls(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_failure_of_the_way_is_tried_again_and_a_refusal_of_the_service_is_final() -> Result<()> {
+    let writer = Writer::new().await?;
+    let failing = [("idempotency-key", "\"order-3\""), ("x-answer-status", "503")];
+    assert_eq!(writer.post(&failing, "{}").await?.status, StatusCode::SERVICE_UNAVAILABLE);
+    let again = writer.post(&[("idempotency-key", "\"order-3\"")], "{}").await?;
+    assert_eq!(again.status, StatusCode::OK);
+    assert_eq!(again.header("idempotent-replayed"), None);
+    let declined = [("idempotency-key", "\"order-4\""), ("x-answer-status", "404")];
+    assert_eq!(writer.post(&declined, "{}").await?.status, StatusCode::NOT_FOUND);
+    let again = writer.post(&[("idempotency-key", "\"order-4\"")], "{}").await?;
+    assert_eq!(again.status, StatusCode::NOT_FOUND);
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    assert_eq!(writer.echo.calls(), 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_a_hundred_at_once_one_is_carried_out() -> Result<()> {
+    let writer = std::sync::Arc::new(Writer::new().await?);
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let writer = std::sync::Arc::clone(&writer);
+        tasks.spawn(async move { writer.post(&[("idempotency-key", "\"one\"")], "{}").await });
+    }
+    let mut fresh = 0;
+    while let Some(reply) = tasks.join_next().await {
+        let reply = reply??;
+        match reply.status {
+            StatusCode::OK if reply.header("idempotent-replayed").is_none() => fresh += 1,
+            StatusCode::OK => {}
+            status => {
+                assert_eq!(status, StatusCode::CONFLICT, "{}", reply.text());
+                assert!(reply.header("retry-after").is_some());
+            }
+        }
+    }
+    assert_eq!((fresh, writer.echo.calls()), (1, 1));
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! Going away without dropping anybody.
+
+use anyhow::Result;
+use bytes::Bytes;
+use e2e::gate::{Gate, SOON, six};
+use e2e::{Echo, Key};
+use http::{Request, StatusCode};
+use nix::sys::signal::Signal;
+use tollgate_harness::{Client, Load, Plan, eventually};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigterm_under_load_drops_no_request() -> Result<()> {
+    let (echo, key) = (Echo::start().await?, Key::new("sandbox", 6));
+    let folder = six(&echo, &[(&key, &["things:read"])])?;
+    let mut gate = Gate::start(&folder).await?;
+    let (url, bearer) = (gate.url("/v1/things/1"), key.bearer());
+    let mut connections = Vec::new();
+    for _ in 0..20 {
+        connections.push(Client::h1().connect(&url.parse()?).await?);
+    }
+    let mut workers = tokio::task::JoinSet::new();
+    for mut connection in connections {
+        let (url, bearer) = (url.clone(), bearer.clone());
+        workers.spawn(async move {
+            // A keep-alive caller goes on until it is told that the connection ends.
+            let mut served = 0_u32;
+            loop {
+                let request = Request::get(&url).header("authorization", &bearer);
+                let reply = connection.send(request.body(Bytes::new())?).await?;
+                anyhow::ensure!(reply.status == StatusCode::OK, "{}", reply.text());
+                served += 1;
+                if reply.header("connection") == Some("close") {
+                    return Ok::<u32, anyhow::Error>(served);
+                }
+            }
+        });
+    }
+    eventually("traffic", SOON, async || (echo.calls() > 500).then_some(())).await?;
+    gate.process.signal(Signal::SIGTERM)?;
+    let mut served = 0;
+    while let Some(worker) = workers.join_next().await {
+        served += worker??;
+    }
+    let status = gate.process.ended(SOON).await?;
+    assert!(status.success(), "{status}\n{}", gate.process.log());
+    assert!(served > 500, "{served}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn readiness_falls_before_the_listener_closes() -> Result<()> {
+    let (echo, key) = (Echo::start().await?, Key::new("sandbox", 7));
+    let mut gate = Gate::start(&six(&echo, &[(&key, &["things:read"])])?).await?;
+    let load = Load::start(Plan {
+        client: Client::h1(),
+        request: Box::new({
+            let (url, bearer) = (gate.url("/v1/things/1"), key.bearer());
+            move |_| {
+                let request = Request::get(&url).header("authorization", &bearer);
+                request.body(Bytes::new()).unwrap_or_default()
+            }
+        }),
+        good: Box::new(|reply| reply.status == StatusCode::OK),
+        connections: 2,
+        rate: Some(200),
+    });
+    load.flow(20, SOON).await?;
+    gate.process.signal(Signal::SIGTERM)?;
+    eventually("a falling readiness", SOON, async || {
+        let reply = Client::h1().get(&gate.ready_url()).await.ok()?;
+        (reply.status == StatusCode::SERVICE_UNAVAILABLE).then_some(())
+    })
+    .await?;
+    // Endpoints are still spreading: a new caller is served.
+    let request = Request::get(gate.url("/v1/things/1")).header("authorization", key.bearer());
+    let late = Client::h1().send(request.body(Bytes::new())?).await?;
+    assert_eq!(late.status, StatusCode::OK);
+    load.stop().await?;
+    assert!(gate.process.ended(SOON).await?.success());
+    Ok(())
+}
