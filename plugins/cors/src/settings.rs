@@ -2,7 +2,7 @@
 
 mod origin;
 
-use tollgate_sdk::Section;
+use tollgate_sdk::{Section, settings};
 
 /// Who may read responses, with the reply fields already put together.
 #[derive(Debug)]
@@ -33,8 +33,11 @@ impl tollgate_sdk::Settings for Settings {
         let grpc_web = section.flag("grpc_web", false);
         let reject = section.choice("disallowed", &[("reject", true), ("ignore", false)], true);
         let own = |names: &[&str], more: &[&str]| {
-            let more = if grpc_web { more } else { &[] };
-            names.iter().chain(more).map(|name| (*name).to_owned()).collect::<Vec<_>>()
+            let mut own = texts(names);
+            if grpc_web {
+                own.extend(texts(more));
+            }
+            own
         };
         Self {
             origins: read_origins(section, credentials),
@@ -81,7 +84,7 @@ fn read_names(section: &mut Section<'_>, key: &'static str, mut names: Vec<Strin
             names.push(name);
         }
     }
-    names.join(", ")
+    settings::joined(names.iter().map(String::as_str), ", ")
 }
 
 /// Whether the text is a token (RFC 9110 §5.6.2) and not the wildcard.

@@ -124,8 +124,8 @@ impl Section<'_> {
         let value = self.take(key)?;
         let chosen = words.iter().find(|(word, _)| value.is(word));
         if chosen.is_none() {
-            let wanted: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-            self.problems.push(expected(&self.path_of(key), &wanted.join(" or "), &value));
+            let wanted = joined(words.iter().map(|(word, _)| *word), "` or `");
+            self.problems.push(expected(&self.path_of(key), &format!("`{wanted}`"), &value));
         }
         chosen.map(|(_, stands_for)| *stands_for)
     }
@@ -237,12 +237,24 @@ fn read<T>(
 ) -> T {
     let mut section = Section { path, keys, known: Vec::new(), problems };
     let value = read_one(&mut section);
-    let known = section.known.join(", ");
+    let known = joined(section.known.iter().copied(), ", ");
     let unknown = std::mem::take(&mut section.keys);
     for (key, _) in unknown {
         section.problem(&key, format!("unknown key; the keys here are: {known}"));
     }
     value
+}
+
+/// Puts texts together with a separator. Smaller in a guest than the standard library's way.
+pub fn joined<'a>(texts: impl Iterator<Item = &'a str>, separator: &str) -> String {
+    let mut all = String::new();
+    for text in texts {
+        if !all.is_empty() {
+            all.push_str(separator);
+        }
+        all.push_str(text);
+    }
+    all
 }
 
 /// Describes a value that is not what was wanted, without repeating long ones.
