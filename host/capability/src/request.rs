@@ -10,6 +10,8 @@ use tollgate_chain::{Answer, Head, Presence, ServerName, Text};
 
 /// The field that carries a key when `Authorization` does not.
 pub(crate) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// The key of an operation, which policies claim without seeing it.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Names whose values no policy reads: credentials, cookies, and what the operator adds.
 #[derive(Debug, Clone)]
@@ -21,7 +23,7 @@ impl Hidden {
     }
 
     pub(crate) fn covers(&self, name: &HeaderName) -> bool {
-        [AUTHORIZATION, X_API_KEY, COOKIE, PROXY_AUTHORIZATION].contains(name)
+        [AUTHORIZATION, X_API_KEY, IDEMPOTENCY_KEY, COOKIE, PROXY_AUTHORIZATION].contains(name)
             || self.0.contains(name)
     }
 

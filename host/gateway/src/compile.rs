@@ -12,16 +12,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tollgate_capability::principal::PrincipalSigner;
-use tollgate_config::{Config, Descriptors as DescriptorSource, Problem, Problems};
 use tollgate_chain::Chain;
+use tollgate_config::{Config, Descriptors as DescriptorSource, Problem, Problems};
 use tollgate_edge::Responder;
 use tollgate_runtime::Engine;
 
 use crate::snapshot::{Asker, Snapshot, Targets};
 use crate::stores::{self, Opened};
 use crate::telemetry::Meters;
-pub(crate) use targets::chain_of;
 use components::Components;
+pub(crate) use targets::chain_of;
 
 /// Makes Snapshots of one policies folder.
 #[derive(Debug)]
@@ -52,14 +52,8 @@ impl Workshop {
         let mut components = Components::default();
         let compiled = compile(&config, &engine, &mut components, None)?;
         let stores = Opened::open(&config, compiled.signer.as_ref())?;
-        let mut workshop = Self {
-            folder: folder.to_owned(),
-            engine,
-            stores,
-            components,
-            generation: 0,
-            config,
-        };
+        let mut workshop =
+            Self { folder: folder.to_owned(), engine, stores, components, generation: 0, config };
         let snapshot = workshop.number(compiled);
         Ok((workshop, snapshot))
     }
@@ -72,8 +66,7 @@ impl Workshop {
             tracing::warn!(tables = fixed.join(", "), "changed tables take effect on restart only");
         }
         let mut components = self.components.clone();
-        let compiled =
-            compile(&config, &self.engine, &mut components, Some(&current.targets))?;
+        let compiled = compile(&config, &self.engine, &mut components, Some(&current.targets))?;
         self.stores.refresh().map_err(Problems::from)?;
         components.forget_unused();
         self.components = components;

@@ -74,8 +74,8 @@ pub(crate) async fn forward(
 ) -> Result<Forwarded, Error> {
     let snapshot = std::sync::Arc::clone(&flow.snapshot);
     let internal = |internal: String| Error::NoUpstream { internal };
-    let chosen =
-        chosen.ok_or_else(|| internal("no policy chose an upstream and the route has none".into()))?;
+    let chosen = chosen
+        .ok_or_else(|| internal("no policy chose an upstream and the route has none".into()))?;
     let target = snapshot
         .targets
         .get(chosen)
@@ -119,7 +119,10 @@ fn wall(target: &Target, principal: Option<&Principal>) -> Result<(), Error> {
             Err(Error::EnvironmentMismatch { principal: principal.environment })
         }
         (Some(wanted), None) => Err(Error::NoUpstream {
-            internal: format!("upstream {} is for {wanted} principals, and there is none", target.name),
+            internal: format!(
+                "upstream {} is for {wanted} principals, and there is none",
+                target.name
+            ),
         }),
         (Some(_), Some(_)) | (None, _) => Ok(()),
     }
@@ -197,11 +200,11 @@ pub(crate) fn is_replayable(result: &Result<Forwarded, Error>) -> bool {
 /// Reads a response to its end.
 pub(crate) async fn whole(response: Response<ResponseBody>) -> Result<Whole, Error> {
     let (parts, body) = response.into_parts();
-    let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|error| {
-        match error.downcast::<Error>() {
-            Ok(error) => *error,
-            Err(error) => Error::UpstreamInvalid { internal: error.to_string() },
-        }
+    let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|error| match error
+        .downcast::<Error>(
+    ) {
+        Ok(error) => *error,
+        Err(error) => Error::UpstreamInvalid { internal: error.to_string() },
     })?;
     Ok(Whole { status: parts.status, headers: parts.headers, body: body.to_bytes() })
 }

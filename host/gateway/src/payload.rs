@@ -92,7 +92,8 @@ impl Parcel {
         if encoded.is_some_and(|coding| coding != "identity") {
             return Err(Error::UnsupportedMediaType { accept: JSON });
         }
-        let accept = self.head.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let accept =
+            self.head.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
         let mut ranges = accept.flat_map(|value| value.split(',')).peekable();
         if ranges.peek().is_some() && !ranges.any(takes_json) {
             return Err(Error::NotAcceptable);

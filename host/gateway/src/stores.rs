@@ -64,8 +64,10 @@ impl Opened {
         let (idempotency, file) = idempotency(&own.idempotency, &clock)?;
         let (store, credentials) = credentials(&own.credentials, signer, &clock)?;
         let config::QuotaStore::Memory { entries_max } = own.quota;
-        let limits =
-            MemoryQuotaLimits { principal_buckets_max: entries_max, ..MemoryQuotaLimits::default() };
+        let limits = MemoryQuotaLimits {
+            principal_buckets_max: entries_max,
+            ..MemoryQuotaLimits::default()
+        };
         let stores = Stores {
             quota: Arc::new(MemoryQuota::new(Arc::clone(&clock), limits)),
             idempotency,
@@ -101,7 +103,10 @@ impl Opened {
 
 type Idempotency = (Arc<dyn IdempotencyStore>, Option<FileIdempotency>);
 
-fn idempotency(own: &config::IdempotencyStore, clock: &Arc<dyn Clock>) -> Result<Idempotency, Error> {
+fn idempotency(
+    own: &config::IdempotencyStore,
+    clock: &Arc<dyn Clock>,
+) -> Result<Idempotency, Error> {
     let clock = Arc::clone(clock);
     match own {
         config::IdempotencyStore::Memory { entries_max, ttl } => {

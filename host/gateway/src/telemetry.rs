@@ -67,8 +67,7 @@ pub(crate) fn say(line: &str) -> Result<()> {
     writeln!(io::stdout(), "{line}").context("write to standard output")
 }
 
-const SECONDS: [f64; 10] =
-    [5e-6, 10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 1e-3, 5e-3, 25e-3, 250e-3];
+const SECONDS: [f64; 10] = [5e-6, 10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 1e-3, 5e-3, 25e-3, 250e-3];
 
 /// Instruments that exchanges write to, looked up once for each Snapshot.
 #[derive(Debug)]

@@ -92,8 +92,9 @@ async fn answer(request: Request<Incoming>) -> Result<Answer, hyper::Error> {
         "headers": seen,
         "body": String::from_utf8_lossy(&body),
     });
-    let mut response =
-        Response::new(Full::new(Bytes::from(told.to_string())).map_err(|never| match never {}).boxed());
+    let mut response = Response::new(
+        Full::new(Bytes::from(told.to_string())).map_err(|never| match never {}).boxed(),
+    );
     let headers = response.headers_mut();
     headers.insert("content-type", HeaderValue::from_static("application/json"));
     // What a gateway must not pass on as it is.

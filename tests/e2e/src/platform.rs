@@ -93,13 +93,29 @@ impl Platform {
     /// # Errors
     /// Identity refuses.
     pub fn tenant(&self, environments: &[&str]) -> Result<Vec<Minted>> {
-        let made = self.identity(&["tenant", "create", "--name", "acme", "--state",
-            "live_approved", "--json"])?;
+        let made = self.identity(&[
+            "tenant",
+            "create",
+            "--name",
+            "acme",
+            "--state",
+            "live_approved",
+            "--json",
+        ])?;
         let tenant = made["tenant_id"].as_str().context("tenant_id")?.to_owned();
         let scopes = "deposits:read,deposits:write,keys:read,keys:write";
         let mint = |environment: &&str| {
-            let made = self.identity(&["key", "mint", "--tenant", &tenant, "--environment",
-                environment, "--scopes", scopes, "--json"])?;
+            let made = self.identity(&[
+                "key",
+                "mint",
+                "--tenant",
+                &tenant,
+                "--environment",
+                environment,
+                "--scopes",
+                scopes,
+                "--json",
+            ])?;
             let text = |name: &str| made[name].as_str().map(str::to_owned).context("a field");
             Ok(Minted { id: text("key_id")?, key: text("key")? })
         };
@@ -148,7 +164,13 @@ impl Platform {
     ///
     /// # Errors
     /// There is no whole reply in time.
-    pub async fn post(&self, path: &str, key: &str, idempotency: &str, body: &str) -> Result<Reply> {
+    pub async fn post(
+        &self,
+        path: &str,
+        key: &str,
+        idempotency: &str,
+        body: &str,
+    ) -> Result<Reply> {
         let bearer = format!("Bearer {key}");
         let headers = [
             ("authorization", bearer.as_str()),
@@ -221,11 +243,7 @@ impl Service {
     }
 }
 
-async fn launch(
-    binary: &str,
-    env: &[(&'static str, String)],
-    health: u16,
-) -> Result<Process> {
+async fn launch(binary: &str, env: &[(&'static str, String)], health: u16) -> Result<Process> {
     // The operator's commands are subcommands; only identity has them.
     let args: &[&str] = if binary == "identity" { &["serve"] } else { &[] };
     let mut process = Process::start(&target_bin(binary)?, env, args)?;

@@ -77,9 +77,8 @@ fn load(
     problems: &mut Vec<Problem>,
 ) -> Option<Policy<Asker>> {
     let plugin = config.plugins().get(policy.plugin)?;
-    let bytes = read(&plugin.file)
-        .map_err(|message| problems.push(plugin.problem(&message)))
-        .ok()?;
+    let bytes =
+        read(&plugin.file).map_err(|message| problems.push(plugin.problem(&message))).ok()?;
     let sha256: [u8; 32] = digest(&SHA256, &bytes).as_ref().try_into().ok()?;
     if plugin.sha256.is_some_and(|expected| expected != sha256) {
         let message = format!("{}: its SHA-256 is not the declared one", plugin.file.display());
@@ -137,8 +136,7 @@ fn compile(
     let grants = Grants::from_names(policy.grants.iter().map(String::as_str))
         .map_err(|error| whole(&error))?;
     let ConfigLimits { time, memory_bytes, table_elements, .. } = policy.limits;
-    let limits =
-        Limits::new(time, memory_bytes, table_elements).map_err(|error| whole(&error))?;
+    let limits = Limits::new(time, memory_bytes, table_elements).map_err(|error| whole(&error))?;
     Component::load(engine, bytes, policy.settings.clone(), &grants, limits).map_err(|error| {
         if let LoadError::Settings(problems) = error {
             let told = |own: &SettingProblem| policy.setting_problem(&own.key, &own.message);

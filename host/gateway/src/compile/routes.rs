@@ -6,9 +6,7 @@ use std::sync::Arc;
 use http::Method;
 use http::uri::PathAndQuery;
 use tollgate_chain::{GrpcMethod, Methods, Route, RouteTable, Template};
-use tollgate_config::{
-    Config, Descriptors as DescriptorSource, Problem, Route as RouteConfig,
-};
+use tollgate_config::{Config, Descriptors as DescriptorSource, Problem, Route as RouteConfig};
 use tollgate_transcode::{Body, Descriptors, HttpBinding, Transcoder};
 
 use super::targets::chain_of;

@@ -84,8 +84,7 @@ pub(super) fn signer(
 ) -> Option<Option<Arc<PrincipalSigner>>> {
     let Some(signing) = config.signing() else { return Some(None) };
     let clock = Arc::new(SystemClock::new());
-    let loaded =
-        PrincipalSigner::open(&signing.key_file, &signing.key_id, &signing.issuer, clock);
+    let loaded = PrincipalSigner::open(&signing.key_file, &signing.key_id, &signing.issuer, clock);
     match loaded {
         Ok(signer) => Some(Some(Arc::new(signer))),
         Err(error) => {

@@ -26,7 +26,8 @@ const GRANTS: &str = "[\"request\", \"route\", \"credentials\", \"principal\", \
                       \"upstreams\", \"idempotency\", \"reply-headers\", \"notes\", \"log\"]";
 
 #[tokio::test]
-async fn a_guest_that_loops_allocates_or_traps_is_stopped_and_the_next_request_works() -> Result<()> {
+async fn a_guest_that_loops_allocates_or_traps_is_stopped_and_the_next_request_works() -> Result<()>
+{
     let echo = Echo::start().await?;
     for act in ["loop", "allocate", "trap", "recurse"] {
         let gate = Gate::start(&folder(&echo, act, "security")?).await?;

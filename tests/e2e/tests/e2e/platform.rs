@@ -42,9 +42,13 @@ async fn a_sandbox_key_opens_an_account_and_its_event_is_read_back_from_kafka() 
     assert_eq!(read.status, StatusCode::OK, "{}", read.text());
     let foreign = platform.get(&format!("{ACCOUNTS}/{id}"), &live.key).await?;
     assert_eq!(foreign.status, StatusCode::NOT_FOUND, "{}", foreign.text());
-    let opened = platform.post(ACCOUNTS, &live.key, "\"one\"", r#"{"currency":"USD","label":"live"}"#);
+    let opened =
+        platform.post(ACCOUNTS, &live.key, "\"one\"", r#"{"currency":"USD","label":"live"}"#);
     assert_eq!(opened.await?.status, StatusCode::OK);
-    assert_eq!((rows(&platform, 1, "live")?, rows(&platform, 2, "live")?), ("1".into(), "0".into()));
+    assert_eq!(
+        (rows(&platform, 1, "live")?, rows(&platform, 2, "live")?),
+        ("1".into(), "0".into())
+    );
 
     // The event, by a client that is not ours.
     eventually("the event in Kafka", SOON, async || {
@@ -155,9 +159,9 @@ async fn a_forged_identity_straight_to_a_service_is_refused() -> Result<()> {
             .header(name, value)
             .body(bytes::Bytes::from_static(&[0; 5]))?;
         let reply = tollgate_harness::Client::h2().send(request).await?;
-        let status = reply.header("grpc-status").or_else(|| {
-            reply.trailers.get("grpc-status").and_then(|own| own.to_str().ok())
-        });
+        let status = reply
+            .header("grpc-status")
+            .or_else(|| reply.trailers.get("grpc-status").and_then(|own| own.to_str().ok()));
         assert_eq!(status, Some("16"), "{name}: {:?}", reply.headers);
     }
     Ok(())

@@ -45,7 +45,8 @@ async fn strangers_are_told_who_they_must_be_and_nothing_of_the_routes() -> Resu
     assert!(wrong.header("www-authenticate").is_some_and(|own| own.contains("invalid_token")));
 
     let both = [("authorization", key.bearer()), ("x-api-key", key.text.clone())];
-    let both: Vec<(&str, &str)> = both.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let both: Vec<(&str, &str)> =
+        both.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let twice = gate.send(Method::GET, "/v1/things/1", &both, "").await?;
     is_problem(&twice, 400, "malformed_request")?;
     assert_eq!(echo.calls(), 0);
@@ -92,9 +93,7 @@ async fn a_host_that_is_not_served_is_misdirected() -> Result<()> {
 #[tokio::test]
 async fn browsers_of_allowed_origins_read_every_outcome_and_others_none() -> Result<()> {
     let (echo, gate, key) = gate().await?;
-    let preflight = |origin| {
-        [("origin", origin), ("access-control-request-method", "GET")]
-    };
+    let preflight = |origin| [("origin", origin), ("access-control-request-method", "GET")];
     let allowed = gate.send(Method::OPTIONS, "/v1/things/1", &preflight(APP), "").await?;
     assert_eq!(allowed.status, StatusCode::NO_CONTENT, "{}", allowed.text());
     assert_eq!(allowed.header("access-control-allow-origin"), Some(APP));
@@ -157,7 +156,10 @@ async fn requests_that_two_readers_could_read_differently_are_refused() -> Resul
         ("GET /%2e%2e/x HTTP/1.1\r\nhost: HOST\r\n\r\n", "400"),
         ("GET /x HTTP/1.1\r\n\r\n", "400"),
         ("GET /x HTTP/1.1\r\nhost: HOST\r\nhost: other\r\n\r\n", "400"),
-        ("GET /x HTTP/1.1\r\nhost: HOST\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "501"),
+        (
+            "GET /x HTTP/1.1\r\nhost: HOST\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+            "501",
+        ),
         ("GET /x HTTP/1.1\r\nhost: HOST\r\nconnection: authorization\r\n\r\n", "400"),
         ("get /x HTTP/1.1\r\nhost: HOST\r\n\r\n", "501"),
     ];

@@ -37,7 +37,8 @@ async fn swaps_under_load_lose_no_request_and_mistakes_leave_the_last_good_one()
                 let origin = format!("https://app-{round}.example.com");
                 let changed = rules.replace("https://app.example.com", &origin);
                 gate.rewrite("rules.toml", changed.as_bytes(), "swapped").await?;
-                let preflight = [("origin", origin.as_str()), ("access-control-request-method", "GET")];
+                let preflight =
+                    [("origin", origin.as_str()), ("access-control-request-method", "GET")];
                 let reply = gate.send(Method::OPTIONS, "/v1/things/1", &preflight, "").await?;
                 assert_eq!(reply.status, StatusCode::NO_CONTENT, "the new setting is in force");
             }
@@ -54,7 +55,8 @@ async fn swaps_under_load_lose_no_request_and_mistakes_leave_the_last_good_one()
             }
             _ => {
                 gate.rewrite("rules.toml", b"garbage [[[", "refused").await?;
-                let unknown = format!("{rules}\n[routes.read2]\nmatch = \"GET /x\"\nchian = \"edge\"\n");
+                let unknown =
+                    format!("{rules}\n[routes.read2]\nmatch = \"GET /x\"\nchian = \"edge\"\n");
                 gate.rewrite("rules.toml", unknown.as_bytes(), "refused").await?;
                 gate.rewrite("rules.toml", rules.as_bytes(), "swapped").await?;
             }
