@@ -30,9 +30,12 @@ twins! {
     from Presence => request::Presence { Absent => Absent, Once => Once, Repeated => Repeated }
     from ServerName => request::ServerName { Absent => Absent, Served => Served, Other => Other }
     from OriginKind => request::OriginKind {
-        Absent => Absent, Same => Same, Opaque => Opaque, Foreign => Foreign, Malformed => Malformed,
+        Absent => Absent, Same => Same, Opaque => Opaque, Foreign => Foreign,
+        Malformed => Malformed,
     }
-    from RouteMatch => route::RouteMatch { Found => Found, OtherMethod => OtherMethod, None => None }
+    from RouteMatch => route::RouteMatch {
+        Found => Found, OtherMethod => OtherMethod, None => None,
+    }
     from Environment => principal::EnvironmentKind { Sandbox => Sandbox, Live => Live }
     from Access => credentials::Access {
         Full => Full, NoMoneyOut => NoMoneyOut, ReadOnly => ReadOnly, None => None,

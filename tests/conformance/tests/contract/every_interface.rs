@@ -21,6 +21,9 @@ use crate::world::{curious, load, run};
 /// A question that the curious guest asks, the host's answer, and the answer as the guest saw it.
 type Case = (Question, Answer, &'static str);
 
+/// A command has no answer that could be seen.
+const NOT_SEEN: &str = "";
+
 fn text(text: &str) -> Text {
     text.into()
 }
@@ -34,7 +37,7 @@ fn read(read: Read, answer: Answer, seen: &'static str) -> Case {
 }
 
 fn command(command: tollgate_chain::Command) -> Case {
-    (Question::Command(command), Answer::Done, "()")
+    (Question::Command(command), Answer::Done, NOT_SEEN)
 }
 
 fn cases(interface: Interface) -> Vec<Case> {
@@ -83,14 +86,7 @@ fn cases(interface: Interface) -> Vec<Case> {
                 "Claimed::BodyRefused(3)",
             ),
         ],
-        Interface::ReplyHeaders => vec![
-            command(ReplyHeaderSet(text("x-colour"), text("red"))),
-            command(ReplyHeaderSetFrom(text("x-trace"), Source::RequestHeader(text("x-trace")))),
-            command(ReplyHeaderSetFrom(text("allow"), Source::RouteMethods)),
-            command(ReplyHeaderSetFrom(text("retry-after"), Source::RetryAfter)),
-            command(ReplyVary(texts(["origin"]))),
-            command(ReplyDropUpstream(texts(["server", "x-powered-by"]))),
-        ],
+        Interface::ReplyHeaders => reply_headers(),
         Interface::Notes => vec![
             command(NoteSet(text("colour"), text("red"))),
             read(Read::NoteIs(text("colour"), text("red")), Answer::Bool(true), "true"),
@@ -113,6 +109,17 @@ fn cases(interface: Interface) -> Vec<Case> {
             read(Read::ResponseHeaderIs(text("server"), text("x")), Answer::Bool(false), "false"),
         ],
     }
+}
+
+fn reply_headers() -> Vec<Case> {
+    vec![
+        command(ReplyHeaderSet(text("x-colour"), text("red"))),
+        command(ReplyHeaderSetFrom(text("x-trace"), Source::RequestHeader(text("x-trace")))),
+        command(ReplyHeaderSetFrom(text("allow"), Source::RouteMethods)),
+        command(ReplyHeaderSetFrom(text("retry-after"), Source::RetryAfter)),
+        command(ReplyVary(texts(["origin"]))),
+        command(ReplyDropUpstream(texts(["server", "x-powered-by"]))),
+    ]
 }
 
 fn request() -> Vec<Case> {
@@ -152,7 +159,10 @@ fn credentials() -> Vec<Case> {
         read(
             Read::CredentialsResolve(key),
             Answer::Resolution(Resolution::Resolved(identity)),
-            "Resolution::Resolved(Identity { environment: EnvironmentKind::Sandbox, access: Access::NoMoneyOut })",
+            concat!(
+                "Resolution::Resolved(Identity { environment: EnvironmentKind::Sandbox, ",
+                "access: Access::NoMoneyOut })"
+            ),
         ),
         read(Read::CredentialsPermits(key, text("deposits:read")), Answer::Bool(true), "true"),
     ]
@@ -201,7 +211,8 @@ async fn a_granted_interface_carries_every_question_and_every_answer() {
         let (outcome, trace) = run(&curious(interface.as_str()), hook(interface), host).await;
         let expected: Vec<_> = cases.iter().map(|(q, a, _)| (q.clone(), a.clone())).collect();
         assert_eq!(trace.steps(), expected, "{interface}");
-        let seen: Vec<_> = cases.iter().map(|(_, _, seen)| *seen).collect();
+        let seen: Vec<_> =
+            cases.iter().map(|case| case.2).filter(|seen| *seen != NOT_SEEN).collect();
         assert_eq!(answers(&outcome.unwrap()), seen, "{interface}");
     }
 }

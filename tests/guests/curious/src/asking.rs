@@ -45,7 +45,7 @@ impl Asked {
     }
 
     pub(crate) fn principal(&mut self, host: &mut impl Host) {
-        self.note(host.principal_establish(7));
+        host.principal_establish(7);
         self.note(host.principal_environment());
         self.note(host.principal_has_scope("deposits:read"));
         self.note(host.principal_tenant());
@@ -60,7 +60,7 @@ impl Asked {
             bucket("in-flight", Partition::Tenant, Rule::Concurrency(8)),
             bucket("per-address", Partition::Address, Rule::Concurrency(9)),
         ]));
-        self.note(host.quota_report());
+        host.quota_report();
     }
 
     pub(crate) fn upstreams(&mut self, host: &mut impl Host) {
@@ -73,26 +73,26 @@ impl Asked {
     }
 
     pub(crate) fn reply_headers(&mut self, host: &mut impl Host) {
-        self.note(host.reply_header_set("x-colour", "red"));
+        host.reply_header_set("x-colour", "red");
         let source = Source::RequestHeader("x-trace".to_owned());
-        self.note(host.reply_header_set_from("x-trace", &source));
-        self.note(host.reply_header_set_from("allow", &Source::RouteMethods));
-        self.note(host.reply_header_set_from("retry-after", &Source::RetryAfter));
-        self.note(host.reply_add_vary(&list(["origin"])));
-        self.note(host.reply_drop_upstream(&list(["server", "x-powered-by"])));
+        host.reply_header_set_from("x-trace", &source);
+        host.reply_header_set_from("allow", &Source::RouteMethods);
+        host.reply_header_set_from("retry-after", &Source::RetryAfter);
+        host.reply_add_vary(&list(["origin"]));
+        host.reply_drop_upstream(&list(["server", "x-powered-by"]));
     }
 
     pub(crate) fn notes(&mut self, host: &mut impl Host) {
-        self.note(host.note_set("colour", "red"));
+        host.note_set("colour", "red");
         self.note(host.note_is("colour", "red"));
         self.note(host.note("colour"));
     }
 
     pub(crate) fn log(&mut self, host: &mut impl Host) {
-        self.note(host.log(Level::Debug, "one"));
-        self.note(host.log(Level::Info, "two"));
-        self.note(host.log(Level::Warn, "three"));
-        self.note(host.log(Level::Error, &"é".repeat(1_000)));
+        host.log(Level::Debug, "one");
+        host.log(Level::Info, "two");
+        host.log(Level::Warn, "three");
+        host.log(Level::Error, &"é".repeat(1_000));
     }
 
     pub(crate) fn response(&mut self, host: &mut impl ResponseHost) {
