@@ -5,7 +5,7 @@ use h2::Reason;
 use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tollgate_chain::Error;
 use tollgate_upstream::{Protocol, Safety, Upstream};
 
@@ -200,4 +200,54 @@ async fn a_connection_lost_within_a_call_is_repeated_only_where_that_is_safe() {
     let upstream = server.upstream(Protocol::Grpc);
     assert!(upstream.send_bytes(get("/"), soon(), Safety::Repeatable).await.is_ok());
     assert_eq!((server.seen.connections(), server.seen.requests()), (2, 2));
+}
+
+/// Speaks frames by hand: on the first connection's call it says `GOAWAY` with this last stream and
+/// hangs up; later connections are served.
+async fn leaving(last_stream: u8) -> Server {
+    Server::script(move |seen, mut stream, number| async move {
+        if number > 0 {
+            let handler = std::sync::Arc::new(|_| async { text("hello") });
+            return crate::server::serve(stream, seen, handler).await;
+        }
+        let mut preface = [0; 24];
+        stream.read_exact(&mut preface).await.unwrap();
+        stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+        loop {
+            let mut head = [0; 9];
+            stream.read_exact(&mut head).await.unwrap();
+            let length = usize::from(head[1]) << 8 | usize::from(head[2]);
+            stream.read_exact(&mut vec![0; length]).await.unwrap();
+            if head[3] == 1 {
+                break;
+            }
+        }
+        seen.request();
+        let head = [0, 0, 8, 7, 0, 0, 0, 0, 0];
+        let last_stream_and_no_error = [0, 0, 0, last_stream, 0, 0, 0, 0];
+        stream.write_all(&[&head[..], &last_stream_and_no_error].concat()).await.unwrap();
+        // Closed in order: what the peer still sends is read, so that it is not reset.
+        stream.shutdown().await.unwrap();
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_stream_above_the_last_one_of_a_go_away_is_sent_again_even_if_it_may_run_only_once() {
+    let server = leaving(0).await;
+    let upstream = server.upstream(Protocol::Grpc);
+    let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
+    assert_eq!(read(answer).await, "hello");
+    assert_eq!((server.seen.connections(), server.seen.requests()), (2, 2));
+}
+
+#[tokio::test]
+async fn a_stream_within_a_go_away_that_is_cut_off_may_have_been_processed() {
+    let server = leaving(1).await;
+    let upstream = server.upstream(Protocol::Grpc);
+    assert!(!unavailable(upstream.send_bytes(get("/"), soon(), Safety::Once).await));
+    assert_eq!((server.seen.connections(), server.seen.requests()), (1, 1));
+    let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
+    assert_eq!(read(answer).await, "hello");
 }
