@@ -121,6 +121,40 @@ pub async fn serve(routes: tonic::service::Routes) -> std::io::Result<std::net::
     Ok(address)
 }
 
+/// The paths of every RPC of a package, as `/package.Service/Method`.
+///
+/// # Errors
+/// Never in practice: the descriptor set is part of the build.
+pub fn rpcs(package: &str) -> Result<Vec<String>, prost::DecodeError> {
+    let set = prost_types::FileDescriptorSet::decode(tollgate_proto::FILE_DESCRIPTOR_SET)?;
+    let files = set.file.iter().filter(|file| file.package() == package);
+    Ok(files
+        .flat_map(|file| &file.service)
+        .flat_map(|service| service.method.iter().map(move |method| (service, method)))
+        .map(|(service, method)| format!("/{package}.{}/{}", service.name(), method.name()))
+        .collect())
+}
+
+/// Calls an RPC with an empty message and the given metadata; tells how it ended.
+///
+/// # Errors
+/// As the RPC does.
+pub async fn call_empty(
+    channel: &tonic::transport::Channel,
+    path: &str,
+    metadata: MetadataMap,
+) -> Result<(), tonic::Status> {
+    let mut client = tonic::client::Grpc::new(channel.clone());
+    let ready = client.ready().await;
+    ready.map_err(|error| tonic::Status::unavailable(error.to_string()))?;
+    let path = http::uri::PathAndQuery::from_maybe_shared(path.to_owned())
+        .map_err(|error| tonic::Status::internal(error.to_string()))?;
+    let mut request = tonic::Request::new(());
+    *request.metadata_mut() = metadata;
+    let codec = tonic_prost::ProstCodec::<(), ()>::default();
+    client.unary(request, path, codec).await.map(drop)
+}
+
 fn digest(text: &str) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()

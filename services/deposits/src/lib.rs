@@ -1,1 +1,17 @@
 //! Deposit accounts, and deposits moved through their states.
+//!
+//! `domain` decides and touches nothing; `store` reads and writes; `grpc` stands between them and the
+//! gateway. One process serves one environment, with a database of its own, and refuses the other.
+#![deny(clippy::float_arithmetic)]
+
+pub mod config;
+pub mod domain;
+pub mod error;
+pub mod events;
+pub mod grpc;
+pub mod store;
+
+pub use grpc::{audience, routes};
+
+/// The tables of this service.
+pub static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");

@@ -50,10 +50,11 @@ impl OperatorConfig {
         let stage = reader.required("STAGE");
         let database = reader.secret("DATABASE_URL", stage);
         let peppers = peppers(&mut reader);
-        let config = stage
-            .zip(database)
-            .zip(peppers)
-            .map(|((stage, database), peppers)| Self { stage, database, peppers });
+        let config = stage.zip(database).zip(peppers).map(|((stage, database), peppers)| Self {
+            stage,
+            database,
+            peppers,
+        });
         reader.finish(config)
     }
 }

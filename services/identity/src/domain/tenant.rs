@@ -56,12 +56,7 @@ const STEPS: &[(TenantState, &[TenantState])] = &[
     (S::Rejected, &[S::LiveRequested, S::Closed]),
     (
         S::LiveApproved,
-        &[
-            S::LiveRestrictedOutboundFrozen,
-            S::LiveRestrictedReadOnly,
-            S::LiveSuspended,
-            S::Closed,
-        ],
+        &[S::LiveRestrictedOutboundFrozen, S::LiveRestrictedReadOnly, S::LiveSuspended, S::Closed],
     ),
     (
         S::LiveRestrictedOutboundFrozen,
@@ -73,12 +68,7 @@ const STEPS: &[(TenantState, &[TenantState])] = &[
     ),
     (
         S::LiveSuspended,
-        &[
-            S::LiveApproved,
-            S::LiveRestrictedOutboundFrozen,
-            S::LiveRestrictedReadOnly,
-            S::Closed,
-        ],
+        &[S::LiveApproved, S::LiveRestrictedOutboundFrozen, S::LiveRestrictedReadOnly, S::Closed],
     ),
     (S::Closed, &[]),
 ];

@@ -62,9 +62,7 @@ pub(super) fn page_size(size: i32) -> Result<i64, Error> {
     }
 }
 
-pub(super) fn lifetime(
-    duration: Option<prost_types::Duration>,
-) -> Result<Option<Duration>, Error> {
+pub(super) fn lifetime(duration: Option<prost_types::Duration>) -> Result<Option<Duration>, Error> {
     let refused = || Error::invalid("lifetime", "OUT_OF_RANGE", "1 second to 400 days");
     let Some(duration) = duration else { return Ok(None) };
     let lifetime = Duration::try_from(duration).map_err(|_| refused())?;

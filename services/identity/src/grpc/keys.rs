@@ -64,8 +64,8 @@ impl Keys {
     ) -> Result<proto::MintApiKeyResponse, Error> {
         let (principal, scope) = writer(&request)?;
         let asked = request.into_inner();
-        let scopes = scope::check(asked.scopes.iter().map(String::as_str))
-            .map_err(error::Error::from)?;
+        let scopes =
+            scope::check(asked.scopes.iter().map(String::as_str)).map_err(error::Error::from)?;
         within(&principal, scopes.iter())?;
         let label = convert::label(asked.label)?;
         let lifetime = convert::lifetime(asked.lifetime)?;
@@ -225,8 +225,7 @@ async fn rotatable(
 }
 
 fn mint(environment: Environment) -> Result<Minted, Error> {
-    key::mint(environment, &SystemRandom::new())
-        .map_err(|source| error::Error::from(source).into())
+    key::mint(environment, &SystemRandom::new()).map_err(|source| error::Error::from(source).into())
 }
 
 /// A refusal of the domain is the operation's final answer; a failure of the store is not.

@@ -164,9 +164,8 @@ pub async fn owner_of(pool: &PgPool, key_id: &str) -> Result<(String, Environmen
             .await
             .map_err(store::Error::doing("look a key's owner up"))?;
     let (tenant_id, environment) = row.ok_or(Error::NoKey)?;
-    let environment = environment
-        .parse()
-        .map_err(|_| Error::Broken { doing: "read a key's environment" })?;
+    let environment =
+        environment.parse().map_err(|_| Error::Broken { doing: "read a key's environment" })?;
     Ok((tenant_id, environment))
 }
 
@@ -232,8 +231,7 @@ async fn past(
 
 fn owner(unit: &Unit) -> Result<(String, Environment), Error> {
     let scope = unit.scope();
-    let environment = scope
-        .environment()
-        .ok_or(Error::Broken { doing: "touch a key without an environment" })?;
+    let environment =
+        scope.environment().ok_or(Error::Broken { doing: "touch a key without an environment" })?;
     Ok((scope.tenant_id().to_owned(), environment))
 }

@@ -1,0 +1,4 @@
+//! What deposits decide, without touching anything.
+
+pub mod deposit;
+pub mod money;
