@@ -32,7 +32,7 @@ impl Limits {
     /// Linear memory that a policy can be given: one page to 16 MiB.
     pub const MEMORY_BYTES: RangeInclusive<u64> = 65_536..=16_777_216;
     /// Table elements that a policy can be given.
-    pub const TABLE_ELEMENTS: RangeInclusive<u64> = 1..=10_000;
+    pub const TABLE_ELEMENTS: RangeInclusive<u64> = 1..=20_000;
 
     /// Limits within their bounds.
     ///
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(name(ms(1), 65_535, 1), Err("memory (bytes)"));
         assert_eq!(name(ms(1), 16_777_217, 1), Err("memory (bytes)"));
         assert_eq!(name(ms(1), 65_536, 0), Err("table (elements)"));
-        assert_eq!(name(ms(1), 65_536, 10_001), Err("table (elements)"));
+        assert_eq!(name(ms(1), 65_536, 20_001), Err("table (elements)"));
         assert!(name(ms(1), 65_536, 1).is_ok());
     }
 
