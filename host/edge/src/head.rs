@@ -39,6 +39,10 @@ pub struct Origin<'a> {
 
 /// What a head that passed its checks asks for.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "almost always a request, and moved once: a box would cost an allocation for each"
+)]
 pub enum Checked {
     /// An exchange.
     Request(Head),

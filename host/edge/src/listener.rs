@@ -163,14 +163,15 @@ fn prepare(stream: &TcpStream) {
 
 /// A peer that gave up early costs nothing; want of descriptors or memory needs others to end.
 async fn pause(error: &std::io::Error) {
-    match error.kind() {
-        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted => {}
-        _ => {
-            metrics::counter!("tollgate_accept_errors_total").increment(1);
-            tracing::warn!(%error, "accepting pauses");
-            tokio::time::sleep(PAUSE).await;
-        }
+    if matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
+    ) {
+        return;
     }
+    metrics::counter!("tollgate_accept_errors_total").increment(1);
+    tracing::warn!(%error, "accepting pauses");
+    tokio::time::sleep(PAUSE).await;
 }
 
 const BACKLOG: u32 = 1024;

@@ -2,7 +2,7 @@
 //!
 //! One match without a wildcard says status, slug and title of every [`Error`]; the form (problem
 //! details, or the caller's own RPC protocol) is chosen after it. A table test closes the list.
-//! Read next: `respond/told.rs` for the map, `respond/rpc.rs` for the forms of §5.8.
+//! Read next: `respond/told.rs` for the map, `respond/rpc.rs` for the forms of the RPC protocols.
 
 mod problem;
 mod protocol;
@@ -105,10 +105,11 @@ impl Responder {
     #[must_use]
     pub fn problem(&self, error: &Error, caller: &Caller<'_>) -> Response<ResponseBody> {
         let mut response = self.write(&Told::error(error), caller);
-        match error {
-            Error::MethodNotAllowed { allow } => put(&mut response, ALLOW, allow),
-            Error::UnsupportedMediaType { accept } => put(&mut response, ACCEPT_POST, accept),
-            _ => {}
+        if let Error::MethodNotAllowed { allow } = error {
+            put(&mut response, ALLOW, allow);
+        }
+        if let Error::UnsupportedMediaType { accept } = error {
+            put(&mut response, ACCEPT_POST, accept);
         }
         if let (Some(internal), Some(ended)) =
             (error.internal(), response.extensions_mut().get_mut::<Ended>())
@@ -142,13 +143,11 @@ impl Responder {
 
     fn write(&self, told: &Told<'_>, caller: &Caller<'_>) -> Response<ResponseBody> {
         let retry_after = told.retry_after.or(caller.retry_after).map(whole_seconds);
-        let (status, media_type, body) = match caller.protocol {
-            Protocol::Json => (
-                status_code(told.status),
-                "application/problem+json",
-                problem::body(told, &self.type_base, caller),
-            ),
-            protocol => rpc::body(told, protocol, retry_after),
+        let (status, media_type, body) = if caller.protocol == Protocol::Json {
+            let body = problem::body(told, &self.type_base, caller);
+            (status_code(told.status), "application/problem+json", body)
+        } else {
+            rpc::body(told, caller.protocol, retry_after)
         };
         let mut response = Response::new(ResponseBody::full(body));
         *response.status_mut() = status;

@@ -1,4 +1,4 @@
-//! What a listener is told: where to listen and within which bounds (BEHAVIOURS: limits).
+//! What a listener is told: where to listen and within which bounds.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -52,6 +52,8 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// Longest time without a request in flight.
     pub idle_timeout: Duration,
+    /// Longest time for which the peer takes nothing of what is sent.
+    pub stall_timeout: Duration,
     /// Age (±10 %) at which a connection is shut down gracefully.
     pub age_max: Duration,
     /// Largest request head, in bytes; HTTP/1 needs at least 8,192.
@@ -90,6 +92,7 @@ impl Default for Limits {
             handshake_timeout: Duration::from_secs(5),
             head_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(60),
+            stall_timeout: Duration::from_secs(60),
             age_max: Duration::from_secs(600),
             head_bytes_max: 16 * 1024,
             fields_max: 64,

@@ -96,6 +96,7 @@ where
             metrics::counter!("tollgate_slow_heads_total").increment(1);
             tracing::debug!(%peer, "connection closed: the head took too long");
         }
+        End::Stalled => tracing::debug!(%peer, "connection closed: the peer takes nothing"),
         End::Aborted => tracing::debug!(%peer, "connection cut off"),
         End::Flooded => {
             metrics::counter!("tollgate_control_frame_floods_total").increment(1);
@@ -116,6 +117,7 @@ where
     let clocks = Clocks {
         head: (spoken == Spoken::Http1).then_some(limits.head_timeout),
         idle: limits.idle_timeout,
+        stall: limits.stall_timeout,
         old: pulse.opened() + about(limits.age_max),
     };
     match spoken {

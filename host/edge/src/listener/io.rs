@@ -47,6 +47,7 @@ pub(super) struct Guarded<S> {
     pulse: Arc<Pulse>,
     frames: Option<Frames>,
     linger: Option<Linger>,
+    blocked: bool,
 }
 
 struct Linger {
@@ -57,7 +58,16 @@ struct Linger {
 impl<S> Guarded<S> {
     /// `frames` counts those of HTTP/2; without it the connection is HTTP/1.
     pub(super) fn new(stream: S, read: Bytes, pulse: Arc<Pulse>, frames: Option<Frames>) -> Self {
-        Self { stream, read, pulse, frames, linger: None }
+        Self { stream, read, pulse, frames, linger: None, blocked: false }
+    }
+
+    /// Notes whether the peer takes what we send, when that changes.
+    fn taken<T>(&mut self, polled: Poll<T>) -> Poll<T> {
+        if polled.is_pending() != self.blocked {
+            self.blocked = !self.blocked;
+            self.pulse.set_blocked(self.blocked);
+        }
+        polled
     }
 
     fn noticed(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -102,7 +112,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
+        let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
+        let written = ready!(self.taken(polled))?;
         if let Some(frames) = &mut self.frames {
             frames.sent(written);
         }
@@ -114,7 +125,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        let written = ready!(self.taken(polled))?;
         if let Some(frames) = &mut self.frames {
             frames.sent(written);
         }
@@ -126,7 +138,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let polled = Pin::new(&mut self.stream).poll_flush(cx);
+        self.taken(polled)
     }
 
     /// Closing a socket that holds unread bytes resets it, and the reset overtakes our answer.

@@ -15,6 +15,7 @@ pub(crate) struct Pulse {
     in_flight: AtomicU32,
     idle_since: AtomicU64,
     head_since: AtomicU64,
+    blocked_since: AtomicU64,
     unread: AtomicBool,
     flooded: AtomicBool,
     order: AtomicU8,
@@ -36,6 +37,7 @@ impl Pulse {
             in_flight: AtomicU32::new(0),
             idle_since: AtomicU64::new(FRESH),
             head_since: AtomicU64::new(0),
+            blocked_since: AtomicU64::new(0),
             unread: AtomicBool::new(false),
             flooded: AtomicBool::new(false),
             order: AtomicU8::new(0),
@@ -54,6 +56,17 @@ impl Pulse {
         {
             self.head_since.store(self.now(), Ordering::Relaxed);
         }
+    }
+
+    /// The peer takes nothing of what we send, or takes it again.
+    pub(super) fn set_blocked(&self, blocked: bool) {
+        let since = if blocked { self.now() } else { 0 };
+        self.blocked_since.store(since, Ordering::Relaxed);
+    }
+
+    /// Since when the peer takes nothing of what we send.
+    pub(super) fn blocked_since(&self) -> Option<Instant> {
+        self.moment(&self.blocked_since)
     }
 
     /// When the head began that is being received, outside an exchange.
@@ -76,6 +89,10 @@ impl Pulse {
         if self.in_flight.load(Ordering::Acquire) > 0 {
             return None;
         }
+        self.moment(since)
+    }
+
+    fn moment(&self, since: &AtomicU64) -> Option<Instant> {
         match since.load(Ordering::Relaxed) {
             0 => None,
             micros => Some(self.opened + Duration::from_micros(micros)),

@@ -25,6 +25,8 @@ pub(super) struct Clocks {
     pub(super) head: Option<Duration>,
     /// For the time between exchanges.
     pub(super) idle: Duration,
+    /// For a peer that takes nothing of what we send.
+    pub(super) stall: Duration,
     /// When the connection is old.
     pub(super) old: Instant,
 }
@@ -36,12 +38,26 @@ pub(super) enum End {
     Closed(Result<(), hyper::Error>),
     /// The head did not come in time.
     SlowHead,
+    /// The peer took nothing of what we sent.
+    Stalled,
     /// It was asked to finish and did not, or the drain was over.
     Aborted,
     /// Too many control frames.
     Flooded,
 }
 
+/// What is due.
+#[derive(Debug, Clone, Copy)]
+enum Due {
+    /// The last byte of a head.
+    Head,
+    /// That the peer takes what we send.
+    Taking,
+    /// The end of the connection: first asked for, then made.
+    End,
+}
+
+/// A connection and its clocks, as one future.
 pub(super) struct Watched<C> {
     connection: Pin<Box<C>>,
     pulse: Arc<Pulse>,
@@ -65,39 +81,49 @@ impl<C: Graceful> Watched<C> {
         }
     }
 
-    /// The next moment at which something is due, and whether that is the end of a head.
-    fn due(&self) -> (Instant, bool) {
+    /// The next moment at which something is due, and what.
+    fn due(&self) -> (Instant, Due) {
+        let (at, due) = self.due_by_state();
+        match self.pulse.blocked_since() {
+            Some(since) if since + self.clocks.stall < at => {
+                (since + self.clocks.stall, Due::Taking)
+            }
+            _ => (at, due),
+        }
+    }
+
+    fn due_by_state(&self) -> (Instant, Due) {
         if let Some(since) = self.finishing {
             return match self.pulse.idle_since() {
-                Some(idle) => (idle.max(since) + FAREWELL, false),
-                None => (since + FINISH_MAX, false),
+                Some(idle) => (idle.max(since) + FAREWELL, Due::End),
+                None => (since + FINISH_MAX, Due::End),
             };
         }
         if let (Some(head), Some(since)) = (self.clocks.head, self.pulse.head_since()) {
-            return (since + head, true);
+            return (since + head, Due::Head);
         }
         let idle = match (self.pulse.idle_since(), self.clocks.head) {
-            (None, _) => return (self.clocks.old, false),
+            (None, _) => return (self.clocks.old, Due::End),
             (Some(since), Some(head)) if self.pulse.is_fresh() => since + head,
             (Some(since), _) => since + self.clocks.idle,
         };
-        (idle.min(self.clocks.old), false)
+        (idle.min(self.clocks.old), Due::End)
     }
 
     /// Waits for the timer; something is due when it fires and the time has really come.
-    fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let (due, _) = self.due();
-        if due < self.armed {
-            self.arm(due);
+    fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<Due> {
+        let (at, _) = self.due();
+        if at < self.armed {
+            self.arm(at);
         }
         while self.timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
-            let (due, head) = self.due();
-            if due <= now {
-                return Poll::Ready(head);
+            let (at, due) = self.due();
+            if at <= now {
+                return Poll::Ready(due);
             }
             // Idleness may begin without this task being woken: look again within that time.
-            self.arm(due.min(now + self.clocks.idle));
+            self.arm(at.min(now + self.clocks.idle));
         }
         Poll::Pending
     }
@@ -126,11 +152,12 @@ impl<C: Graceful> Future for Watched<C> {
             }
             match this.poll_due(cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(true) => return Poll::Ready(End::SlowHead),
-                Poll::Ready(false) if this.finishing.is_some() => {
+                Poll::Ready(Due::Head) => return Poll::Ready(End::SlowHead),
+                Poll::Ready(Due::Taking) => return Poll::Ready(End::Stalled),
+                Poll::Ready(Due::End) if this.finishing.is_some() => {
                     return Poll::Ready(End::Aborted);
                 }
-                Poll::Ready(false) => this.finish(),
+                Poll::Ready(Due::End) => this.finish(),
             }
         }
     }

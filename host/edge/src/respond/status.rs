@@ -1,4 +1,4 @@
-//! gRPC status codes and HTTP statuses (BEHAVIOURS: status mapping).
+//! gRPC status codes and HTTP statuses.
 
 /// The HTTP status of a gRPC status that an upstream answered. UNAUTHENTICATED from inside is
 /// our own fault: the caller was authenticated at the gate.

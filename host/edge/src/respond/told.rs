@@ -28,10 +28,8 @@ impl<'a> Told<'a> {
             return Self::grpc(failure);
         }
         let (status, slug, title) = row(error);
-        let violations = match error {
-            Error::InvalidArgument { violations, .. } => violations.as_slice(),
-            _ => &[],
-        };
+        let violations: &[Violation] =
+            if let Error::InvalidArgument { violations, .. } = error { violations } else { &[] };
         Self {
             status,
             grpc: grpc_of_http(status),
