@@ -73,16 +73,17 @@ Tollgate is up. From the root of the workspace:
   # The keys of a tenant made for you: SANDBOX_KEY and LIVE_KEY.
   source {keys_file}
 
-  # Open a sandbox account, then read the list of your keys.
-  curl -sS --cacert {ca} https://localhost:8443/v1/deposit-accounts \\
-    -H \"authorization: Bearer $SANDBOX_KEY\" -H 'content-type: application/json' \\
-    -H \"idempotency-key: \\\"$(uuidgen 2>/dev/null || date +%s%N)\\\"\" \\
-    -d '{{\"currency\":\"USD\",\"label\":\"first\"}}'
-  curl -sS --cacert {ca} https://localhost:8443/v1/api-keys -H \"authorization: Bearer $SANDBOX_KEY\"
+  # Open a sandbox account. Sent again with the same idempotency key, it opens no second one.
+  once=$(date +%s%N)
+  curl -sS -w '\\n' --cacert {ca} https://localhost:8443/v1/deposit-accounts \\
+    -H \"authorization: Bearer $SANDBOX_KEY\" -H \"idempotency-key: \\\"$once\\\"\" \\
+    -H 'content-type: application/json' -d '{{\"currency\":\"USD\",\"label\":\"first\"}}'
 
   # The same for live money, by the live host's own name.
-  curl -sS --cacert {ca} --resolve api.tollgate.localhost:8443:127.0.0.1 \\
-    https://api.tollgate.localhost:8443/v1/api-keys -H \"authorization: Bearer $LIVE_KEY\"
+  curl -sS -w '\\n' --cacert {ca} --resolve api.tollgate.localhost:8443:127.0.0.1 \\
+    https://api.tollgate.localhost:8443/v1/deposit-accounts \\
+    -H \"authorization: Bearer $LIVE_KEY\" -H \"idempotency-key: \\\"$once\\\"\" \\
+    -H 'content-type: application/json' -d '{{\"currency\":\"USD\",\"label\":\"first\"}}'
 
   # The events of what you did.
   kcat -C -q -e -b 127.0.0.1:{KAFKA_PORT} -t sandbox.deposits.events -o beginning -f '%T %k %h\\n'
