@@ -23,6 +23,6 @@ pub use error::Error;
 pub use exchange::Handler;
 pub use head::TrustedProxies;
 pub use listener::{Drained, Listener};
-pub use respond::{Caller, Protocol, Responder};
+pub use respond::{Caller, LastOfConnection, Protocol, Responder};
 pub use settings::{Limits, ListenerSettings};
 pub use tls::Tls;

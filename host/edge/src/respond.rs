@@ -72,6 +72,11 @@ pub struct Ended {
     pub internal: Option<Box<str>>,
 }
 
+/// Put into a response's extensions while the server is going away: an HTTP/1 caller is told that
+/// its connection ends with this response, before the connection is closed under it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastOfConnection;
+
 /// What [`Responder::finish`] needs to know of the exchange.
 #[derive(Debug, Clone)]
 pub struct Stamp {
@@ -167,7 +172,8 @@ impl Responder {
     /// Gives a response what all have in common, and takes from it what none may have. Applied
     /// by the listener to every response; doing it twice does no harm.
     pub fn finish(&self, response: &mut Response<ResponseBody>, stamp: &Stamp) {
-        let closes = stamp.version <= Version::HTTP_11 && closes(response.status());
+        let last = response.extensions_mut().remove::<LastOfConnection>().is_some();
+        let closes = stamp.version <= Version::HTTP_11 && (last || closes(response.status()));
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, stamp.request_id.value().clone());
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -27,6 +27,11 @@ impl Readiness {
     pub(crate) fn draining(&self) {
         self.0.store(DRAINING, Ordering::Release);
     }
+
+    /// Whether the process goes away.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.0.load(Ordering::Acquire) == DRAINING
+    }
 }
 
 /// Answers `/healthz`, `/livez`, `/readyz` and `/metrics`.

@@ -11,8 +11,9 @@ use tollgate_capability::{Exchange, Held, Opening};
 use tollgate_chain::{
     Chain, Content, Error, Head, Hook, Matched, Payload, Receipt, Reply, Route, request, response,
 };
-use tollgate_edge::{Caller, Facts, Handler, RequestBody, ResponseBody};
+use tollgate_edge::{Caller, Facts, Handler, LastOfConnection, RequestBody, ResponseBody};
 
+use crate::admin::Readiness;
 use crate::forward;
 use crate::live::Live;
 use crate::payload::Parcel;
@@ -28,18 +29,23 @@ const UNROUTED_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Gateway {
     pub(crate) live: Live,
     pub(crate) listener: Arc<str>,
+    pub(crate) readiness: Readiness,
 }
 
 impl Handler for Gateway {
     async fn handle(&self, head: Head, body: RequestBody) -> Response<ResponseBody> {
         let flow = Flow::open(self.live.pin(), &self.listener, head, body);
-        match &flow.route {
+        let mut response = match &flow.route {
             // From its claim on, an operation is carried out though the caller goes away.
             Some(route) if route.attribute("idempotency").is_some_and(|class| class != "none") => {
                 detachable(flow).await
             }
             _ => flow.run().await,
+        };
+        if self.readiness.is_draining() {
+            response.extensions_mut().insert(LastOfConnection);
         }
+        response
     }
 }
 

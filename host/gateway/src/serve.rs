@@ -55,7 +55,8 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
     let mut serving = JoinSet::new();
     for (name, listener) in bound.listeners {
         tracing::info!(listener = %name, address = %listener.local_addr(), "listening");
-        let gateway = Gateway { live: live.clone(), listener: name };
+        let readiness = readiness.clone();
+        let gateway = Gateway { live: live.clone(), listener: name, readiness };
         serving.spawn(listener.serve(gateway, stop.clone()));
     }
     let (reload, asked) = mpsc::channel(1);

@@ -29,7 +29,7 @@ pub const SOON: Duration = Duration::from_secs(30);
 pub struct Folder {
     /// TOML, beside the listener and the admin address; `HOST` is the listener's authority.
     pub toml: String,
-    /// The text of `credentials.toml`.
+    /// The text of `credentials.keys`.
     pub credentials: String,
     /// Other files: name and content.
     pub files: Vec<(String, Vec<u8>)>,
@@ -53,7 +53,7 @@ impl Gate {
         fs::write(dir.path().join("gateway.toml"), head)?;
         let rules = folder.toml.replace("HOST", &format!("127.0.0.1:{port}"));
         fs::write(dir.path().join("rules.toml"), rules)?;
-        fs::write(dir.path().join("credentials.toml"), &folder.credentials)?;
+        fs::write(dir.path().join("credentials.keys"), &folder.credentials)?;
         for (name, content) in &folder.files {
             fs::write(dir.path().join(name), content)?;
         }
@@ -213,7 +213,7 @@ policies = ["allowed-hosts", "cors", "auth", "rate-limit", "routing", "idempoten
 
 [stores.credentials]
 kind = "file"
-path = "credentials.toml"
+path = "credentials.keys"
 
 [upstreams.echo-sandbox]
 protocol = "http"

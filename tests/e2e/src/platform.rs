@@ -103,7 +103,7 @@ impl Platform {
             "--json",
         ])?;
         let tenant = made["tenant_id"].as_str().context("tenant_id")?.to_owned();
-        let scopes = "deposits:read,deposits:write,keys:read,keys:write";
+        let scopes = "deposits:read,deposits:write,api-keys:read,api-keys:write";
         let mint = |environment: &&str| {
             let made = self.identity(&[
                 "key",

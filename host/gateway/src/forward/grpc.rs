@@ -4,7 +4,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderVal
 use http::{Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Limited};
 use tokio::time::{Instant, timeout_at};
-use tollgate_chain::Error;
+use tollgate_chain::{Error, GrpcFailure, Member};
 use tollgate_transcode::grpc;
 
 use super::{ANSWER_BYTES_MAX, Road, Whole};
@@ -50,7 +50,8 @@ pub(super) async fn call(
             Err(error) => Error::UpstreamInvalid { internal: error.to_string() },
         })?;
     let trailers = collected.trailers().cloned();
-    grpc::status(&parts.headers, trailers.as_ref(), parts.status).map_err(Error::Grpc)?;
+    grpc::status(&parts.headers, trailers.as_ref(), parts.status)
+        .map_err(|failure| Error::Grpc(reused(failure)))?;
     let message = grpc::deframe(&collected.to_bytes(), ANSWER_BYTES_MAX)?.unwrap_or_default();
     let content = call.transcoder.response(&message)?;
     let mut headers = HeaderMap::new();
@@ -60,3 +61,20 @@ pub(super) async fn call(
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(Whole { status: StatusCode::OK, headers, body: content.body })
 }
+
+/// A service that knows the operation key with another fingerprint says so by this reason; the
+/// caller is told the same as by the gateway's own record.
+fn reused(mut failure: Box<GrpcFailure>) -> Box<GrpcFailure> {
+    let reason = |(name, value): &(Box<str>, Member)| {
+        **name == *"reason" && *value == Member::Text(OPERATION_KEY_REUSED.into())
+    };
+    if failure.code == FAILED_PRECONDITION && failure.problem.members.iter().any(reason) {
+        failure.status = 422;
+        failure.problem.slug = "idempotency-key-reused".into();
+        failure.problem.title = "Idempotency key reused".into();
+    }
+    failure
+}
+
+const FAILED_PRECONDITION: u32 = 9;
+const OPERATION_KEY_REUSED: &str = "OPERATION_KEY_REUSED";

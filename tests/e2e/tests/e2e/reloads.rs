@@ -82,7 +82,7 @@ async fn a_key_that_leaves_the_file_is_refused_from_then_on() -> Result<()> {
     let bearer = key.bearer();
     let auth = [("authorization", bearer.as_str())];
     assert_eq!(gate.send(Method::GET, "/v1/things/1", &auth, "").await?.status, StatusCode::OK);
-    gate.rewrite("credentials.toml", b"", "swapped").await?;
+    gate.rewrite("credentials.keys", b"", "swapped").await?;
     let refused = gate.send(Method::GET, "/v1/things/1", &auth, "").await?;
     assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
     Ok(())
