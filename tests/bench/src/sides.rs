@@ -93,7 +93,7 @@ async fn gateway(
         .replace("COMPONENTS", &components.canonicalize()?.display().to_string());
     fs::write(folder.path().join("gateway.toml"), head)?;
     fs::write(folder.path().join("rules.toml"), rules)?;
-    fs::write(folder.path().join("credentials.toml"), CREDENTIALS)?;
+    fs::write(folder.path().join("credentials"), CREDENTIALS)?;
     let policies = folder.path().display().to_string();
     let args = ["serve", "--log", "warn", "--policies", &policies];
     let none: [(&str, &str); 0] = [];
@@ -189,7 +189,7 @@ policies = ["allowed-hosts", "cors", "auth", "rate-limit", "routing", "idempoten
 
 [stores.credentials]
 kind = "file"
-path = "credentials.toml"
+path = "credentials"
 
 [routes.work]
 match = "POST /v1/work"
