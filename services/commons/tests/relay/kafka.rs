@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prost::Message as _;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use tokio_util::sync::CancellationToken;
 use tollgate_commons::config::{Broker, Transport};
 use tollgate_commons::kafka::Kafka;
@@ -22,13 +23,21 @@ fn client(addresses: &str) -> Kafka {
     .unwrap()
 }
 
+/// Topics are the deployment's to make: the relay's client asks for none.
+async fn make_topic(addresses: &str, topic: &str) {
+    let mut config = rdkafka::ClientConfig::new();
+    let admin: AdminClient<_> = config.set("bootstrap.servers", addresses).create().unwrap();
+    let new = NewTopic::new(topic, 1, TopicReplication::Fixed(1));
+    let made = admin.create_topics([&new], &AdminOptions::new()).await.unwrap();
+    assert_eq!(made, [Ok(topic.to_owned())]);
+}
+
 #[tokio::test]
 async fn events_reach_kafka_in_order_under_their_stream_and_id() {
     let bench = bench().await;
     let broker = tollgate_harness::kafka().await.unwrap();
     let topic = broker.topic("sandbox.test.events").unwrap();
-    // Topics are the deployment's to make; this broker makes one when it is first asked for.
-    let _ = broker.read_now(&topic).await;
+    make_topic(broker.bootstrap(), &topic).await;
     stream(&bench.pool, &topic, "stream-a", 3).await;
     let ending = CancellationToken::new();
     let relay = Relay::new(bench.pool.clone(), Arc::new(client(broker.bootstrap())));
