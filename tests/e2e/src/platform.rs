@@ -70,6 +70,9 @@ impl Platform {
         );
         fs::write(at.join("pepper"), format!("1 {pepper}\n"))?;
         let kafka = kafka().await?;
+        for topic in ["sandbox.identity", "live.identity", "sandbox.deposits", "live.deposits"] {
+            kafka.create(&format!("{topic}.events"), SOON).await?;
+        }
         let tls = [
             ("ENVIRONMENT", "sandbox".to_owned()),
             ("TLS_CERTIFICATE", at.join("deposits-sandbox.pem").display().to_string()),

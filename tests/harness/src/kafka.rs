@@ -48,6 +48,26 @@ impl Broker {
         Ok(format!("{prefix}-{}", random_hex(6)?))
     }
 
+    /// Makes sure that a topic is there, as a deployment does before its services start.
+    ///
+    /// # Errors
+    /// When it is not there within `limit`, or kcat is not installed.
+    pub async fn create(&self, topic: &str, limit: Duration) -> Result<()> {
+        let named = format!("topic \"{topic}\" with 1 partitions:");
+        crate::process::eventually(&format!("topic {topic}"), limit, async || {
+            // Asking for a topic by name makes this broker create it.
+            let output = tokio::process::Command::new("kcat")
+                .args(["-L", "-b", &self.bootstrap, "-t", topic])
+                .args(["-X", "allow.auto.create.topics=true"])
+                .stdin(Stdio::null())
+                .output()
+                .await
+                .ok()?;
+            String::from_utf8_lossy(&output.stdout).contains(&named).then_some(())
+        })
+        .await
+    }
+
     /// Reads a topic from its beginning until it has given `count` records.
     ///
     /// # Errors
