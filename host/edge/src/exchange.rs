@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Version};
@@ -68,7 +69,8 @@ pub(crate) async fn exchange<H: Handler>(
             (refuse(&settings.responder, &error, &parts, &request_id), link.secure)
         }
     };
-    let stamp = Stamp { request_id, secure, head: is_head, version };
+    let last = link.shared.draining.load(Ordering::Relaxed);
+    let stamp = Stamp { request_id, secure, head: is_head, version, last };
     settings.responder.finish(&mut response, &stamp);
     ending.note(&mut response);
     Ok(response.map(|body| Outgoing::new(body, ending)))

@@ -15,6 +15,7 @@ mod watch;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -52,6 +53,9 @@ pub struct Drained {
 pub(crate) struct Shared<H> {
     pub(crate) settings: ListenerSettings,
     pub(crate) handler: H,
+    /// A drain has begun: answers of HTTP/1 say `Connection: close` at once, whenever their
+    /// connection's turn comes.
+    pub(crate) draining: AtomicBool,
 }
 
 /// What the exchanges of one connection share.
@@ -108,7 +112,8 @@ impl Listener {
         let roster = Arc::new(Roster::default());
         let tracker = TaskTracker::new();
         let limits = self.settings.limits.clone();
-        let shared = Arc::new(Shared { settings: self.settings, handler });
+        let shared =
+            Arc::new(Shared { settings: self.settings, handler, draining: AtomicBool::new(false) });
         let accepting = accept(&self.socket, &admission, |stream, peer, place| {
             let connection =
                 connection::serve(stream, peer, Arc::clone(&shared), Arc::clone(&roster));
@@ -122,6 +127,7 @@ impl Listener {
             () = stop.cancelled() => {}
         }
         drop(self.socket);
+        shared.draining.store(true, Ordering::Relaxed);
         tracker.close();
         roster::drain(&roster, &tracker, limits.drain_spread, limits.drain_timeout).await
     }

@@ -88,6 +88,8 @@ pub struct Stamp {
     pub head: bool,
     /// The protocol version of the connection.
     pub version: Version,
+    /// Whether the connection should end after this response.
+    pub last: bool,
 }
 
 impl Responder {
@@ -172,8 +174,9 @@ impl Responder {
     /// Gives a response what all have in common, and takes from it what none may have. Applied
     /// by the listener to every response; doing it twice does no harm.
     pub fn finish(&self, response: &mut Response<ResponseBody>, stamp: &Stamp) {
-        let last = response.extensions_mut().remove::<LastOfConnection>().is_some();
-        let closes = stamp.version <= Version::HTTP_11 && (last || closes(response.status()));
+        let told = response.extensions_mut().remove::<LastOfConnection>().is_some();
+        let last = stamp.last || told || closes(response.status());
+        let closes = last && stamp.version <= Version::HTTP_11;
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, stamp.request_id.value().clone());
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

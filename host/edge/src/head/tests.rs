@@ -40,7 +40,8 @@ const H2: Version = Version::HTTP_2;
 
 #[test]
 fn an_authority_that_is_missing_doubled_or_odd_is_malformed() {
-    let cases: [(&str, Version, &[(&str, &str)]); 14] = [
+    type Fields = &'static [(&'static str, &'static str)];
+    let cases: [(&str, Version, Fields); 14] = [
         ("/", H1, &[]),
         ("/", H1, &[("host", "a"), ("host", "a")]),
         ("/", H1, &[("host", "")]),

@@ -43,7 +43,8 @@ async fn a_stream_is_served_with_its_authority() {
 #[tokio::test]
 async fn odd_streams_get_their_status() {
     let edge = Edge::start();
-    let cases: [(&str, &[(&'static str, &'static str)], u16, &str); 6] = [
+    type Fields = &'static [(&'static str, &'static str)];
+    let cases: [(&str, Fields, u16, &str); 6] = [
         ("http://a/", &[("host", "evil")], 400, "malformed_request"),
         ("http://u@a/", &[], 400, "malformed_request"),
         ("http://a/", &[("x_tenant", "t")], 400, "malformed_request"),

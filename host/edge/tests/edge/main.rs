@@ -1,5 +1,14 @@
 //! The edge's promises over real sockets.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a test fails by panicking"
+)]
+
 mod clocks;
 mod drain;
 mod http2;

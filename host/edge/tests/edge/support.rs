@@ -209,10 +209,10 @@ pub(crate) fn post(path: &str, fields: &str, length: usize) -> String {
     format!("POST {path} HTTP/1.1\r\nHost: a\r\n{fields}Content-Length: {length}\r\n\r\n")
 }
 
+type Http2Client = hyper::client::conn::http2::SendRequest<http_body_util::Full<Bytes>>;
+
 /// An HTTP/2 client on a stream.
-pub(crate) async fn http2_client<S>(
-    stream: S,
-) -> (hyper::client::conn::http2::SendRequest<http_body_util::Full<Bytes>>, JoinHandle<()>)
+pub(crate) async fn http2_client<S>(stream: S) -> (Http2Client, JoinHandle<()>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
