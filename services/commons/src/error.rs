@@ -88,6 +88,24 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether it is the answer to an operation for good, as a refusal of the domain is, and not a
+    /// failure after which the operation may be tried again.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::InvalidArgument(_)
+            | Self::PermissionDenied { .. }
+            | Self::NotFound { .. }
+            | Self::AlreadyExists { .. }
+            | Self::FailedPrecondition { .. } => true,
+            Self::Unauthenticated { .. }
+            | Self::Aborted { .. }
+            | Self::Replayed(_)
+            | Self::Store(_)
+            | Self::Internal { .. } => false,
+        }
+    }
+
     /// One unacceptable field.
     #[must_use]
     pub fn invalid(

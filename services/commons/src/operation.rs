@@ -213,8 +213,11 @@ impl Unit {
     }
 
     /// Stores a refusal as this operation's final answer, commits what was written, and gives the
-    /// refusal back.
+    /// refusal back. What is no refusal but a failure undoes the unit instead.
     pub async fn refuse(mut self, refusal: Error) -> Error {
+        if !refusal.is_final() {
+            return refusal;
+        }
         let stored = status::to_rpc(&refusal).encode_to_vec();
         if let Err(error) = self.store("refusal", &stored).await {
             return error;

@@ -147,7 +147,7 @@ pub async fn call_empty(
     let mut client = tonic::client::Grpc::new(channel.clone());
     let ready = client.ready().await;
     ready.map_err(|error| tonic::Status::unavailable(error.to_string()))?;
-    let path = http::uri::PathAndQuery::from_maybe_shared(path.to_owned())
+    let path = http::uri::PathAndQuery::try_from(path)
         .map_err(|error| tonic::Status::internal(error.to_string()))?;
     let mut request = tonic::Request::new(());
     *request.metadata_mut() = metadata;

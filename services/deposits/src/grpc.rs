@@ -11,7 +11,6 @@ use tollgate_proto::deposits::deposits_service_server::{DepositsService, Deposit
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
-use crate::error;
 use crate::store::{Owner, View, accounts, deposits};
 
 const READ: &str = "deposits:read";
@@ -49,7 +48,7 @@ impl Deposits {
         };
         let account = match accounts::open(&mut unit, &currency, label).await {
             Ok(account) => account,
-            Err(refusal) => return Err(refuse(unit, refusal).await),
+            Err(refusal) => return Err(unit.refuse(refusal.into()).await),
         };
         let answer = proto::CreateDepositAccountResponse {
             deposit_account: Some(convert::account(&account)),
@@ -73,7 +72,7 @@ impl Deposits {
         let into = &asked.deposit_account_id;
         let deposit = match deposits::register(&mut unit, into, &amount, reference).await {
             Ok(deposit) => deposit,
-            Err(refusal) => return Err(refuse(unit, refusal).await),
+            Err(refusal) => return Err(unit.refuse(refusal.into()).await),
         };
         let deposit = Some(convert::deposit(&deposit)?);
         let answer = proto::RegisterDepositResponse { deposit };
@@ -96,7 +95,7 @@ impl Deposits {
         };
         let deposit = match deposits::advance(&mut unit, &asked.deposit_id, fact).await {
             Ok(deposit) => deposit,
-            Err(refusal) => return Err(refuse(unit, refusal).await),
+            Err(refusal) => return Err(unit.refuse(refusal.into()).await),
         };
         let deposit = Some(convert::deposit(&deposit)?);
         let answer = proto::AdvanceDepositResponse { deposit };
@@ -215,12 +214,4 @@ fn writer<T>(request: &Request<T>, effect: Effect) -> Result<Scope, Error> {
     principal.require(WRITE, effect)?;
     let operation = Operation::required(request.metadata())?;
     Ok(Scope::of_call(principal, request.metadata(), Some(operation)))
-}
-
-/// A refusal of the domain is the operation's final answer; a failure of the store is not.
-async fn refuse(unit: Unit, refusal: error::Error) -> Error {
-    match Error::from(refusal) {
-        failure @ (Error::Store(_) | Error::Aborted { .. } | Error::Internal { .. }) => failure,
-        refusal => unit.refuse(refusal).await,
-    }
 }

@@ -9,91 +9,62 @@ mod redacted;
 /// `google.protobuf.FileDescriptorSet`.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
+macro_rules! generated {
+    ($package:literal) => {
+        include!(concat!(env!("OUT_DIR"), "/", $package, ".rs"));
+    };
+}
+
 /// Packages of this platform.
+#[allow(
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::all,
+    clippy::allow_attributes_without_reason,
+    clippy::too_many_lines,
+    clippy::use_self,
+    reason = "generated code"
+)]
 pub mod tollgate {
-    /// Who a call is from.
     pub mod principal {
-        /// Version 1.
-        #[allow(
-            missing_docs,
-            unreachable_pub,
-            unused_qualifications,
-            clippy::all,
-            reason = "generated code"
-        )]
         pub mod v1 {
-            include!(concat!(env!("OUT_DIR"), "/tollgate.principal.v1.rs"));
+            generated!("tollgate.principal.v1");
         }
     }
-    /// What every event is wrapped in.
     pub mod events {
-        /// Version 1.
-        #[allow(
-            missing_docs,
-            unreachable_pub,
-            unused_qualifications,
-            clippy::all,
-            reason = "generated code"
-        )]
         pub mod v1 {
-            include!(concat!(env!("OUT_DIR"), "/tollgate.events.v1.rs"));
+            generated!("tollgate.events.v1");
         }
     }
-    /// Tenants and API keys.
     pub mod identity {
-        /// Version 1.
-        #[allow(
-            missing_docs,
-            missing_debug_implementations,
-            unreachable_pub,
-            unused_qualifications,
-            clippy::all,
-            reason = "generated code"
-        )]
         pub mod v1 {
-            include!(concat!(env!("OUT_DIR"), "/tollgate.identity.v1.rs"));
+            generated!("tollgate.identity.v1");
         }
     }
-    /// Deposit accounts and deposits.
     pub mod deposits {
-        /// Version 1.
-        #[allow(
-            missing_docs,
-            missing_debug_implementations,
-            unreachable_pub,
-            unused_qualifications,
-            clippy::all,
-            reason = "generated code"
-        )]
         pub mod v1 {
-            include!(concat!(env!("OUT_DIR"), "/tollgate.deposits.v1.rs"));
+            generated!("tollgate.deposits.v1");
         }
     }
 }
 
 /// Packages of the public Google APIs, as far as they are used here.
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::all,
+    clippy::use_self,
+    reason = "generated code"
+)]
 pub mod google {
-    /// HTTP annotations.
-    #[allow(
-        missing_docs,
-        unreachable_pub,
-        unused_qualifications,
-        clippy::all,
-        reason = "generated code"
-    )]
     pub mod api {
-        include!(concat!(env!("OUT_DIR"), "/google.api.rs"));
+        generated!("google.api");
     }
-    /// Error details.
-    #[allow(
-        missing_docs,
-        unreachable_pub,
-        unused_qualifications,
-        clippy::all,
-        reason = "generated code"
-    )]
     pub mod rpc {
-        include!(concat!(env!("OUT_DIR"), "/google.rpc.rs"));
+        generated!("google.rpc");
     }
 }
 

@@ -79,7 +79,7 @@ impl Keys {
         let new = self.new_key(&minted, scopes.into_iter().collect(), label, lifetime)?;
         let key = match keys::insert(&mut unit, new).await {
             Ok(key) => key,
-            Err(refusal) => return Err(refuse(unit, refusal).await),
+            Err(refusal) => return Err(unit.refuse(refusal.into()).await),
         };
         let mut answer = proto::MintApiKeyResponse {
             api_key: Some(convert::api_key(&key)),
@@ -105,7 +105,7 @@ impl Keys {
         };
         let key = match keys::lock(&mut unit, &asked.key_id).await {
             Ok((key, _)) => keys::revoke(&mut unit, key).await?,
-            Err(refusal) => return Err(refuse(unit, refusal).await),
+            Err(refusal) => return Err(unit.refuse(refusal.into()).await),
         };
         let answer = proto::RevokeApiKeyResponse { api_key: Some(convert::api_key(&key)) };
         unit.commit(&answer).await?;
@@ -126,7 +126,7 @@ impl Keys {
         };
         let old = match rotatable(&mut unit, &principal, &asked.key_id).await {
             Ok(old) => old,
-            Err(refusal) => return Err(refuse(unit, refusal).await),
+            Err(refusal) => return Err(unit.refuse(refusal.into()).await),
         };
         let minted = mint(principal.environment())?;
         let lifetime = old.expires_at.map(|end| end - old.created_at);
@@ -226,12 +226,4 @@ async fn rotatable(
 
 fn mint(environment: Environment) -> Result<Minted, Error> {
     key::mint(environment, &SystemRandom::new()).map_err(|source| error::Error::from(source).into())
-}
-
-/// A refusal of the domain is the operation's final answer; a failure of the store is not.
-async fn refuse(unit: Unit, refusal: error::Error) -> Error {
-    match Error::from(refusal) {
-        failure @ (Error::Store(_) | Error::Aborted { .. } | Error::Internal { .. }) => failure,
-        refusal => unit.refuse(refusal).await,
-    }
 }
