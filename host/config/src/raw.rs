@@ -6,6 +6,7 @@ mod policies;
 mod routes;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -245,11 +246,18 @@ fn named<T: DeserializeOwned>(
         if !is_name(&name) {
             let message = "expected a name of 1 to 64 of [a-z0-9-_.]".to_owned();
             problems.push(place.problem(&place.span, "", message));
-        } else if family.contains_key(&name) {
-            let message = "stands in two files of this folder; expected one".to_owned();
-            problems.push(place.problem(&place.span, "", message));
-        } else if let Some(item) = read_item(place, value, problems) {
-            family.insert(name, item);
+            continue;
+        }
+        match family.entry(name) {
+            Entry::Occupied(_) => {
+                let message = "stands in two files of this folder; expected one".to_owned();
+                problems.push(place.problem(&place.span, "", message));
+            }
+            Entry::Vacant(vacant) => {
+                if let Some(item) = read_item(place, value, problems) {
+                    vacant.insert(item);
+                }
+            }
         }
     }
 }

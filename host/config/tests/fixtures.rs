@@ -1,6 +1,8 @@
 //! Every fixture in `accepted/` loads; every one in `rejected/` is refused with exactly the
 //! problems in the `.expected` file beside it.
 
+#![expect(clippy::unwrap_used, reason = "what stands ready for a test may fail as tests do")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

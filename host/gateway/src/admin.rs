@@ -13,7 +13,7 @@ use tollgate_edge::{Caller, Handler, RequestBody, Responder, ResponseBody};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Readiness(Arc<AtomicU8>);
 
-const STARTING: u8 = 0;
+/// Before either, the state is 0: starting.
 const READY: u8 = 1;
 const DRAINING: u8 = 2;
 
@@ -54,7 +54,7 @@ impl Handler for Admin {
             "/readyz" => match self.readiness.0.load(Ordering::Acquire) {
                 READY => json(StatusCode::OK, r#"{"status":"ready"}"#),
                 DRAINING => unready(r#"{"status":"unready","reasons":["draining"]}"#),
-                STARTING | _ => unready(r#"{"status":"unready","reasons":["starting"]}"#),
+                _ => unready(r#"{"status":"unready","reasons":["starting"]}"#),
             },
             "/metrics" => text(self.metrics.render()),
             _ => self.responder.problem(&Error::RouteNotFound, &caller),

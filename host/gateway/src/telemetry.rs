@@ -111,10 +111,7 @@ impl Meters {
             counter.increment(1);
         }
         for entry in &receipt.entries {
-            let [request, response] = match self.policies.get(&entry.policy) {
-                Some(hooks) => hooks,
-                None => continue,
-            };
+            let Some([request, response]) = self.policies.get(&entry.policy) else { continue };
             match entry.hook {
                 Hook::Request => request.record(entry),
                 Hook::Response => response.record(entry),

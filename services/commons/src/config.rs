@@ -3,8 +3,8 @@
 //! [`Variables::read`] is the only place that reads the environment. [`Reader`] collects every
 //! problem, so that one start names them all.
 
-mod common;
 mod reader;
+mod shared;
 
-pub use common::{Broker, Common, Tls, Transport};
 pub use reader::{Invalid, Problem, Reader, Variables};
+pub use shared::{Broker, Common, Tls, Transport};

@@ -105,7 +105,8 @@ impl Platform {
             "live_approved",
             "--json",
         ])?;
-        let tenant = made["tenant_id"].as_str().context("tenant_id")?.to_owned();
+        let tenant =
+            made.get("tenant_id").and_then(|own| own.as_str()).context("tenant_id")?.to_owned();
         let scopes = "deposits:read,deposits:write,api-keys:read,api-keys:write";
         let mint = |environment: &&str| {
             let made = self.identity(&[
@@ -119,7 +120,10 @@ impl Platform {
                 scopes,
                 "--json",
             ])?;
-            let text = |name: &str| made[name].as_str().map(str::to_owned).context("a field");
+            let text = |name: &str| {
+                let own = made.get(name).and_then(|own| own.as_str());
+                own.map(str::to_owned).context("a field")
+            };
             Ok(Minted { id: text("key_id")?, key: text("key")? })
         };
         environments.iter().map(mint).collect()

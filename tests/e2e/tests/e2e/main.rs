@@ -1,5 +1,8 @@
 //! Does the user get what we promise? One binary; one file for each promise.
 
+#![expect(clippy::indexing_slicing, reason = "what a test expects may be missing: then it fails")]
+#![expect(clippy::large_futures, reason = "a test's future is polled once, by its own runtime")]
+
 mod hostile;
 mod platform;
 mod refusals;
