@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use http::HeaderName;
 use tollgate_chain::{
-    Answer, Asked, Command, Effect, Head, Host, Matched, Payload, Principal, Question, Read,
-    Settlement, Source,
+    Answer, Asked, Command, Effect, Environment, Head, Host, Matched, Payload, Principal, Question,
+    Read, Settlement, Source,
 };
 
 use self::readback::Held;
@@ -212,6 +212,10 @@ impl Host for Exchange {
                 }
             }
         }
+    }
+
+    fn tenant(&self) -> Option<(Environment, &str)> {
+        self.principal.as_ref().map(|own| (own.environment, own.tenant.as_str()))
     }
 }
 

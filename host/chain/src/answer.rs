@@ -182,11 +182,3 @@ answers! {
     into_taken: Taken => Taken,
     into_status: Status => u16,
 }
-
-impl Answer {
-    /// Bytes of text that the answer carries into the guest, for the run's budget.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        if let Self::Text(Some(text)) = self { text.len() } else { 0 }
-    }
-}

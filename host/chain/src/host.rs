@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::{Answer, Command, Question};
+use crate::{Answer, Command, Environment, Question};
 
 /// An answer, at once or later.
 pub enum Asked<'a> {
@@ -44,6 +44,10 @@ pub trait Host: Send + 'static {
 
     /// Ends the current run: called exactly once after each run, after its commands.
     fn settle(&mut self, settlement: Settlement);
+
+    /// The environment and identifier of the tenant that the exchange belongs to, once there is
+    /// a principal. What one tenant's text decides is kept apart from every other's.
+    fn tenant(&self) -> Option<(Environment, &str)>;
 }
 
 impl<H: Host> Host for Box<H> {
@@ -57,5 +61,9 @@ impl<H: Host> Host for Box<H> {
 
     fn settle(&mut self, settlement: Settlement) {
         (**self).settle(settlement);
+    }
+
+    fn tenant(&self) -> Option<(Environment, &str)> {
+        (**self).tenant()
     }
 }

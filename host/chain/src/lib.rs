@@ -8,6 +8,7 @@
 //! Read next: `question.rs`, then `run.rs`, then `request.rs`.
 
 mod answer;
+mod decide;
 mod error;
 mod head;
 mod host;
@@ -18,8 +19,13 @@ mod question;
 mod receipt;
 mod route;
 mod run;
+mod tally;
+#[cfg(test)]
+mod testing;
 mod trace;
+mod tree;
 mod verdict;
+mod weight;
 
 pub mod request;
 pub mod response;
@@ -32,17 +38,19 @@ pub use error::{Error, GrpcFailure, Violation};
 pub use head::{Authority, Head};
 pub use host::{Asked, Host, Settlement};
 pub use payload::{Fingerprint, Payload, Prepared};
-pub use policy::{Chain, Class, Finished, Hook, Interests, Plugin, Policy};
+pub use policy::{Chain, Class, Finished, Hook, Interests, Plugin, Policy, Trees};
 pub use principal::{Access, Environment, Identity, Principal};
 pub use question::{
     Bucket, Command, CredentialHandle, Effect, HeldHandle, LogLevel, Nonsense, Partition, Question,
     Rate, Read, Rule, Source, Text,
 };
-pub use receipt::{Entry, Receipt, Way};
+pub use receipt::{Check, Decision, Entry, Receipt};
 pub use route::{
     GrpcMethod, Matched, Methods, Route, RouteLimits, RouteTable, RouteTableError, Template,
     TemplateError,
 };
 pub use run::{Departure, Failure, Run};
+pub use tally::Tally;
 pub use trace::Trace;
+pub use tree::{Bounds, Branch, Discord, Figures, Growth, Leaf, Lesson, NoBranch, Tree, Walk};
 pub use verdict::{Content, Member, Problem, Reply, Verdict};

@@ -4,8 +4,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http::Method;
+use http::{HeaderName, Method};
 
+use crate::tree::{Branch, Growth, Tree};
 use crate::{Failure, Head, Host, Route, Run, Verdict};
 
 /// What a policy's failure means.
@@ -63,6 +64,9 @@ pub struct Interests {
     pub methods: Vec<Method>,
     /// Values of the Route's attribute `class`.
     pub route_classes: Vec<Box<str>>,
+    /// Header fields of which one at least must be there. Never for a policy of class
+    /// `security`, which a caller could then skip.
+    pub headers: Vec<HeaderName>,
 }
 
 impl Interests {
@@ -74,7 +78,34 @@ impl Interests {
             || route
                 .and_then(|route| route.attribute("class"))
                 .is_some_and(|class| self.route_classes.iter().any(|own| **own == *class));
-        method && class
+        let header = self.headers.is_empty()
+            || self.headers.iter().any(|name| head.headers.contains_key(name));
+        method && class && header
+    }
+}
+
+/// The trees of a component with its settings, grants and limits.
+#[derive(Debug)]
+pub struct Trees {
+    request: Tree,
+    response: Tree,
+}
+
+impl Trees {
+    /// Empty trees, in which the listed questions may branch.
+    #[must_use]
+    pub fn new(growth: &Growth, branches: &[Branch]) -> Self {
+        let tree = || Tree::new(growth.clone(), branches.to_vec());
+        Self { request: tree(), response: tree() }
+    }
+
+    /// The tree of one hook.
+    #[must_use]
+    pub fn of(&self, hook: Hook) -> &Tree {
+        match hook {
+            Hook::Request => &self.request,
+            Hook::Response => &self.response,
+        }
     }
 }
 
@@ -89,6 +120,8 @@ pub struct Policy<H> {
     pub interests: Interests,
     /// The component.
     pub plugin: Arc<dyn Plugin<H>>,
+    /// What its runs have shown so far; shared by all policies that are the same but in name.
+    pub trees: Arc<Trees>,
     /// Most questions in a run.
     pub questions_max: u32,
     /// Most bytes of text that the answers of a run may carry.

@@ -189,6 +189,12 @@ pub struct Nonsense {
 }
 
 impl Question {
+    /// Whether its answer is *done*, whatever happens.
+    #[must_use]
+    pub fn is_command(&self) -> bool {
+        matches!(self, Self::Command(_))
+    }
+
     /// Checks the arguments that the contract bounds.
     ///
     /// # Errors

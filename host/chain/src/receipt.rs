@@ -1,39 +1,88 @@
-//! Why an exchange got its answer: the runs of its chain, in order.
+//! Why an exchange got its answer: what each policy of its chain decided, in order.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Failure, Hook, Trace, Verdict};
+use crate::{Failure, Hook, Leaf, Lesson, Trace, Verdict};
 
 /// How a policy came to its verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    /// In an instance of the component.
-    Wasm,
+#[derive(Debug)]
+pub enum Decision<'a> {
     /// Not at all: the policy's interests do not cover the request.
     Skipped,
+    /// By its tree, without entering the component.
+    Walked {
+        /// Where the walk arrived.
+        leaf: &'a Leaf,
+        /// Whether the component was run as well, on the same answers.
+        check: Check,
+    },
+    /// In an instance of the component.
+    Ran {
+        /// What was asked and answered.
+        trace: Trace,
+        /// How many of the answers were given before the instance was entered.
+        fed: usize,
+        /// What was decided, or why nothing was.
+        outcome: Result<Verdict, Failure>,
+        /// What the tree made of it; nothing when there was no verdict.
+        lesson: Option<Lesson>,
+    },
+}
+
+/// What became of a walk's verification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// It was not due.
+    Spared,
+    /// The component decided the same.
+    Agreed,
+    /// The machine kept the component from its end: no instance, or no time. The next walk is
+    /// as likely to be verified.
+    Inconclusive,
+}
+
+impl Decision<'_> {
+    /// The verdict, or why there is none.
+    ///
+    /// # Errors
+    /// The run's failure.
+    pub fn outcome(&self) -> Result<&Verdict, &Failure> {
+        match self {
+            Self::Skipped => Ok(&Verdict::Proceed),
+            Self::Walked { leaf, .. } => Ok(leaf.verdict()),
+            Self::Ran { outcome, .. } => outcome.as_ref(),
+        }
+    }
+
+    /// What was asked and answered; nothing when the policy was skipped.
+    #[must_use]
+    pub fn trace(&self) -> Option<&Trace> {
+        match self {
+            Self::Skipped => None,
+            Self::Walked { leaf, .. } => Some(leaf.trace()),
+            Self::Ran { trace, .. } => Some(trace),
+        }
+    }
 }
 
 /// One policy's part in an exchange.
 #[derive(Debug)]
-pub struct Entry {
+pub struct Entry<'a> {
     /// The policy's name.
-    pub policy: Arc<str>,
+    pub policy: &'a str,
+    /// The policy's place in its chain, from 0.
+    pub index: usize,
     /// Which run it was.
     pub hook: Hook,
-    /// How the verdict came about.
-    pub way: Way,
-    /// What was asked and answered.
-    pub trace: Trace,
-    /// What was decided, or why nothing was.
-    pub outcome: Result<Verdict, Failure>,
+    /// What it decided, and how.
+    pub decision: Decision<'a>,
     /// How long it took, host waits included.
     pub took: Duration,
 }
 
-/// The entries of one exchange.
+/// The entries of one exchange. Borrows from the chain that the exchange has pinned.
 #[derive(Debug, Default)]
-pub struct Receipt {
+pub struct Receipt<'a> {
     /// In the order in which the policies decided.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<Entry<'a>>,
 }

@@ -1,26 +1,26 @@
 //! The walk along a chain with a request: hosts, cors, auth and so on, each in its turn.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
 
-use crate::question::Text;
-use crate::receipt::{Entry, Receipt, Way};
-use crate::{Chain, Class, Error, Head, Hook, Host, Policy, Reply, Route, Run, Verdict};
+use crate::decide::decide;
+use crate::receipt::{Decision, Entry, Receipt};
+use crate::{Chain, Class, Error, Head, Hook, Host, Policy, Reply, Route, Verdict};
 
 /// Where the walk ended.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum Outcome<'a> {
     /// Every policy let the request pass; the last that chose an upstream chose this one.
     Passed {
         /// The chosen upstream, if any policy chose.
-        upstream: Option<Text>,
+        upstream: Option<Cow<'a, str>>,
     },
     /// A policy replied.
     Replied {
         /// The policy's name.
-        policy: Arc<str>,
+        policy: &'a str,
         /// Its reply.
-        reply: Reply,
+        reply: Cow<'a, Reply>,
     },
     /// A policy failed, and the exchange with it.
     Failed(Error),
@@ -28,69 +28,82 @@ pub enum Outcome {
 
 /// Lets each policy of the chain decide about the request, until one replies or fails.
 /// Appends what happened to the receipt. Dropping the future drops the host.
-pub async fn walk<H: Host>(
-    chain: &Chain<H>,
+pub async fn walk<'a, H: Host>(
+    chain: &'a Chain<H>,
     head: &Head,
     route: Option<&Route>,
     mut host: H,
-    receipt: &mut Receipt,
-) -> (H, Outcome) {
+    receipt: &mut Receipt<'a>,
+) -> (H, Outcome<'a>) {
     let mut upstream = None;
-    for policy in &chain.policies {
+    let mut since = Instant::now();
+    for (index, policy) in chain.policies.iter().enumerate() {
         if !policy.interests.cover(head, route) {
-            receipt.entries.push(skipped(policy, Hook::Request));
+            receipt.entries.push(skipped(policy, index, Hook::Request));
             continue;
         }
-        let entry;
-        (host, entry) = run(policy, Hook::Request, host).await;
-        let verdict = entry.outcome.clone();
-        receipt.entries.push(entry);
-        match verdict {
-            Ok(Verdict::Proceed) => {}
-            Ok(Verdict::Forward(chosen)) => upstream = Some(chosen),
-            Ok(Verdict::Reply(reply)) => {
-                let policy = Arc::clone(&policy.name);
-                return (host, Outcome::Replied { policy, reply });
+        let decision;
+        (host, decision) = decide(policy, Hook::Request, host).await;
+        let step = step(policy, &decision);
+        receipt.entries.push(entry(policy, index, Hook::Request, decision, &mut since));
+        match step {
+            Step::On => {}
+            Step::To(chosen) => upstream = Some(chosen),
+            Step::Reply(reply) => {
+                return (host, Outcome::Replied { policy: &policy.name, reply });
             }
-            Err(_) if policy.class == Class::Observe => {}
-            Err(failure) => {
-                let policy = Arc::clone(&policy.name);
-                return (host, Outcome::Failed(Error::Plugin { policy, failure }));
-            }
+            Step::Fail(error) => return (host, Outcome::Failed(error)),
         }
     }
     (host, Outcome::Passed { upstream })
 }
 
-/// Runs one policy and settles the run.
-pub(crate) async fn run<H: Host>(policy: &Policy<H>, hook: Hook, host: H) -> (H, Entry) {
-    let started = Instant::now();
-    let run = Run::new(host, policy.questions_max, policy.answer_bytes_max);
-    let (run, outcome) = policy.plugin.run(hook, run).await;
-    let outcome = outcome.and_then(|verdict| match verdict.check() {
-        Ok(()) => Ok(verdict),
-        Err(expected) => Err(crate::Failure::Verdict(expected)),
-    });
-    let (host, trace) = run.finish(&outcome);
-    let entry = Entry {
-        policy: Arc::clone(&policy.name),
-        hook,
-        way: Way::Wasm,
-        trace,
-        outcome,
-        took: started.elapsed(),
-    };
-    (host, entry)
+/// What a decision means for the walk.
+pub(crate) enum Step<'a> {
+    On,
+    To(Cow<'a, str>),
+    Reply(Cow<'a, Reply>),
+    Fail(Error),
+}
+
+/// What the decision means. Borrows from the tree where it was walked to.
+pub(crate) fn step<'a, H>(policy: &Policy<H>, decision: &Decision<'a>) -> Step<'a> {
+    match decision {
+        Decision::Skipped => Step::On,
+        Decision::Walked { leaf, .. } => match leaf.verdict() {
+            Verdict::Proceed => Step::On,
+            Verdict::Forward(chosen) => Step::To(Cow::Borrowed(chosen)),
+            Verdict::Reply(reply) => Step::Reply(Cow::Borrowed(reply)),
+        },
+        Decision::Ran { outcome: Ok(verdict), .. } => match verdict.clone() {
+            Verdict::Proceed => Step::On,
+            Verdict::Forward(chosen) => Step::To(Cow::Owned(chosen.into())),
+            Verdict::Reply(reply) => Step::Reply(Cow::Owned(reply)),
+        },
+        Decision::Ran { outcome: Err(_), .. } if policy.class == Class::Observe => Step::On,
+        Decision::Ran { outcome: Err(failure), .. } => {
+            let (policy, failure) = (policy.name.clone(), failure.clone());
+            Step::Fail(Error::Plugin { policy, failure })
+        }
+    }
+}
+
+/// The entry of a policy that decided. One reading of the clock ends a policy's time and begins
+/// the next one's.
+pub(crate) fn entry<'a, H>(
+    policy: &'a Policy<H>,
+    index: usize,
+    hook: Hook,
+    decision: Decision<'a>,
+    since: &mut Instant,
+) -> Entry<'a> {
+    let now = Instant::now();
+    let took = now.duration_since(std::mem::replace(since, now));
+    Entry { policy: &policy.name, index, hook, decision, took }
 }
 
 /// The entry of a policy that does not apply.
-pub(crate) fn skipped<H>(policy: &Policy<H>, hook: Hook) -> Entry {
-    Entry {
-        policy: Arc::clone(&policy.name),
-        hook,
-        way: Way::Skipped,
-        trace: crate::Trace::new(),
-        outcome: Ok(Verdict::Proceed),
-        took: std::time::Duration::ZERO,
-    }
+pub(crate) fn skipped<H>(policy: &Policy<H>, index: usize, hook: Hook) -> Entry<'_> {
+    let decision = Decision::Skipped;
+    Entry { policy: &policy.name, index, hook, decision, took: Duration::ZERO }
 }

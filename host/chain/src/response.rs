@@ -1,56 +1,63 @@
 //! The walk back along a chain with a response, in reverse order.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::time::Instant;
 
+use crate::decide::decide;
 use crate::receipt::Receipt;
-use crate::request::{run, skipped};
-use crate::{Chain, Class, Error, Failure, Head, Hook, Host, Reply, Route, Verdict};
+use crate::request::{Step, entry, skipped, step};
+use crate::{Chain, Class, Error, Failure, Head, Hook, Host, Reply, Route};
 
 /// Where the walk ended.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum Outcome<'a> {
     /// Every policy let the response pass.
     Passed,
     /// A policy replaced it.
     Replied {
         /// The policy's name.
-        policy: Arc<str>,
+        policy: &'a str,
         /// Its reply.
-        reply: Reply,
+        reply: Cow<'a, Reply>,
     },
     /// A policy failed, and the exchange with it.
     Failed(Error),
 }
 
 /// Lets each policy of the chain that has a response hook decide, last policy first.
-pub async fn walk<H: Host>(
-    chain: &Chain<H>,
+pub async fn walk<'a, H: Host>(
+    chain: &'a Chain<H>,
     head: &Head,
     route: Option<&Route>,
     mut host: H,
-    receipt: &mut Receipt,
-) -> (H, Outcome) {
-    for policy in chain.policies.iter().rev().filter(|policy| policy.plugin.has(Hook::Response)) {
-        if !policy.interests.cover(head, route) {
-            receipt.entries.push(skipped(policy, Hook::Response));
+    receipt: &mut Receipt<'a>,
+) -> (H, Outcome<'a>) {
+    let mut since = Instant::now();
+    for (index, policy) in chain.policies.iter().enumerate().rev() {
+        if !policy.plugin.has(Hook::Response) {
             continue;
         }
-        let entry;
-        (host, entry) = run(policy, Hook::Response, host).await;
-        let verdict = entry.outcome.clone();
-        receipt.entries.push(entry);
-        let failure = match verdict {
-            Ok(Verdict::Proceed) => continue,
-            Ok(Verdict::Reply(reply)) => {
-                let policy = Arc::clone(&policy.name);
-                return (host, Outcome::Replied { policy, reply });
+        if !policy.interests.cover(head, route) {
+            receipt.entries.push(skipped(policy, index, Hook::Response));
+            continue;
+        }
+        let decision;
+        (host, decision) = decide(policy, Hook::Response, host).await;
+        let step = step(policy, &decision);
+        receipt.entries.push(entry(policy, index, Hook::Response, decision, &mut since));
+        match step {
+            Step::On => {}
+            Step::Reply(reply) => {
+                return (host, Outcome::Replied { policy: &policy.name, reply });
             }
-            Ok(Verdict::Forward(_)) => Failure::Verdict("proceed or reply from on-response"),
-            Err(failure) => failure,
-        };
-        if policy.class != Class::Observe {
-            let policy = Arc::clone(&policy.name);
-            return (host, Outcome::Failed(Error::Plugin { policy, failure }));
+            Step::Fail(error) => return (host, Outcome::Failed(error)),
+            // The contract has no such verdict; an observer's is passed over like a failure.
+            Step::To(_) if policy.class == Class::Observe => {}
+            Step::To(_) => {
+                let failure = Failure::Verdict("proceed or reply from on-response");
+                let policy = policy.name.clone();
+                return (host, Outcome::Failed(Error::Plugin { policy, failure }));
+            }
         }
     }
     (host, Outcome::Passed)

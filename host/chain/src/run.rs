@@ -2,6 +2,7 @@
 
 use crate::host::Asked;
 use crate::question::Nonsense;
+use crate::tree::Discord;
 use crate::{Answer, Host, Question, Settlement, Trace, Verdict};
 
 /// A run in progress. It owns the host for as long as the run lasts, so that a run that is
@@ -12,6 +13,8 @@ pub struct Run<H> {
     /// Answers given earlier, to be repeated before anything is really asked.
     fed: Trace,
     trace: Trace,
+    /// Whether the run may ask past the end of its feed.
+    is_open: bool,
     questions_left: u32,
     answer_bytes_left: usize,
 }
@@ -28,6 +31,12 @@ pub enum Departure {
         /// Index of the question in the run.
         index: usize,
     },
+    /// The run asked more than the recorded one, of which it is a repetition.
+    #[error("question {index} was not asked in the recorded run")]
+    Exceeds {
+        /// Index of the question in the run.
+        index: usize,
+    },
     /// The host wants to wait for an answer that must be ready: a defect of ours.
     #[error("the host waits for an answer that must be ready")]
     Waits,
@@ -37,6 +46,14 @@ pub enum Departure {
     /// The answers carry more text than the policy may read.
     #[error("more bytes of answers than the policy's limit")]
     AnswerBytes,
+}
+
+impl Departure {
+    /// Whether it shows that the policy is no pure function of what it asked.
+    #[must_use]
+    pub fn is_difference(&self) -> bool {
+        matches!(self, Self::Differs { .. } | Self::Exceeds { .. })
+    }
 }
 
 /// Why a run ended without a verdict.
@@ -69,6 +86,9 @@ pub enum Failure {
     /// The verdict is not one that the contract allows.
     #[error("verdict: expected {0}")]
     Verdict(&'static str),
+    /// Run again on the same answers, the policy decided differently.
+    #[error("decided differently on the same answers")]
+    Impure,
     /// The engine failed in a way of its own.
     #[error("engine: {0}")]
     Engine(String),
@@ -86,9 +106,16 @@ impl<H: Host> Run<H> {
             host,
             fed,
             trace: Trace::new(),
+            is_open: true,
             questions_left: questions_max,
             answer_bytes_left: answer_bytes_max,
         }
+    }
+
+    /// A repetition: it is given the answers of `recorded`, and asks nothing for real.
+    pub fn again(host: H, recorded: Trace, questions_max: u32, answer_bytes_max: usize) -> Self {
+        let run = Self::fed(host, recorded, questions_max, answer_bytes_max);
+        Self { is_open: false, ..run }
     }
 
     /// Answers the run's next question and records both.
@@ -135,6 +162,19 @@ impl<H: Host> Run<H> {
         (self.host, self.trace)
     }
 
+    /// Ends a repetition: nothing is applied and nothing settled, because the run that it repeats
+    /// still is to be.
+    pub(crate) fn abandon(self) -> (H, Trace) {
+        (self.host, self.trace)
+    }
+
+    /// What the run was fed against what it asked, when it departed from its feed.
+    pub(crate) fn discord(&self) -> Option<Box<Discord>> {
+        let index = self.trace.steps().len();
+        let departed = index < self.fed.steps().len();
+        departed.then(|| Discord::new((&self.fed, None), (&self.trace, None), index))
+    }
+
     /// The answer without asking the host: a fed one, or *done* for a command.
     fn known(&mut self, question: &Question) -> Result<Option<Answer>, Departure> {
         question.check()?;
@@ -145,6 +185,9 @@ impl<H: Host> Run<H> {
                 return Ok(Some(answer.clone()));
             }
             return Err(Departure::Differs { index });
+        }
+        if !self.is_open {
+            return Err(Departure::Exceeds { index });
         }
         Ok(matches!(question, Question::Command(_)).then_some(Answer::Done))
     }

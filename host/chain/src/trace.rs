@@ -4,7 +4,7 @@ use crate::{Answer, Command, Question};
 
 /// Questions and answers of one run, in order. Traces are what trees, receipts and replays are
 /// made of, so nothing reaches a policy that is not in here.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Trace {
     steps: Vec<(Question, Answer)>,
 }
@@ -25,6 +25,23 @@ impl Trace {
     #[must_use]
     pub fn steps(&self) -> &[(Question, Answer)] {
         &self.steps
+    }
+
+    /// The steps before the one of this index.
+    pub(crate) fn before(&self, index: usize) -> &[(Question, Answer)] {
+        self.steps.get(..index).unwrap_or(&self.steps)
+    }
+
+    /// What was asked and answered before the step of this index.
+    #[must_use]
+    pub fn prefix(&self, index: usize) -> Self {
+        Self { steps: self.before(index).to_vec() }
+    }
+
+    /// Bytes that the trace takes up, estimated.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.steps.iter().map(|(question, answer)| question.weight() + answer.weight()).sum()
     }
 
     /// The commands among the questions, in order.

@@ -51,6 +51,7 @@ pub(crate) fn check(shapes: Shapes, problems: &mut Problems) -> Option<Config> {
             message: "expected at least one [listeners.<name>]".to_owned(),
         });
     }
+    policies::unskippable(&shapes, &listeners, &chains, &policies, problems);
     let stores = gateway::stores(&shapes.stores, problems);
     let gateway = gateway::gateway(&shapes, problems);
     Some(Config {
@@ -60,6 +61,7 @@ pub(crate) fn check(shapes: Shapes, problems: &mut Problems) -> Option<Config> {
         access_log: gateway.access_log,
         drain: gateway.drain,
         engine: gateway.engine,
+        trees: gateway.trees,
         hidden_headers: gateway.hidden_headers,
         descriptors: gateway.descriptors,
         signing: gateway.signing,

@@ -19,7 +19,7 @@ use crate::text::{self, Place, Source};
 
 pub(crate) use gateway::{
     RawAccessLog, RawAdmin, RawDescriptors, RawDrain, RawEngine, RawErrors, RawHidden, RawListener,
-    RawPrincipal, RawStore,
+    RawPrincipal, RawStore, RawTrees,
 };
 pub(crate) use policies::{RawChain, RawPlugin, RawPolicy};
 pub(crate) use routes::{RawRoute, RawUpstream};
@@ -48,6 +48,7 @@ pub(crate) struct Shapes {
     pub(crate) errors: Option<Item<RawErrors>>,
     pub(crate) hidden_headers: Option<Item<RawHidden>>,
     pub(crate) principal: Option<Item<RawPrincipal>>,
+    pub(crate) trees: Option<Item<RawTrees>>,
     pub(crate) chains: Named<RawChain>,
     pub(crate) listeners: Named<RawListener>,
     pub(crate) plugins: Named<RawPlugin>,
@@ -150,6 +151,7 @@ impl Shapes {
             "errors" => single(&mut self.errors, place, value, problems),
             "hidden_headers" => single(&mut self.hidden_headers, place, value, problems),
             "principal" => single(&mut self.principal, place, value, problems),
+            "trees" => single(&mut self.trees, place, value, problems),
             "chains" => named(&mut self.chains, &place, value, problems),
             "listeners" => named(&mut self.listeners, &place, value, problems),
             "plugins" => named(&mut self.plugins, &place, value, problems),
@@ -179,6 +181,7 @@ impl Shapes {
         over(&mut self.errors, nearer.errors);
         over(&mut self.hidden_headers, nearer.hidden_headers);
         over(&mut self.principal, nearer.principal);
+        over(&mut self.trees, nearer.trees);
         self.chains.extend(nearer.chains);
         self.listeners.extend(nearer.listeners);
         self.plugins.extend(nearer.plugins);
@@ -191,7 +194,7 @@ impl Shapes {
 }
 
 /// Every table that may stand at the root of a file.
-const SECTIONS: [&str; 16] = [
+const SECTIONS: [&str; 17] = [
     "access_log",
     "admin",
     "chains",
@@ -207,6 +210,7 @@ const SECTIONS: [&str; 16] = [
     "principal",
     "routes",
     "stores",
+    "trees",
     "upstreams",
 ];
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Method};
 use ipnet::IpNet;
-use tollgate_chain::{Class, Environment, Interests, RouteLimits};
+use tollgate_chain::{Branch, Class, Environment, Growth, Interests, RouteLimits};
 
 use crate::Problem;
 use crate::text::Place;
@@ -22,6 +22,7 @@ pub struct Config {
     pub(crate) access_log: AccessLog,
     pub(crate) drain: Drain,
     pub(crate) engine: Engine,
+    pub(crate) trees: Growth,
     pub(crate) hidden_headers: Vec<HeaderName>,
     pub(crate) descriptors: Option<Descriptors>,
     pub(crate) signing: Option<Signing>,
@@ -69,6 +70,12 @@ impl Config {
     #[must_use]
     pub fn engine(&self) -> Engine {
         self.engine
+    }
+
+    /// How decision trees grow, and how they are verified.
+    #[must_use]
+    pub fn trees(&self) -> &Growth {
+        &self.trees
     }
 
     /// Headers whose values no policy reads, beside those that are always hidden.
@@ -283,6 +290,8 @@ pub struct Policy {
     pub grants: BTreeSet<String>,
     /// When it applies.
     pub interests: Interests,
+    /// Questions whose answers of raw text may branch its trees.
+    pub branches: Vec<Branch>,
     /// Bounds of a run.
     pub limits: Limits,
     /// The settings as a JSON object.

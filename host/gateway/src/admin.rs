@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tollgate_chain::{Error, Head};
+use tollgate_config::Config;
 use tollgate_edge::{Caller, Handler, RequestBody, Responder, ResponseBody};
+
+use crate::telemetry::Ledger;
 
 /// How ready the gateway is.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +42,21 @@ impl Readiness {
 pub(crate) struct Admin {
     pub(crate) readiness: Readiness,
     pub(crate) metrics: PrometheusHandle,
+    pub(crate) ledger: Ledger,
     pub(crate) responder: Arc<Responder>,
+}
+
+impl Admin {
+    /// Tells of these.
+    pub(crate) fn new(
+        config: &Config,
+        readiness: &Readiness,
+        metrics: PrometheusHandle,
+        ledger: &Ledger,
+    ) -> Self {
+        let responder = Arc::new(Responder::new(config.problem_type_base()));
+        Self { readiness: readiness.clone(), metrics, ledger: ledger.clone(), responder }
+    }
 }
 
 impl Handler for Admin {
@@ -56,7 +73,10 @@ impl Handler for Admin {
                 DRAINING => unready(r#"{"status":"unready","reasons":["draining"]}"#),
                 _ => unready(r#"{"status":"unready","reasons":["starting"]}"#),
             },
-            "/metrics" => text(self.metrics.render()),
+            "/metrics" => {
+                self.ledger.publish();
+                text(self.metrics.render())
+            }
             _ => self.responder.problem(&Error::RouteNotFound, &caller),
         }
     }

@@ -19,7 +19,7 @@ use tollgate_runtime::Engine;
 
 use crate::snapshot::{Asker, Snapshot, Targets};
 use crate::stores::{self, Opened};
-use crate::telemetry::Meters;
+use crate::telemetry::Ledger;
 use components::Components;
 pub(crate) use targets::chain_of;
 
@@ -30,6 +30,7 @@ pub(crate) struct Workshop {
     engine: Engine,
     stores: Opened,
     components: Components,
+    ledger: Ledger,
     generation: u64,
     /// The configuration that was last read without a problem.
     config: Config,
@@ -47,13 +48,18 @@ struct Compiled {
 impl Workshop {
     /// Compiles the folder for the first time. Blocks for as long as compiling takes; to be called
     /// within the runtime, off its serving threads.
-    pub(crate) fn open(folder: &Path, config: Config) -> Result<(Self, Snapshot), Error> {
+    pub(crate) fn open(
+        folder: &Path,
+        config: Config,
+        ledger: Ledger,
+    ) -> Result<(Self, Snapshot), Error> {
         let engine = components::engine(&config)?;
         let mut components = Components::default();
         let compiled = compile(&config, &engine, &mut components, None)?;
         let stores = Opened::open(&config, compiled.signer.as_ref())?;
+        let folder = folder.to_owned();
         let mut workshop =
-            Self { folder: folder.to_owned(), engine, stores, components, generation: 0, config };
+            Self { folder, engine, stores, components, ledger, generation: 0, config };
         let snapshot = workshop.number(compiled);
         Ok((workshop, snapshot))
     }
@@ -93,10 +99,8 @@ impl Workshop {
         self.generation += 1;
         let config = &self.config;
         let listeners = config.listeners().iter();
-        let policies = compiled.chains.iter().flat_map(|chain| &chain.policies);
-        let meters = Meters::new(policies.map(|policy| Arc::clone(&policy.name)));
         Snapshot {
-            meters,
+            meters: self.ledger.open(&compiled.chains),
             generation: self.generation,
             routes: compiled.routes.table,
             bindings: compiled.routes.bindings,

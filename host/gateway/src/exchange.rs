@@ -1,11 +1,9 @@
 //! The life of a request, from its head to its response: match, decide, forward, decide again.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{HeaderValue, Method, Response, StatusCode, header};
-use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 use tollgate_capability::{Exchange, Held, Opening};
 use tollgate_chain::{
@@ -14,6 +12,7 @@ use tollgate_chain::{
 use tollgate_edge::{Caller, Facts, Handler, LastOfConnection, RequestBody, ResponseBody};
 
 use crate::admin::Readiness;
+use crate::detachable::Detachable;
 use crate::forward;
 use crate::live::Live;
 use crate::payload::Parcel;
@@ -38,7 +37,8 @@ impl Handler for Gateway {
         let mut response = match &flow.route {
             // From its claim on, an operation is carried out though the caller goes away.
             Some(route) if route.attribute("idempotency").is_some_and(|class| class != "none") => {
-                detachable(flow).await
+                let claimed = flow.asker.detached();
+                Detachable::new(flow.run(), claimed).await
             }
             _ => flow.run().await,
         };
@@ -122,7 +122,7 @@ impl Flow {
                 (self, answer)
             }
             request::Outcome::Replied { policy, reply } => {
-                self.facts.policy = Some(policy);
+                self.facts.policy = Some(policy.into());
                 let answer = self.reply(&reply);
                 (self, answer)
             }
@@ -132,16 +132,16 @@ impl Flow {
             }
         };
         flow.asker.write_reply_headers(answer.headers_mut());
-        snapshot.meters.record(&receipt, answer.status());
+        snapshot.meters.record(flow.chain, &receipt, answer.status());
         flow.close(answer)
     }
 
     /// Lets the policies that look at responses decide about this one.
-    async fn reconsider(
+    async fn reconsider<'a>(
         mut self,
-        chain: &Chain<Asker>,
+        chain: &'a Chain<Asker>,
         answer: Response<ResponseBody>,
-        receipt: &mut Receipt,
+        receipt: &mut Receipt<'a>,
     ) -> (Self, Response<ResponseBody>) {
         if !chain.policies.iter().any(|policy| policy.plugin.has(Hook::Response)) {
             return (self, answer);
@@ -155,7 +155,7 @@ impl Flow {
             response::Outcome::Passed => answer,
             response::Outcome::Failed(error) => self.refuse(&error),
             response::Outcome::Replied { policy, reply } => {
-                self.facts.policy = Some(policy);
+                self.facts.policy = Some(policy.into());
                 self.reply(&reply)
             }
         };
@@ -236,33 +236,5 @@ impl Flow {
 
     pub(crate) fn facts(&mut self) -> &mut Facts {
         &mut self.facts
-    }
-}
-
-/// Runs an exchange as a task of its own, which outlives the caller once it has a claim.
-async fn detachable(flow: Flow) -> Response<ResponseBody> {
-    let (claimed, snapshot) = (flow.asker.detached(), Arc::clone(&flow.snapshot));
-    let head = Arc::clone(&flow.head);
-    let task: JoinHandle<_> = tokio::spawn(flow.run());
-    let guard = Guard { task: task.abort_handle(), claimed };
-    let result = task.await;
-    drop(guard);
-    result.unwrap_or_else(|error| {
-        let internal = format!("exchange task: {error}");
-        snapshot.responder.problem(&Error::Internal { internal }, &Caller::of(&head))
-    })
-}
-
-/// Ends a task whose caller is gone, unless it has a claim.
-struct Guard {
-    task: AbortHandle,
-    claimed: Arc<AtomicBool>,
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if !self.claimed.load(Ordering::Acquire) {
-            self.task.abort();
-        }
     }
 }

@@ -8,6 +8,7 @@ mod admin;
 mod check;
 mod cli;
 mod compile;
+mod detachable;
 mod drain;
 mod exchange;
 mod forward;

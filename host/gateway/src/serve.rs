@@ -22,7 +22,7 @@ use crate::drain::{Signals, Wish};
 use crate::exchange::Gateway;
 use crate::live::Live;
 use crate::reload::Follower;
-use crate::telemetry;
+use crate::telemetry::{self, Ledger};
 
 /// Access records that may wait for the disk.
 const ACCESS_QUEUE: usize = 65_536;
@@ -44,9 +44,11 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
     let mut signals = Signals::listen()?;
     let (stop, stop_admin) = (CancellationToken::new(), CancellationToken::new());
     let readiness = Readiness::default();
-    let admin = start_admin(&config, &readiness, metrics, &stop_admin)?;
+    let ledger = Ledger::default();
+    let told = Admin::new(&config, &readiness, metrics, &ledger);
+    let admin = start_admin(&config, told, &stop_admin)?;
     let owned = folder.to_owned();
-    let opened = tokio::task::spawn_blocking(move || Workshop::open(&owned, config));
+    let opened = tokio::task::spawn_blocking(move || Workshop::open(&owned, config, ledger));
     let (workshop, first) = opened.await.context("compile")??;
     let drain = workshop.config().drain();
     let stores = workshop.stores().clone();
@@ -142,17 +144,14 @@ async fn finish(signals: &mut Signals, serving: &mut JoinSet<tollgate_edge::Drai
 
 fn start_admin(
     config: &Config,
-    readiness: &Readiness,
-    metrics: PrometheusHandle,
+    admin: Admin,
     stop: &CancellationToken,
 ) -> Result<Option<tokio::task::JoinHandle<tollgate_edge::Drained>>> {
     let Some(address) = config.admin() else { return Ok(None) };
-    let responder = Arc::new(Responder::new(config.problem_type_base()));
-    let mut settings = ListenerSettings::plaintext(address, Arc::clone(&responder));
+    let mut settings = ListenerSettings::plaintext(address, Arc::clone(&admin.responder));
     settings.limits.drain_timeout = std::time::Duration::from_secs(1);
     let listener = Listener::bind(settings).context("admin listener")?;
     tracing::info!(address = %listener.local_addr(), "health and metrics");
-    let admin = Admin { readiness: readiness.clone(), metrics, responder };
     Ok(Some(tokio::spawn(listener.serve(admin, stop.clone()))))
 }
 

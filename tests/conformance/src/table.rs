@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tollgate_chain::{Answer, Asked, Command, Host, Question, Settlement};
+use tollgate_chain::{Answer, Asked, Command, Environment, Host, Question, Settlement};
 
 /// What a host was asked and told, seen from outside.
 #[derive(Debug, Clone, Default)]
@@ -102,5 +102,9 @@ impl Host for Table {
 
     fn settle(&mut self, settlement: Settlement) {
         self.log.read(|entries| entries.settled.push(settlement));
+    }
+
+    fn tenant(&self) -> Option<(Environment, &str)> {
+        None
     }
 }

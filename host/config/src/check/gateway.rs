@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::HeaderName;
+use serde_spanned::Spanned;
+use tollgate_chain::{Bounds, Growth};
 
 use super::{Index, bounded, bounded_size, reference, word};
 use crate::error::Problems;
@@ -57,6 +59,7 @@ pub(super) struct Gateway {
     pub(super) access_log: AccessLog,
     pub(super) drain: Drain,
     pub(super) engine: Engine,
+    pub(super) trees: Growth,
     pub(super) hidden_headers: Vec<HeaderName>,
     pub(super) descriptors: Option<Descriptors>,
     pub(super) signing: Option<Signing>,
@@ -69,6 +72,7 @@ pub(super) fn gateway(shapes: &Shapes, problems: &mut Problems) -> Gateway {
         access_log: access_log(shapes),
         drain: drain(shapes, problems),
         engine: engine(shapes, problems),
+        trees: trees(shapes, problems),
         hidden_headers: hidden_headers(shapes, problems),
         descriptors: descriptors(shapes, problems),
         signing: shapes.principal.as_ref().map(|item| Signing {
@@ -123,6 +127,27 @@ fn engine(shapes: &Shapes, problems: &mut Problems) -> Engine {
             .map(|written| bounded_size(place, "workers", Some(written), 1, 1..=1_024, problems));
     }
     Engine { instances_max: u32::try_from(instances).unwrap_or(u32::MAX), workers }
+}
+
+fn trees(shapes: &Shapes, problems: &mut Problems) -> Growth {
+    let mut growth = Growth::default();
+    let Some(item) = &shapes.trees else { return growth };
+    let (place, raw, bounds) = (&item.place, &item.raw, growth.bounds);
+    growth.on = raw.on.unwrap_or(growth.on);
+    let every = raw.verify_every.as_ref();
+    growth.verify_every =
+        bounded(place, "verify_every", every, growth.verify_every, 1..=1_000_000, problems);
+    let mut size = |key, written: &Option<Spanned<u64>>, default: usize, most: u64| {
+        let default = u64::try_from(default).unwrap_or(most);
+        bounded_size(place, key, written.as_ref(), default, 1..=most, problems)
+    };
+    growth.bounds = Bounds {
+        nodes_max: size("nodes_max", &raw.nodes_max, bounds.nodes_max, 1 << 20),
+        bytes_max: size("bytes_max", &raw.bytes_max, bounds.bytes_max, 1 << 30),
+        fan_out_max: size("fan_out_max", &raw.fan_out_max, bounds.fan_out_max, 1 << 16),
+        ..bounds
+    };
+    growth
 }
 
 fn hidden_headers(shapes: &Shapes, problems: &mut Problems) -> Vec<HeaderName> {

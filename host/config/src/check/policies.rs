@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use http::Method;
-use tollgate_chain::{Class, Interests};
+use http::{HeaderName, Method};
+use tollgate_chain::{Branch, Class, Interests, NoBranch};
 
 use super::{Index, bounded, bounded_size, reference, sha256, word};
 use crate::error::Problems;
-use crate::raw::{Item, RawChain, RawPlugin, RawPolicy};
-use crate::types::{At, Chain, Limits, Plugin, Policy};
+use crate::raw::{Item, RawChain, RawPlugin, RawPolicy, Shapes};
+use crate::types::{At, Chain, Limits, Listener, Plugin, Policy};
 
 /// Capabilities that can be granted: the interfaces of the contract.
 const GRANTS: [&str; 11] = [
@@ -62,6 +62,8 @@ pub(super) fn policy(
         }
     }
     let interests = interests(item, problems);
+    forbid_headers(item, class, problems);
+    let branches = branches(item, problems);
     let limits = limits(item, problems);
     let mut settings = serde_json::Map::new();
     for (key, value) in &raw.settings {
@@ -80,6 +82,7 @@ pub(super) fn policy(
         class: class?,
         grants,
         interests,
+        branches,
         limits,
         settings: serde_json::Value::Object(settings).to_string(),
         at: At::from(place),
@@ -101,7 +104,65 @@ fn interests(item: &Item<RawPolicy>, problems: &mut Problems) -> Interests {
         }
     }
     let route_classes = raw.route_classes.iter().map(|class| class.as_str().into()).collect();
-    Interests { methods, route_classes }
+    let mut headers = Vec::new();
+    for written in &raw.headers {
+        match HeaderName::try_from(written.get_ref()) {
+            Ok(name) => headers.push(name),
+            Err(_) => problems.push(item.place.problem(
+                &written.span(),
+                "interests.headers",
+                format!("expected a header name, found {:?}", written.get_ref()),
+            )),
+        }
+    }
+    Interests { methods, route_classes, headers }
+}
+
+/// A header is the caller's to send or to leave out.
+fn forbid_headers(item: &Item<RawPolicy>, class: Option<Class>, problems: &mut Problems) {
+    if let (Some(Class::Security), Some(first)) = (class, item.raw.interests.headers.first()) {
+        let message = "a caller could skip this policy of class `security` by leaving the header \
+                       out; expected class `traffic` or `observe`, or no such interest";
+        problems.push(item.place.problem(&first.span(), "interests.headers", message.to_owned()));
+    }
+}
+
+fn branches(item: &Item<RawPolicy>, problems: &mut Problems) -> Vec<Branch> {
+    let mut branches = Vec::new();
+    for written in &item.raw.branches {
+        match written.get_ref().parse() {
+            Ok(branch) => branches.push(branch),
+            Err(error) => {
+                let error: NoBranch = error;
+                let message = error.to_string();
+                problems.push(item.place.problem(&written.span(), "branches", message));
+            }
+        }
+    }
+    branches
+}
+
+/// A request without a Route has no class, and a method that nobody asked it to have: in a
+/// listener's chain, any interest lets a caller skip the policy.
+pub(super) fn unskippable(
+    shapes: &Shapes,
+    listeners: &[Listener],
+    chains: &[Chain],
+    policies: &[Policy],
+    problems: &mut Problems,
+) {
+    let ends = listeners.iter().filter_map(|listener| chains.get(listener.chain));
+    let first: BTreeSet<usize> = ends.flat_map(|chain| chain.policies.iter().copied()).collect();
+    for policy in first.into_iter().filter_map(|index| policies.get(index)) {
+        let interested = policy.interests != Interests::default();
+        if let Some(item) = shapes.policies.get(&policy.name).filter(|_| interested)
+            && policy.class == Class::Security
+        {
+            let message = "this policy of class `security` is in the chain of a listener, where \
+                           a caller without a route could skip it; expected no interests";
+            problems.push(item.place.problem(&item.place.span, "interests", message.to_owned()));
+        }
+    }
 }
 
 fn limits(item: &Item<RawPolicy>, problems: &mut Problems) -> Limits {

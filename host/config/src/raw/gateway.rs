@@ -67,6 +67,17 @@ pub(crate) struct RawEngine {
     pub(crate) workers: Option<Spanned<u64>>,
 }
 
+/// `[trees]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawTrees {
+    pub(crate) on: Option<bool>,
+    pub(crate) verify_every: Option<Spanned<u64>>,
+    pub(crate) nodes_max: Option<Spanned<u64>>,
+    pub(crate) bytes_max: Option<Spanned<u64>>,
+    pub(crate) fan_out_max: Option<Spanned<u64>>,
+}
+
 /// `[hidden_headers]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -25,12 +25,14 @@ pub(crate) struct RawPolicy {
     #[serde(default)]
     pub(crate) interests: RawInterests,
     #[serde(default)]
+    pub(crate) branches: Vec<Spanned<String>>,
+    #[serde(default)]
     pub(crate) limits: RawLimits,
     #[serde(default)]
     pub(crate) settings: BTreeMap<String, Spanned<toml::Value>>,
 }
 
-/// `interests = { methods, route_classes }`
+/// `interests = { methods, route_classes, headers }`
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawInterests {
@@ -38,6 +40,8 @@ pub(crate) struct RawInterests {
     pub(crate) methods: Vec<Spanned<String>>,
     #[serde(default)]
     pub(crate) route_classes: Vec<String>,
+    #[serde(default)]
+    pub(crate) headers: Vec<Spanned<String>>,
 }
 
 /// `limits = { … }`

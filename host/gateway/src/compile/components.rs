@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ring::digest::{SHA256, digest};
-use tollgate_chain::{Chain, Plugin, Policy};
+use tollgate_chain::{Chain, Growth, Plugin, Policy, Trees};
 use tollgate_config::{Config, Limits as ConfigLimits, Policy as PolicyConfig, Problem};
 use tollgate_runtime::{
     Component, Engine, EngineSettings, Grants, Limits, LoadError, SettingProblem,
@@ -30,17 +30,28 @@ struct Key {
     sha256: [u8; 32],
     settings: String,
     grants: Vec<String>,
-    limits: (Duration, usize, usize),
+    limits: (Duration, usize, usize, u32, usize),
+    growth: Growth,
+    branches: Vec<String>,
 }
 
-/// Components that were compiled, for the next Snapshot to carry over.
+/// A component that was compiled, and what its runs have shown so far.
+#[derive(Debug, Clone)]
+struct Kept {
+    component: Arc<Component<Asker>>,
+    trees: Arc<Trees>,
+    used: bool,
+}
+
+/// Components that were compiled, for the next Snapshot to carry over: a reload chills nothing
+/// that it leaves as it was.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Components(HashMap<Key, (Arc<Component<Asker>>, bool)>);
+pub(super) struct Components(HashMap<Key, Kept>);
 
 impl Components {
     /// Drops what the last compilation did not use.
     pub(super) fn forget_unused(&mut self) {
-        self.0.retain(|_, (_, used)| std::mem::take(used));
+        self.0.retain(|_, kept| std::mem::take(&mut kept.used));
     }
 }
 
@@ -89,27 +100,34 @@ fn load(
         sha256,
         settings: policy.settings.clone(),
         grants: policy.grants.iter().cloned().collect(),
-        limits: (policy.limits.time, policy.limits.memory_bytes, policy.limits.table_elements),
+        limits: (
+            policy.limits.time,
+            policy.limits.memory_bytes,
+            policy.limits.table_elements,
+            policy.limits.questions,
+            policy.limits.answer_bytes,
+        ),
+        growth: config.trees().clone(),
+        branches: policy.branches.iter().map(ToString::to_string).collect(),
     };
-    let component = match components.0.get_mut(&key) {
-        Some((component, used)) => {
-            *used = true;
-            Arc::clone(component)
-        }
+    let kept = match components.0.get_mut(&key) {
+        Some(kept) => kept,
         None => {
             let component = compile(engine, &bytes, policy, &plugin.file)
                 .map_err(|told| problems.extend(told))
                 .ok()?;
-            let component = Arc::new(component);
-            components.0.insert(key, (Arc::clone(&component), true));
-            component
+            let trees = Arc::new(Trees::new(&key.growth, &policy.branches));
+            let kept = Kept { component: Arc::new(component), trees, used: true };
+            components.0.entry(key).or_insert(kept)
         }
     };
+    kept.used = true;
     Some(Policy {
         name: policy.name.as_str().into(),
         class: policy.class,
         interests: policy.interests.clone(),
-        plugin: component as Arc<dyn Plugin<Asker>>,
+        plugin: Arc::clone(&kept.component) as Arc<dyn Plugin<Asker>>,
+        trees: Arc::clone(&kept.trees),
         questions_max: policy.limits.questions,
         answer_bytes_max: policy.limits.answer_bytes,
     })

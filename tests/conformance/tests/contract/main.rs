@@ -12,4 +12,5 @@ mod hostile_guest;
 mod loading;
 mod sandbox;
 mod trace;
+mod trees;
 mod world;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::{BROKEN, Inner, Known, count_look_up};
+use super::{BROKEN, Inner, Known};
 use crate::credentials::{KeyDigest, Lookup, Unreachable};
 
 /// Most look-ups at once; more are answered *unavailable*.
@@ -61,7 +61,7 @@ impl Inner {
     async fn look_up(&self, digest: KeyDigest) -> Landed {
         // Taken before the question is sent: the answer is at most this old.
         let sent = self.clock.monotonic();
-        count_look_up();
+        self.look_ups.increment(1);
         let asking = self.store.look_up(digest).get();
         let answer = match tokio::time::timeout(self.options.look_up_timeout, asking).await {
             Ok(answer) => answer,

@@ -1,0 +1,114 @@
+//! How one policy comes to its verdict: by its tree where the answers are known, in the component
+//! where they are not, and by both where the tree is to be verified.
+
+use crate::receipt::{Check, Decision};
+use crate::tree::{Discord, Leaf, Walk};
+use crate::{Failure, Hook, Host, Lesson, Policy, Run, Settlement, Trace, Verdict};
+
+/// Lets the policy decide, and settles what it asked for. Dropping the future drops the host,
+/// which then releases what was reserved.
+pub(crate) async fn decide<H: Host>(
+    policy: &Policy<H>,
+    hook: Hook,
+    mut host: H,
+) -> (H, Decision<'_>) {
+    match policy.trees.of(hook).walk(&mut host).await {
+        Walk::Arrived(leaf) => arrived(policy, hook, host, leaf).await,
+        Walk::Fell(fed) => run(policy, hook, host, fed).await,
+    }
+}
+
+/// Ends a walk: verifies the leaf if that is due, applies its commands, keeps its effects.
+async fn arrived<'a, H: Host>(
+    policy: &'a Policy<H>,
+    hook: Hook,
+    mut host: H,
+    leaf: &'a Leaf,
+) -> (H, Decision<'a>) {
+    let mut check = Check::Spared;
+    if policy.trees.of(hook).is_due(leaf) {
+        let verification;
+        (host, verification) = verify(policy, hook, host, leaf).await;
+        match verification {
+            Verification::Agrees => check = Check::Agreed,
+            Verification::Inconclusive => check = Check::Inconclusive,
+            Verification::Differs(discord) => {
+                host.settle(Settlement::Release);
+                policy.trees.of(hook).give_up(discord);
+                let (trace, outcome) = (leaf.trace().clone(), Err(Failure::Impure));
+                let fed = trace.steps().len();
+                let lesson = Some(Lesson::Contradicts);
+                return (host, Decision::Ran { trace, fed, outcome, lesson });
+            }
+        }
+    }
+    for command in leaf.commands() {
+        host.apply(command);
+    }
+    host.settle(Settlement::Commit);
+    (host, Decision::Walked { leaf, check })
+}
+
+/// Runs the component on the answers known so far, settles the run, and teaches the tree.
+async fn run<H: Host>(policy: &Policy<H>, hook: Hook, host: H, fed: Trace) -> (H, Decision<'_>) {
+    let tree = policy.trees.of(hook);
+    let known = fed.steps().len();
+    let run = Run::fed(host, fed, policy.questions_max, policy.answer_bytes_max);
+    let (run, outcome) = policy.plugin.run(hook, run).await;
+    let outcome = outcome.and_then(checked);
+    let mut lesson = None;
+    if let (Err(Failure::Question(departure)), Some(discord)) = (&outcome, run.discord())
+        && departure.is_difference()
+    {
+        tree.give_up(discord);
+        lesson = Some(Lesson::Contradicts);
+    }
+    let (host, trace) = run.finish(&outcome);
+    if let Ok(verdict) = &outcome {
+        lesson = Some(tree.learn(&host, &trace, verdict));
+    }
+    (host, Decision::Ran { trace, fed: known, outcome, lesson })
+}
+
+enum Verification {
+    Agrees,
+    /// The machine, not the guest, kept the run from its end: no instance, or no time.
+    Inconclusive,
+    Differs(Box<Discord>),
+}
+
+/// Runs the component against the answers that the walk was given; nothing is asked again.
+async fn verify<H: Host>(
+    policy: &Policy<H>,
+    hook: Hook,
+    host: H,
+    leaf: &Leaf,
+) -> (H, Verification) {
+    let known = (leaf.trace(), leaf.verdict());
+    let run = Run::again(host, known.0.clone(), policy.questions_max, policy.answer_bytes_max);
+    let (run, outcome) = policy.plugin.run(hook, run).await;
+    let (host, trace) = run.abandon();
+    let verification = match outcome.and_then(checked) {
+        Ok(verdict) => match Discord::between(known, (&trace, &verdict)) {
+            Ok(()) => Verification::Agrees,
+            Err(discord) => Verification::Differs(discord),
+        },
+        Err(Failure::NoInstance | Failure::Time) => Verification::Inconclusive,
+        Err(_) => {
+            let index = trace.steps().len();
+            let known = (known.0, Some(known.1));
+            Verification::Differs(Discord::new(known, (&trace, None), index))
+        }
+    };
+    (host, verification)
+}
+
+fn checked(verdict: Verdict) -> Result<Verdict, Failure> {
+    match verdict.check() {
+        Ok(()) => Ok(verdict),
+        Err(expected) => Err(Failure::Verdict(expected)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

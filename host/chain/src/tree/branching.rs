@@ -1,0 +1,123 @@
+//! Which answers may branch a tree.
+//!
+//! Answers of few values always may, and so may what the operator wrote (a Route's name and
+//! attributes). Text that comes from a caller or stands for one branches only where the
+//! policy's declaration lists the question, and then under a root for each tenant and
+//! environment: no tenant learns from timing what another one sent.
+
+use crate::question::Text;
+use crate::{Answer, Question, Read, Trace};
+
+/// A question with an answer of raw text, listed as branching.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Branch {
+    /// `request.header(name)`
+    Header(Text),
+    /// `notes.get(name)`
+    Note(Text),
+    /// `principal.tenant`
+    Tenant,
+}
+
+/// The text names no question with an answer of raw text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected `request.header(…)`, `notes.get(…)` or `principal.tenant`, found `{0}`")]
+pub struct NoBranch(pub String);
+
+impl std::str::FromStr for Branch {
+    type Err = NoBranch;
+
+    fn from_str(text: &str) -> Result<Self, NoBranch> {
+        let argument = |function: &str| {
+            let rest = text.strip_prefix(function)?.strip_prefix('(')?.strip_suffix(')')?;
+            (!rest.is_empty()).then(|| Text::from(rest))
+        };
+        if text == "principal.tenant" {
+            return Ok(Self::Tenant);
+        }
+        let header = argument("request.header").map(Self::Header);
+        let branch = header.or_else(|| argument("notes.get").map(Self::Note));
+        branch.ok_or_else(|| NoBranch(text.to_owned()))
+    }
+}
+
+impl std::fmt::Display for Branch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Header(name) => write!(f, "request.header({name})"),
+            Self::Note(name) => write!(f, "notes.get({name})"),
+            Self::Tenant => f.write_str("principal.tenant"),
+        }
+    }
+}
+
+impl Branch {
+    fn is(&self, read: &Read) -> bool {
+        match (self, read) {
+            (Self::Header(own), Read::Header(name)) | (Self::Note(own), Read::Note(name)) => {
+                own == name
+            }
+            (Self::Tenant, Read::PrincipalTenant) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Whether all answers of the run may be edges.
+pub(super) fn may_branch(trace: &Trace, listed: &[Branch]) -> bool {
+    trace.steps().iter().all(|(question, answer)| match (question, answer) {
+        (_, Answer::Text(None)) => true,
+        (Question::Read(read), Answer::Text(Some(_))) => {
+            !is_raw(read) || listed.iter().any(|branch| branch.is(read))
+        }
+        _ => true,
+    })
+}
+
+/// Whether the question is answered with text, of whatever origin.
+pub(super) fn is_text(question: &Question) -> bool {
+    match question {
+        Question::Read(Read::RouteName | Read::RouteAttribute(_) | Read::RouteGrpcMethod) => true,
+        Question::Read(read) => is_raw(read),
+        Question::Command(_) | Question::Effect(_) => false,
+    }
+}
+
+/// Whether the question is answered with text of a caller's, or about one.
+fn is_raw(read: &Read) -> bool {
+    matches!(read, Read::Header(_) | Read::Note(_) | Read::PrincipalTenant)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_questions_with_raw_answers_can_be_listed() {
+        assert_eq!("request.header(x-plan)".parse(), Ok(Branch::Header("x-plan".into())));
+        assert_eq!("notes.get(plan)".parse(), Ok(Branch::Note("plan".into())));
+        assert_eq!("principal.tenant".parse(), Ok(Branch::Tenant));
+        for text in ["request.header", "request.header()", "route.name", "quota.take-all", ""] {
+            assert_eq!(text.parse::<Branch>(), Err(NoBranch(text.to_owned())));
+        }
+    }
+
+    #[test]
+    fn raw_text_branches_where_it_is_listed_and_nowhere_else() {
+        let mut trace = Trace::new();
+        let header = Question::Read(Read::Header("x-plan".into()));
+        trace.push(header, Answer::Text(Some("gold".into())));
+        assert!(!may_branch(&trace, &[]));
+        assert!(!may_branch(&trace, &[Branch::Note("x-plan".into())]));
+        assert!(may_branch(&trace, &[Branch::Header("x-plan".into())]));
+    }
+
+    #[test]
+    fn what_the_operator_wrote_and_absence_always_branch() {
+        let mut trace = Trace::new();
+        let attribute = Question::Read(Read::RouteAttribute("scope".into()));
+        trace.push(attribute, Answer::Text(Some("deposits:read".into())));
+        trace.push(Question::Read(Read::Header("x-plan".into())), Answer::Text(None));
+        assert!(may_branch(&trace, &[]));
+    }
+}

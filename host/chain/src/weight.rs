@@ -1,0 +1,121 @@
+//! How many bytes questions, answers and verdicts take up: estimates, for bounds.
+
+use crate::question::Text;
+use crate::{
+    Answer, Bucket, Command, Content, Effect, Member, Problem, Question, Read, Reply, Source,
+    Verdict,
+};
+
+impl Question {
+    /// Bytes of the question's arguments, beside the question itself.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Read(read) => read.bytes(),
+            Self::Command(command) => command.bytes(),
+            Self::Effect(Effect::QuotaTakeAll(buckets)) => {
+                buckets.iter().map(|bucket| size_of::<Bucket>() + bucket.name.len()).sum()
+            }
+            Self::Effect(Effect::IdempotencyClaim) => 0,
+        }
+    }
+
+    /// Bytes of the question.
+    pub(crate) fn weight(&self) -> usize {
+        size_of::<Self>() + self.bytes()
+    }
+}
+
+impl Read {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::AuthorityIn(texts) | Self::ServerNameIn(texts) | Self::OriginIn(texts) => {
+                list(texts)
+            }
+            Self::HeaderIs(name, value)
+            | Self::NoteIs(name, value)
+            | Self::ResponseHeaderIs(name, value) => name.len() + value.len(),
+            Self::MethodIs(text)
+            | Self::HeaderPresence(text)
+            | Self::Header(text)
+            | Self::RouteAttribute(text)
+            | Self::CredentialsPermits(_, text)
+            | Self::PrincipalHasScope(text)
+            | Self::UpstreamState(text)
+            | Self::Note(text)
+            | Self::ResponseHeaderPresence(text) => text.len(),
+            Self::Origin
+            | Self::RouteMatched
+            | Self::RouteName
+            | Self::RouteGrpcMethod
+            | Self::CredentialsPresented
+            | Self::CredentialsResolve(_)
+            | Self::PrincipalEnvironment
+            | Self::PrincipalTenant
+            | Self::IdempotencyKey
+            | Self::ResponseStatus => 0,
+        }
+    }
+}
+
+impl Command {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::ReplyHeaderSet(name, value) | Self::NoteSet(name, value) => {
+                name.len() + value.len()
+            }
+            Self::ReplyHeaderSetFrom(name, Source::RequestHeader(other)) => {
+                name.len() + other.len()
+            }
+            Self::ReplyHeaderSetFrom(name, _) | Self::Log(_, name) => name.len(),
+            Self::ReplyVary(names) | Self::ReplyDropUpstream(names) => list(names),
+            Self::PrincipalEstablish(_) | Self::QuotaReport => 0,
+        }
+    }
+}
+
+impl Answer {
+    /// Bytes of text that the answer carries into the guest, for the run's budget.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        if let Self::Text(Some(text)) = self { text.len() } else { 0 }
+    }
+
+    /// Bytes of the answer.
+    pub(crate) fn weight(&self) -> usize {
+        size_of::<Self>() + self.bytes()
+    }
+}
+
+impl Verdict {
+    /// Bytes of the verdict.
+    pub(crate) fn weight(&self) -> usize {
+        let texts = match self {
+            Self::Proceed => 0,
+            Self::Forward(upstream) => upstream.len(),
+            Self::Reply(Reply { content: Content::Problem(problem), .. }) => problem.bytes(),
+            Self::Reply(_) => 0,
+        };
+        size_of::<Self>() + texts
+    }
+}
+
+impl Problem {
+    fn bytes(&self) -> usize {
+        let member = |(name, member): &(Text, Member)| {
+            let value = match member {
+                Member::Text(text) => text.len(),
+                Member::Texts(texts) => list(texts),
+                Member::Number(_) => 0,
+            };
+            size_of::<(Text, Member)>() + name.len() + value
+        };
+        let type_uri = self.type_uri.as_ref().map_or(0, |uri| uri.len());
+        let texts = self.slug.len() + self.title.len() + self.detail.len() + type_uri;
+        texts + self.members.iter().map(member).sum::<usize>()
+    }
+}
+
+fn list(texts: &[Text]) -> usize {
+    texts.iter().map(|text| size_of::<Text>() + text.len()).sum()
+}

@@ -1,0 +1,133 @@
+//! Trees on against trees off: whatever happens, callers and stores must not be able to tell.
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestCaseError};
+use tollgate_chain::{Growth, Hook, Receipt, Verdict, request};
+
+use super::gate::{Gate, Seen, Settings, Upstreams, Ways};
+use super::requests::{Event, Keys, Request, event, good};
+
+/// Both gateways, and everything that happens to both.
+struct Pair {
+    with: Gate,
+    without: Gate,
+    keys: Keys,
+    ways: Ways,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let keys = Keys::new();
+        let with = Gate::new(&Growth::default(), &keys);
+        let without = Gate::new(&Growth { on: false, ..Growth::default() }, &keys);
+        Self { with, without, keys, ways: Ways::default() }
+    }
+
+    /// What each gateway showed of the request.
+    async fn serve(&mut self, request: &Request) -> (Seen, Seen) {
+        let (ours, ways) = self.with.serve(request, &self.keys).await;
+        let (theirs, _) = self.without.serve(request, &self.keys).await;
+        self.ways.walked += ways.walked;
+        self.ways.ran += ways.ran;
+        (ours, theirs)
+    }
+
+    async fn happen(&mut self, event: &Event) -> Result<(), TestCaseError> {
+        match event {
+            Event::Request(request) => {
+                let (ours, theirs) = self.serve(request).await;
+                prop_assert_eq!(ours, theirs);
+            }
+            Event::Pass(time) => {
+                self.with.pass(*time);
+                self.without.pass(*time);
+            }
+            Event::Revoke(key) => {
+                self.keys.revoked[*key] ^= true;
+                for gate in [&self.with, &self.without] {
+                    gate.credentials.replace(&self.keys.file()).unwrap();
+                }
+            }
+            Event::Reload => {
+                for gate in [&mut self.with, &mut self.without] {
+                    gate.serving = match gate.serving {
+                        Settings::Strict => Settings::Lax,
+                        Settings::Lax => Settings::Strict,
+                    };
+                }
+            }
+            Event::Upstream(ready) => {
+                for gate in [&mut self.with, &mut self.without] {
+                    gate.upstreams = Upstreams { sandbox: *ready, live: true };
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 3, max_shrink_iters: 200, ..Config::default() })]
+    #[test]
+    fn no_caller_and_no_store_can_tell_whether_there_are_trees(
+        events in prop::collection::vec(event(), 2_500),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut pair = Pair::new();
+            for event in &events {
+                pair.happen(event).await?;
+            }
+            let Ways { walked, ran } = pair.ways;
+            prop_assert!(walked * 5 >= (walked + ran) * 4, "{walked} walked, {ran} ran");
+            // Once the trees know what can happen, hardly anything enters Wasm.
+            pair.ways = Ways::default();
+            for event in events.iter().take(1_000) {
+                pair.happen(event).await?;
+            }
+            let Ways { walked, ran } = pair.ways;
+            prop_assert!(walked * 20 >= (walked + ran) * 19, "{walked} walked, {ran} ran");
+            prop_assert!(pair.with.trees().all(|tree| tree.discord().is_none()));
+            Ok(())
+        })?;
+    }
+}
+
+/// The run of a policy in a gateway without trees.
+async fn recorded(
+    pair: &Pair,
+    request: &Request,
+    policy: &str,
+) -> (tollgate_chain::Trace, Verdict) {
+    let (host, opening) = pair.without.exchange(request, &pair.keys);
+    let mut receipt = Receipt::default();
+    request::walk(pair.without.chain(), &opening.head, None, host, &mut receipt).await;
+    let entry = receipt.entries.iter().find(|entry| entry.policy == policy).unwrap();
+    (entry.decision.trace().unwrap().clone(), entry.decision.outcome().unwrap().clone())
+}
+
+#[tokio::test]
+async fn a_leaf_that_is_wrong_is_seen_by_the_comparison_and_by_verification() {
+    let mut pair = Pair::new();
+    let stranger = Request { key: 5, ..good(2) };
+    let (trace, verdict) = recorded(&pair, &stranger, "auth").await;
+    assert!(matches!(verdict, Verdict::Reply(_)));
+    let (host, _) = pair.with.exchange(&stranger, &pair.keys);
+    for _ in 0..2 {
+        pair.with.tree("auth").learn(&host, &trace, &Verdict::Proceed);
+    }
+    let (ours, theirs) = pair.serve(&stranger).await;
+    assert_ne!(ours, theirs);
+    assert!(ours.outcome.contains("Impure"), "{}", ours.outcome);
+    assert!(pair.with.tree("auth").discord().is_some());
+    let (ours, theirs) = pair.serve(&stranger).await;
+    assert_eq!(ours.outcome, theirs.outcome, "without its tree the policy decides right again");
+}
+
+#[tokio::test]
+async fn every_policy_that_looks_at_requests_is_in_the_comparison() {
+    let pair = Pair::new();
+    let names: Vec<&str> = pair.with.chain().policies.iter().map(|policy| &*policy.name).collect();
+    assert_eq!(names, ["allowed-hosts", "cors", "auth", "rate-limit", "routing", "idempotency"]);
+    assert!(pair.with.chain().policies.iter().all(|policy| !policy.plugin.has(Hook::Response)));
+}
