@@ -7,7 +7,7 @@ mod components;
 mod routes;
 mod targets;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use tollgate_runtime::Engine;
 use crate::snapshot::{Asker, Snapshot, Targets};
 use crate::stores::{self, Opened};
 use crate::telemetry::Meters;
-use components::Components;
+use components::{Cached, Components};
 pub(crate) use targets::chain_of;
 
 /// Makes Snapshots of one policies folder.
@@ -48,7 +48,7 @@ impl Workshop {
     /// Compiles the folder for the first time. Blocks for as long as compiling takes; to be called
     /// within the runtime, off its serving threads.
     pub(crate) fn open(folder: &Path, config: Config) -> Result<(Self, Snapshot), Error> {
-        let engine = components::engine(&config)?;
+        let engine = components::engine(&config, Cached::Configured)?;
         let mut components = Components::default();
         let compiled = compile(&config, &engine, &mut components, None)?;
         let stores = Opened::open(&config, compiled.signer.as_ref())?;
@@ -133,11 +133,13 @@ fn compile(
     }
 }
 
-/// Compiles and throws away: for `tollgate check`.
-pub(crate) fn try_out(config: &Config) -> Result<(), Error> {
-    let engine = components::engine(config)?;
-    compile(config, &engine, &mut Components::default(), None)?;
-    Ok(())
+/// Compiles and throws away: for `tollgate check`. Tells the policies that are configured in each
+/// instance, by name, and why.
+pub(crate) fn try_out(config: &Config) -> Result<BTreeMap<String, String>, Error> {
+    let engine = components::engine(config, Cached::Never)?;
+    let mut components = Components::default();
+    compile(config, &engine, &mut components, None)?;
+    Ok(components.unsnapshotted())
 }
 
 /// Why there is no first Snapshot.

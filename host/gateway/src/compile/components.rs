@@ -1,6 +1,6 @@
 //! Components: read, verified, compiled, tried out; and the chains made of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -35,19 +35,41 @@ struct Key {
 
 /// Components that were compiled, for the next Snapshot to carry over.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Components(HashMap<Key, (Arc<Component<Asker>>, bool)>);
+pub(super) struct Components {
+    compiled: HashMap<Key, (Arc<Component<Asker>>, bool)>,
+    unsnapshotted: BTreeMap<String, String>,
+}
 
 impl Components {
     /// Drops what the last compilation did not use.
     pub(super) fn forget_unused(&mut self) {
-        self.0.retain(|_, (_, used)| std::mem::take(used));
+        self.compiled.retain(|_, (_, used)| std::mem::take(used));
+    }
+
+    /// The policies that are configured in each instance, by name, and why.
+    pub(super) fn unsnapshotted(self) -> BTreeMap<String, String> {
+        self.unsnapshotted
     }
 }
 
+/// Whether compiled components may be taken from disk, and left there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cached {
+    /// As the configuration says.
+    Configured,
+    /// Never: whoever checks a folder leaves nothing behind.
+    Never,
+}
+
 /// The engine that the configuration asks for.
-pub(super) fn engine(config: &Config) -> Result<Engine, Error> {
-    let settings = EngineSettings::new(config.engine().instances_max, INSTANCE_WAIT, STACK_BYTES)?;
-    Ok(Engine::new(settings)?)
+pub(super) fn engine(config: &Config, cached: Cached) -> Result<Engine, Error> {
+    let own = config.engine();
+    let settings = EngineSettings::new(own.instances_max, INSTANCE_WAIT, STACK_BYTES)?;
+    let folder = own.compiled_cache.clone().filter(|_| cached == Cached::Configured);
+    Ok(match folder {
+        Some(folder) => Engine::with_cache(settings, folder)?,
+        None => Engine::new(settings)?,
+    })
 }
 
 /// Loads every policy and strings them into chains.
@@ -91,7 +113,7 @@ fn load(
         grants: policy.grants.iter().cloned().collect(),
         limits: (policy.limits.time, policy.limits.memory_bytes, policy.limits.table_elements),
     };
-    let component = match components.0.get_mut(&key) {
+    let component = match components.compiled.get_mut(&key) {
         Some((component, used)) => {
             *used = true;
             Arc::clone(component)
@@ -101,10 +123,14 @@ fn load(
                 .map_err(|told| problems.extend(told))
                 .ok()?;
             let component = Arc::new(component);
-            components.0.insert(key, (Arc::clone(&component), true));
+            components.compiled.insert(key, (Arc::clone(&component), true));
             component
         }
     };
+    if let Some(reason) = component.why_not_snapshotted() {
+        tracing::info!(policy = policy.name, reason, "policy is configured in each instance");
+        components.unsnapshotted.insert(policy.name.clone(), reason.to_owned());
+    }
     Some(Policy {
         name: policy.name.as_str().into(),
         class: policy.class,
