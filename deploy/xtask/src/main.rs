@@ -16,6 +16,7 @@ mod status;
 mod test;
 mod tool;
 mod up;
+mod zig;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};

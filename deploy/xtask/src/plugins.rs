@@ -1,5 +1,7 @@
 //! `plugins`: the six policies and the guests of the tests, as components in `<target>/plugins`.
 
+mod c;
+
 use crate::place::Place;
 use crate::{say, tool};
 use anyhow::{Context, Result};
@@ -13,7 +15,7 @@ use wit_component::ComponentEncoder;
 /// # Errors
 /// When one does not build, or its imports are not those of the contract.
 pub(crate) fn run(place: &Place) -> Result<Vec<String>> {
-    let names = guests(place.root())?;
+    let mut names = guests(place.root())?;
     say::step(&format!("Plugins: building {}", names.join(", ")));
     let mut build = tool::cargo(place, &["build", "--profile", "guest", "--target", WASM]);
     for name in &names {
@@ -24,14 +26,24 @@ pub(crate) fn run(place: &Place) -> Result<Vec<String>> {
     fs::create_dir_all(place.components())?;
     for name in &names {
         let module = place.target().join(WASM).join("guest").join(name.replace('-', "_"));
-        let component = encode(&module.with_extension("wasm"))
-            .with_context(|| format!("make a component of {name}"))?;
-        let to = place.components().join(format!("{name}.wasm"));
-        let changed = put(&to, &component)?;
-        let word = if changed { "written" } else { "unchanged" };
-        say::note(&format!("{name}: {} KiB, {word}", component.len().div_ceil(1024)));
+        finish(place, name, &module.with_extension("wasm"))?;
+    }
+    for guest in guests_in_c(place.root())? {
+        let name = guest.file_name().context("a guest's folder has a name")?.to_string_lossy();
+        say::step(&format!("Plugins: building {name} from C"));
+        finish(place, &name, &c::build(place, &guest)?)?;
+        names.push(name.into_owned());
     }
     Ok(names)
+}
+
+/// Makes the component of a module.
+fn finish(place: &Place, name: &str, module: &Path) -> Result<()> {
+    let component = encode(module).with_context(|| format!("make a component of {name}"))?;
+    let to = place.components().join(format!("{name}.wasm"));
+    let word = if put(&to, &component)? { "written" } else { "unchanged" };
+    say::note(&format!("{name}: {} KiB, {word}", component.len().div_ceil(1024)));
+    Ok(())
 }
 
 /// Writes a file whole, unless it holds these bytes. Says whether it wrote.
@@ -68,6 +80,14 @@ fn guests(root: &Path) -> Result<Vec<String>> {
         }
     }
     Ok(names)
+}
+
+/// Finds the guests of the tests that are written in C, by their `policy.c`.
+fn guests_in_c(root: &Path) -> Result<Vec<PathBuf>> {
+    let folders = fs::read_dir(root.join("tests/guests"))?.flatten().map(|entry| entry.path());
+    let mut found: Vec<PathBuf> = folders.filter(|path| path.join("policy.c").exists()).collect();
+    found.sort();
+    Ok(found)
 }
 
 fn package(manifest: &str) -> Result<String> {

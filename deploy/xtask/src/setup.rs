@@ -1,7 +1,7 @@
 //! `setup`: everything that a fresh Debian machine with Rust lacks. Skips what is there.
 
 use crate::place::Place;
-use crate::{say, tool};
+use crate::{say, tool, zig};
 use anyhow::{Context, Result, bail};
 use nix::unistd::Uid;
 use std::process::Command;
@@ -15,6 +15,7 @@ pub(crate) fn run(place: &Place) -> Result<()> {
     packages()?;
     wasm_target(place)?;
     jars(place)?;
+    zig::ensure(place)?;
     buf(place)
 }
 
@@ -38,6 +39,7 @@ const NEEDS: &[Need] = &[
     Need { there: || tool::exists("kcat"), packages: &["kcat"] },
     Need { there: || tool::exists("curl"), packages: &["curl"] },
     Need { there: || all(&["node", "npm"]), packages: &["nodejs", "npm"] },
+    Need { there: python_venv, packages: &["python3-venv"] },
     Need { there: || tool::exists("flock"), packages: &["util-linux"] },
 ];
 
@@ -117,6 +119,14 @@ fn buf(place: &Place) -> Result<()> {
 
 fn all(programs: &[&str]) -> bool {
     programs.iter().all(|program| tool::exists(program))
+}
+
+/// Debian's Python comes without what makes a folder of packages.
+fn python_venv() -> bool {
+    Command::new("python3")
+        .args(["-c", "import venv, ensurepip"])
+        .status()
+        .is_ok_and(|status| status.success())
 }
 
 fn library(name: &str) -> bool {

@@ -68,8 +68,8 @@ impl Config {
 
     /// Sizes of the engine.
     #[must_use]
-    pub fn engine(&self) -> Engine {
-        self.engine
+    pub fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// How decision trees grow, and how they are verified.
@@ -189,13 +189,16 @@ pub struct Drain {
 }
 
 /// `[engine]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Engine {
     /// Most policy instances at once.
     pub instances_max: u32,
     /// Worker threads; as many as cores when absent.
     pub workers: Option<usize>,
+    /// The folder that keeps compiled components from one start to the next; when absent, every
+    /// start compiles.
+    pub compiled_cache: Option<PathBuf>,
 }
 
 /// `[descriptors]`

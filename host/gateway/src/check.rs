@@ -1,5 +1,6 @@
 //! `tollgate check`: the road from folder to Snapshot, without sockets and stores.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -15,13 +16,16 @@ pub(crate) fn check(folder: &Path, print: bool) -> Result<ExitCode> {
         Ok(config) => config,
         Err(problems) => return refused(&problems.to_string()),
     };
-    match compile::try_out(&config) {
-        Ok(()) => {}
+    let unsnapshotted = match compile::try_out(&config) {
+        Ok(unsnapshotted) => unsnapshotted,
         Err(compile::Error::Problems(problems)) => return refused(&problems.to_string()),
         Err(error) => return Err(anyhow!(error)),
-    }
+    };
     if print {
-        show(&config)?;
+        show(&config, &unsnapshotted)?;
+    }
+    for (policy, reason) in &unsnapshotted {
+        say(&format!("policies.{policy}: configured anew for each request: {reason}"))?;
     }
     say(&format!(
         "{}: {} listeners, {} routes, {} chains, {} policies, {} upstreams: all good",
@@ -42,7 +46,7 @@ fn refused(problems: &str) -> Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-fn show(config: &Config) -> Result<()> {
+fn show(config: &Config, unsnapshotted: &BTreeMap<String, String>) -> Result<()> {
     for chain in config.chains() {
         say(&format!("chain {}", chain.name))?;
         for policy in chain.policies.iter().filter_map(|index| config.policies().get(*index)) {
@@ -50,7 +54,9 @@ fn show(config: &Config) -> Result<()> {
             let file = plugin.map(|plugin| plugin.file.display().to_string()).unwrap_or_default();
             let grants = policy.grants.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
             say(&format!("  {} ({:?}) {file}", policy.name, policy.class))?;
+            let configured = unsnapshotted.get(&policy.name).map_or("once", |_| "for each request");
             say(&format!("    grants: {grants}"))?;
+            say(&format!("    configured: {configured}"))?;
             say(&format!("    settings: {}", policy.settings))?;
         }
     }

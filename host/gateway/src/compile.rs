@@ -7,7 +7,7 @@ mod components;
 mod routes;
 mod targets;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use tollgate_runtime::Engine;
 use crate::snapshot::{Asker, Snapshot, Targets};
 use crate::stores::{self, Opened};
 use crate::telemetry::Ledger;
-use components::Components;
+use components::{Cached, Components};
 pub(crate) use targets::chain_of;
 
 /// Makes Snapshots of one policies folder.
@@ -53,7 +53,7 @@ impl Workshop {
         config: Config,
         ledger: Ledger,
     ) -> Result<(Self, Snapshot), Error> {
-        let engine = components::engine(&config)?;
+        let engine = components::engine(&config, Cached::Configured)?;
         let mut components = Components::default();
         let compiled = compile(&config, &engine, &mut components, None)?;
         let stores = Opened::open(&config, compiled.signer.as_ref())?;
@@ -137,11 +137,13 @@ fn compile(
     }
 }
 
-/// Compiles and throws away: for `tollgate check`.
-pub(crate) fn try_out(config: &Config) -> Result<(), Error> {
-    let engine = components::engine(config)?;
-    compile(config, &engine, &mut Components::default(), None)?;
-    Ok(())
+/// Compiles and throws away: for `tollgate check`. Tells the policies that are configured in each
+/// instance, by name, and why.
+pub(crate) fn try_out(config: &Config) -> Result<BTreeMap<String, String>, Error> {
+    let engine = components::engine(config, Cached::Never)?;
+    let mut components = Components::default();
+    compile(config, &engine, &mut components, None)?;
+    Ok(components.unsnapshotted())
 }
 
 /// Why there is no first Snapshot.

@@ -5,9 +5,10 @@ use std::pin::Pin;
 
 use tollgate_chain::{Failure, Finished, Hook, Host, Plugin, Run};
 
-use crate::inspect::{compile, describe};
+use crate::inspect::describe;
 use crate::instance::Mould;
-use crate::{Engine, Grants, Inspection, Limits, LoadError, imports};
+use crate::prepare::{Order, Prepared, link};
+use crate::{Engine, Grants, Inspection, Limits, LoadError};
 
 /// Most bytes of a policy's settings.
 const SETTINGS_BYTES_MAX: usize = 1 << 20;
@@ -16,6 +17,7 @@ const SETTINGS_BYTES_MAX: usize = 1 << 20;
 pub struct Component<H: Host> {
     mould: Mould<H>,
     inspection: Inspection,
+    unconfigured: Option<String>,
     engine: Engine,
 }
 
@@ -39,16 +41,27 @@ impl<H: Host> Component<H> {
             let bytes = settings_json.len();
             return Err(LoadError::SettingsTooLarge { bytes, most: SETTINGS_BYTES_MAX });
         }
-        let compiled = compile(engine, file)?;
+        let order = Order { engine, file, settings: &settings_json, grants, limits };
+        let Prepared { compiled, unconfigured } = order.prepare::<H>()?;
         let inspection = describe(&compiled);
         inspection.check(grants)?;
-        let link = |error: wasmtime::Error| LoadError::Link(format!("{error:#}"));
-        let linker = imports::linker::<H>(engine.wasm(), grants).map_err(link)?;
-        let pre = linker.instantiate_pre(&compiled).map_err(link)?;
+        let pre = link::<H>(engine.wasm(), &compiled, grants)?;
         let slot = engine.trial_slot();
-        let mould = Mould::new(pre, limits, settings_json)?;
+        let mould = Mould::new(pre, limits, unconfigured.is_some().then_some(settings_json))?;
         drop(slot);
-        Ok(Self { mould, inspection, engine: engine.clone() })
+        Ok(Self { mould, inspection, unconfigured, engine: engine.clone() })
+    }
+
+    /// Whether `configure` ran once, at load, and each run starts from the memory it left.
+    #[must_use]
+    pub fn is_snapshotted(&self) -> bool {
+        self.unconfigured.is_none()
+    }
+
+    /// Why `configure` runs in each instance; none when it ran once.
+    #[must_use]
+    pub fn why_not_snapshotted(&self) -> Option<&str> {
+        self.unconfigured.as_deref()
     }
 
     /// What the component imports and exports.
@@ -80,6 +93,9 @@ impl<H: Host> Plugin<H> for Component<H> {
 impl<H: Host> fmt::Debug for Component<H> {
     /// Without the settings, which may say more than a log should.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Component").field("inspection", &self.inspection).finish_non_exhaustive()
+        f.debug_struct("Component")
+            .field("inspection", &self.inspection)
+            .field("unconfigured", &self.unconfigured)
+            .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,8 @@
 //! The engine: how components are compiled, where instances live, and who measures them.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -9,6 +11,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use crate::LoadError;
+use crate::cache::Cache;
 use crate::limits::{Limits, OutOfBounds, widen, within};
 
 /// How often a running guest is looked at, and the unit in which its time is charged.
@@ -74,6 +78,11 @@ pub struct Engine(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     engine: wasmtime::Engine,
+    /// Where components are configured at load: it compiles the same code, and its instances take
+    /// none of the slots.
+    configuring: wasmtime::Engine,
+    cache: Option<Cache>,
+    compilations: AtomicU64,
     slots: Arc<Semaphore>,
     instance_wait: Duration,
     /// The slot beyond those of the semaphore, for trying out one component at a time, so that a
@@ -88,12 +97,34 @@ impl Engine {
     /// # Errors
     /// The address space or the thread cannot be had.
     pub fn new(settings: EngineSettings) -> Result<Self, EngineError> {
-        let engine = wasmtime::Engine::new(&config(settings))
-            .map_err(|error| EngineError::Setup(format!("{error:#}")))?;
-        let ticker = Ticker::start(&engine)?;
+        Self::make(settings, None)
+    }
+
+    /// The same, with compiled components kept in this folder. The folder is made when it is
+    /// absent, and neither used nor touched when another user owns it or can write it.
+    ///
+    /// # Errors
+    /// The address space or the thread cannot be had. Nothing that is wrong with the folder is an
+    /// error.
+    pub fn with_cache(settings: EngineSettings, folder: PathBuf) -> Result<Self, EngineError> {
+        Self::make(settings, Some(Cache::new(folder)))
+    }
+
+    fn make(settings: EngineSettings, cache: Option<Cache>) -> Result<Self, EngineError> {
+        let setup = |config: &Config| {
+            wasmtime::Engine::new(config).map_err(|e| EngineError::Setup(format!("{e:#}")))
+        };
+        let mut config = config(settings);
+        let configuring = setup(&config)?;
+        let pool = InstanceAllocationStrategy::Pooling(pool(settings));
+        let engine = setup(config.allocation_strategy(pool))?;
+        let ticker = Ticker::start([engine.clone(), configuring.clone()])?;
         let slots = usize::try_from(settings.instances).unwrap_or(usize::MAX);
         Ok(Self(Arc::new(Inner {
             engine,
+            configuring,
+            cache,
+            compilations: AtomicU64::new(0),
             slots: Arc::new(Semaphore::new(slots.min(Semaphore::MAX_PERMITS))),
             instance_wait: settings.instance_wait,
             trial: Mutex::new(()),
@@ -107,8 +138,36 @@ impl Engine {
         self.0.slots.available_permits()
     }
 
+    /// How many components were compiled so far. A new policy takes two, one to configure it in
+    /// and one to run it; a cached one takes none.
+    #[must_use]
+    pub fn compilations(&self) -> u64 {
+        self.0.compilations.load(Ordering::Relaxed)
+    }
+
+    /// Where runs happen.
     pub(crate) fn wasm(&self) -> &wasmtime::Engine {
         &self.0.engine
+    }
+
+    /// Where components are configured at load.
+    pub(crate) fn configuring(&self) -> &wasmtime::Engine {
+        &self.0.configuring
+    }
+
+    pub(crate) fn cache(&self) -> Option<&Cache> {
+        self.0.cache.as_ref()
+    }
+
+    /// Compiles for one of the two.
+    pub(crate) fn compile(
+        &self,
+        engine: &wasmtime::Engine,
+        file: &[u8],
+    ) -> Result<wasmtime::component::Component, LoadError> {
+        self.0.compilations.fetch_add(1, Ordering::Relaxed);
+        wasmtime::component::Component::new(engine, file)
+            .map_err(|error| LoadError::Compile(format!("{error:#}")))
     }
 
     /// A slot for one instance, if one becomes free in time. Must be called within tokio.
@@ -134,13 +193,12 @@ struct Ticker {
 }
 
 impl Ticker {
-    fn start(engine: &wasmtime::Engine) -> std::io::Result<Self> {
-        let engine = engine.clone();
+    fn start(engines: [wasmtime::Engine; 2]) -> std::io::Result<Self> {
         let (stop, stopped) = sync_channel::<()>(0);
         let thread =
             std::thread::Builder::new().name("tollgate-ticker".into()).spawn(move || {
                 while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-                    engine.increment_epoch();
+                    engines.iter().for_each(wasmtime::Engine::increment_epoch);
                 }
             })?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
@@ -183,8 +241,7 @@ fn config(settings: EngineSettings) -> Config {
         .memory_init_cow(true)
         .memory_may_move(false)
         .memory_reservation(*Limits::MEMORY_BYTES.end())
-        .memory_guard_size(PAGE_BYTES)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings)));
+        .memory_guard_size(PAGE_BYTES);
     config
 }
 
@@ -204,6 +261,7 @@ fn pool(settings: EngineSettings) -> PoolingAllocationConfig {
         .max_core_instances_per_component(CORE_INSTANCES)
         .max_memories_per_component(1)
         .max_tables_per_component(TABLES)
+        .max_tables_per_module(TABLES)
         .max_memory_size(bound(Limits::MEMORY_BYTES))
         .table_elements(bound(Limits::TABLE_ELEMENTS))
         .linear_memory_keep_resident(256 << 10)

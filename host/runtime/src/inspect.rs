@@ -3,6 +3,7 @@
 use wasmtime::component::types::ComponentItem;
 
 use crate::error::{ForeignImport, Ungranted};
+use crate::snapshot::ACCESSORS;
 use crate::{Engine, Grants, Interface, LoadError, sections};
 
 /// The package of the contract.
@@ -10,7 +11,7 @@ const PACKAGE: &str = "tollgate:policy/";
 /// Interfaces that hold types only, and so need no grant.
 const TYPES_ONLY: &str = "verdicts";
 /// The contract that this host serves.
-const SERVED: &str = "tollgate:policy@0.1";
+pub(crate) const SERVED: &str = "tollgate:policy@0.1";
 
 pub(crate) const CONFIGURE: &str = "configure";
 pub(crate) const ON_REQUEST: &str = "on-request";
@@ -86,16 +87,8 @@ impl Inspection {
 /// # Errors
 /// The file is no component, is damaged, or uses what the engine does not support.
 pub fn inspect(engine: &Engine, file: &[u8]) -> Result<Inspection, LoadError> {
-    Ok(describe(&compile(engine, file)?))
-}
-
-pub(crate) fn compile(
-    engine: &Engine,
-    file: &[u8],
-) -> Result<wasmtime::component::Component, LoadError> {
     sections::check(file)?;
-    wasmtime::component::Component::new(engine.wasm(), file)
-        .map_err(|error| LoadError::Compile(format!("{error:#}")))
+    Ok(describe(&engine.compile(engine.wasm(), file)?))
 }
 
 pub(crate) fn describe(component: &wasmtime::component::Component) -> Inspection {
@@ -105,7 +98,8 @@ pub(crate) fn describe(component: &wasmtime::component::Component) -> Inspection
         .imports(engine)
         .map(|(name, import)| describe_import(engine, name, &import.ty))
         .collect();
-    let exports = described.exports(engine).map(|(name, _)| name.to_owned()).collect();
+    let exports = described.exports(engine).map(|(name, _)| name.to_owned());
+    let exports = exports.filter(|name| name != ACCESSORS).collect();
     let contract = imports.iter().filter_map(|import| contract(&import.name));
     // Were there several, the one that this host does not serve is the one to name.
     let contract = contract.min_by_key(|contract| is_served(contract));

@@ -1,5 +1,6 @@
-//! One fresh instance for one run: made, configured, asked once, thrown away. How an instance
-//! comes to its settings is known here alone.
+//! One fresh instance for one run: made, asked once, thrown away. How an instance comes to its
+//! settings is known here alone: they are in the memory that it starts with, or, where a component
+//! cannot be snapshotted, it is configured first.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -21,12 +22,14 @@ pub(crate) struct Mould<H: Host> {
     pre: InstancePre<State<H>>,
     exports: Exports,
     limits: Limits,
-    settings: String,
+    /// What each instance is configured with; none when it starts with its settings.
+    settings: Option<String>,
 }
 
+/// Where the exports of a component are.
 #[derive(Debug, Clone, Copy)]
-struct Exports {
-    configure: ComponentExportIndex,
+pub(crate) struct Exports {
+    pub(crate) configure: ComponentExportIndex,
     on_request: ComponentExportIndex,
     on_response: Option<ComponentExportIndex>,
 }
@@ -35,15 +38,14 @@ type Configured = Result<(), Vec<verdicts::SettingProblem>>;
 
 impl<H: Host> Mould<H> {
     /// A mould that is proven to give configured instances with its exports as they should be.
-    /// Never waits: the one future it polls has nothing to wait for.
     pub(crate) fn new(
         pre: InstancePre<State<H>>,
         limits: Limits,
-        settings: String,
+        settings: Option<String>,
     ) -> Result<Self, LoadError> {
         let exports = Exports::of(pre.component())?;
         let mould = Self { pre, exports, limits, settings };
-        at_once(mould.try_out())?;
+        at_once(mould.try_out()).unwrap_or_else(|| Err(waits()))?;
         Ok(mould)
     }
 
@@ -56,14 +58,12 @@ impl<H: Host> Mould<H> {
 
     /// Runs the hook in an instance of its own.
     pub(crate) async fn run(&self, hook: Hook, run: Run<H>) -> Finished<H> {
-        let mut store = self.store(true);
-        let instance = match self.configured(&mut store).await {
+        let mut store = store(&self.pre, self.limits, true);
+        let instance = match self.instance(&mut store).await {
             Ok(instance) => instance,
             Err(failure) => return (run, Err(failure)),
         };
-        let state = store.data_mut();
-        state.run = Some(run);
-        state.wind_up();
+        store.data_mut().run = Some(run);
         let verdict = self.decide(hook, &mut store, &instance).await;
         #[expect(
             clippy::expect_used,
@@ -73,28 +73,17 @@ impl<H: Host> Mould<H> {
         (run, verdict)
     }
 
-    async fn configured(&self, store: &mut Store<State<H>>) -> Result<Instance, Failure> {
-        match self.configure(store).await? {
-            (instance, Ok(())) => Ok(instance),
-            (_, Err(_)) => {
-                Err(Failure::Start("settings refused that were accepted at load".into()))
-            }
-        }
-    }
-
-    async fn configure(
-        &self,
-        store: &mut Store<State<H>>,
-    ) -> Result<(Instance, Configured), Failure> {
-        let instance = self.pre.instantiate_async(&mut *store).await.map_err(|e| failure(&e))?;
-        let configure = instance
-            .get_typed_func::<(&str,), (Configured,)>(&mut *store, &self.exports.configure)
-            .map_err(|e| failure(&e))?;
-        let configured = configure
-            .call_async(&mut *store, (self.settings.as_str(),))
-            .await
-            .map_err(|e| failure(&e))?;
-        Ok((instance, configured.0))
+    /// A fresh instance with its settings, and the whole of its time before it.
+    async fn instance(&self, store: &mut Store<State<H>>) -> Result<Instance, Failure> {
+        let Some(settings) = &self.settings else {
+            return self.pre.instantiate_async(store).await.map_err(|e| failure(&e));
+        };
+        let configure = self.exports.configure;
+        let (instance, configured) = configured(store, &self.pre, configure, settings).await?;
+        let refused = |_| Failure::Start("settings refused that were accepted at load".into());
+        configured.map_err(refused)?;
+        store.data_mut().wind_up();
+        Ok(instance)
     }
 
     async fn decide(
@@ -116,16 +105,16 @@ impl<H: Host> Mould<H> {
         }
     }
 
-    /// Configures one instance, and looks at the types of its hooks.
+    /// Makes one instance as each run does, and looks at the types of its hooks.
     async fn try_out(&self) -> Result<(), LoadError> {
-        let mut store = self.store(false);
-        let (instance, configured) =
-            self.configure(&mut store).await.map_err(LoadError::Configure)?;
-        configured.map_err(|problems| {
-            let problem =
-                |p: verdicts::SettingProblem| SettingProblem { key: p.key, message: p.message };
-            LoadError::Settings(problems.into_iter().map(problem).collect())
-        })?;
+        let mut store = store(&self.pre, self.limits, false);
+        let instance = match &self.settings {
+            None => self.instance(&mut store).await.map_err(LoadError::Configure)?,
+            Some(settings) => {
+                let configure = self.exports.configure;
+                accepted(configured(&mut store, &self.pre, configure, settings).await)?
+            }
+        };
         instance
             .get_typed_func::<(), (verdicts::Verdict,)>(&mut store, &self.exports.on_request)
             .map_err(|_| LoadError::Exports(vec![ON_REQUEST]))?;
@@ -136,19 +125,10 @@ impl<H: Host> Mould<H> {
         }
         Ok(())
     }
-
-    fn store(&self, gives_way: bool) -> Store<State<H>> {
-        let mut store = Store::new(self.pre.engine(), State::new(self.limits, gives_way));
-        store.limiter(|state| state);
-        store.set_hostcall_fuel(CALL_BYTES_MAX);
-        store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(State::tick);
-        store
-    }
 }
 
 impl Exports {
-    fn of(component: &wasmtime::component::Component) -> Result<Self, LoadError> {
+    pub(crate) fn of(component: &wasmtime::component::Component) -> Result<Self, LoadError> {
         let export = |name| component.get_export_index(None, name);
         let needed = |name| export(name).ok_or_else(|| LoadError::Exports(vec![name]));
         Ok(Self {
@@ -159,16 +139,67 @@ impl Exports {
     }
 }
 
+/// Configures an instance whose state is to be looked at. What is wrong with the settings, or
+/// happens meanwhile, is why the component cannot be loaded.
+pub(crate) fn configure_once<H: Host>(
+    pre: &InstancePre<State<H>>,
+    configure: ComponentExportIndex,
+    limits: Limits,
+    settings: &str,
+) -> Result<(Store<State<H>>, Instance), LoadError> {
+    let mut store = store(pre, limits, false);
+    let configuring = configured(&mut store, pre, configure, settings);
+    let instance = accepted(at_once(configuring).ok_or_else(waits)?)?;
+    Ok((store, instance))
+}
+
+/// A fresh instance, and what it said about its settings.
+async fn configured<H: Host>(
+    store: &mut Store<State<H>>,
+    pre: &InstancePre<State<H>>,
+    configure: ComponentExportIndex,
+    settings: &str,
+) -> Result<(Instance, Configured), Failure> {
+    let instance = pre.instantiate_async(&mut *store).await.map_err(|e| failure(&e))?;
+    let configure = instance
+        .get_typed_func::<(&str,), (Configured,)>(&mut *store, configure)
+        .map_err(|e| failure(&e))?;
+    let (configured,) =
+        configure.call_async(&mut *store, (settings,)).await.map_err(|e| failure(&e))?;
+    Ok((instance, configured))
+}
+
+fn accepted(configured: Result<(Instance, Configured), Failure>) -> Result<Instance, LoadError> {
+    let (instance, configured) = configured.map_err(LoadError::Configure)?;
+    configured.map_err(|problems| {
+        let problem =
+            |p: verdicts::SettingProblem| SettingProblem { key: p.key, message: p.message };
+        LoadError::Settings(problems.into_iter().map(problem).collect())
+    })?;
+    Ok(instance)
+}
+
+fn store<H: Host>(pre: &InstancePre<State<H>>, limits: Limits, gives_way: bool) -> Store<State<H>> {
+    let mut store = Store::new(pre.engine(), State::new(limits, gives_way));
+    store.limiter(|state| state);
+    store.set_hostcall_fuel(CALL_BYTES_MAX);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(State::tick);
+    store
+}
+
 /// Finishes what has nothing to wait for: without giving way, an instance without a run never
 /// does.
-fn at_once(trial: impl Future<Output = Result<(), LoadError>>) -> Result<(), LoadError> {
+pub(crate) fn at_once<T>(task: impl Future<Output = T>) -> Option<T> {
     let mut context = Context::from_waker(Waker::noop());
-    match pin!(trial).poll(&mut context) {
-        Poll::Ready(tried) => tried,
-        Poll::Pending => {
-            Err(LoadError::Configure(Failure::Engine("configuring waits for something".into())))
-        }
+    match pin!(task).poll(&mut context) {
+        Poll::Ready(done) => Some(done),
+        Poll::Pending => None,
     }
+}
+
+fn waits() -> LoadError {
+    LoadError::Configure(Failure::Engine("configuring waits for something".into()))
 }
 
 async fn call<H: Host, V>(

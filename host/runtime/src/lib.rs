@@ -5,9 +5,10 @@
 //! implements [`tollgate_chain::Plugin`], so the rest of the gateway never sees the engine behind
 //! it. [`inspect`] tells what a file asks for without putting it to work.
 //!
-//! Read next: `component.rs` for what is refused at load, `instance.rs` for a run.
+//! Read next: `component.rs` and `prepare.rs` for what happens at load, `instance.rs` for a run.
 
 mod bindings;
+mod cache;
 mod component;
 mod convert;
 mod engine;
@@ -17,7 +18,9 @@ mod imports;
 mod inspect;
 mod instance;
 mod limits;
+mod prepare;
 mod sections;
+mod snapshot;
 mod state;
 
 pub use component::Component;

@@ -24,6 +24,8 @@ pub(crate) struct State<H> {
     memory_bytes: usize,
     table_elements: usize,
     argument_bytes: usize,
+    /// Memory beyond the limit, for what the host itself adds to a guest.
+    aside_bytes: usize,
 }
 
 /// Why we stopped a guest; travels through the engine as the cause of a trap.
@@ -54,6 +56,7 @@ impl<H: Host> State<H> {
             memory_bytes: 0,
             table_elements: 0,
             argument_bytes: 0,
+            aside_bytes: 0,
         };
         state.wind_up();
         state
@@ -63,6 +66,11 @@ impl<H: Host> State<H> {
     pub(crate) fn wind_up(&mut self) {
         let ticks = self.limits.time().as_nanos() / TICK.as_nanos();
         self.ticks_left = u32::try_from(ticks).unwrap_or(u32::MAX);
+    }
+
+    /// Lets the memory grow by so much beyond its limit.
+    pub(crate) fn set_aside(&mut self, bytes: usize) {
+        self.aside_bytes = bytes;
     }
 
     /// Answers a question whose answer is always ready.
@@ -123,7 +131,7 @@ impl<H: Host> ResourceLimiter for State<H> {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         self.memory_bytes = self.memory_bytes.saturating_add(desired.saturating_sub(current));
-        if self.memory_bytes > self.limits.memory_bytes() {
+        if self.memory_bytes > self.limits.memory_bytes() + self.aside_bytes {
             return Err(Stop::Memory.into());
         }
         Ok(true)

@@ -116,7 +116,7 @@ fn drain(shapes: &Shapes, problems: &mut Problems) -> Drain {
 }
 
 fn engine(shapes: &Shapes, problems: &mut Problems) -> Engine {
-    let (mut instances, mut workers) = (1_000, None);
+    let (mut instances, mut workers, mut compiled_cache) = (1_000, None, None);
     if let Some(item) = &shapes.engine {
         let (place, raw) = (&item.place, &item.raw);
         let written = raw.instances_max.as_ref();
@@ -125,8 +125,10 @@ fn engine(shapes: &Shapes, problems: &mut Problems) -> Engine {
             .workers
             .as_ref()
             .map(|written| bounded_size(place, "workers", Some(written), 1, 1..=1_024, problems));
+        compiled_cache = raw.compiled_cache.as_ref().map(|path| place.path(path));
     }
-    Engine { instances_max: u32::try_from(instances).unwrap_or(u32::MAX), workers }
+    let instances_max = u32::try_from(instances).unwrap_or(u32::MAX);
+    Engine { instances_max, workers, compiled_cache }
 }
 
 fn trees(shapes: &Shapes, problems: &mut Problems) -> Growth {

@@ -65,6 +65,7 @@ pub(crate) struct RawDrain {
 pub(crate) struct RawEngine {
     pub(crate) instances_max: Option<Spanned<u64>>,
     pub(crate) workers: Option<Spanned<u64>>,
+    pub(crate) compiled_cache: Option<PathBuf>,
 }
 
 /// `[trees]`

@@ -1,6 +1,6 @@
 //! Components: read, verified, compiled, tried out; and the chains made of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -46,19 +46,41 @@ struct Kept {
 /// Components that were compiled, for the next Snapshot to carry over: a reload chills nothing
 /// that it leaves as it was.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Components(HashMap<Key, Kept>);
+pub(super) struct Components {
+    compiled: HashMap<Key, Kept>,
+    unsnapshotted: BTreeMap<String, String>,
+}
 
 impl Components {
     /// Drops what the last compilation did not use.
     pub(super) fn forget_unused(&mut self) {
-        self.0.retain(|_, kept| std::mem::take(&mut kept.used));
+        self.compiled.retain(|_, kept| std::mem::take(&mut kept.used));
+    }
+
+    /// The policies that are configured in each instance, by name, and why.
+    pub(super) fn unsnapshotted(self) -> BTreeMap<String, String> {
+        self.unsnapshotted
     }
 }
 
+/// Whether compiled components may be taken from disk, and left there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cached {
+    /// As the configuration says.
+    Configured,
+    /// Never: whoever checks a folder leaves nothing behind.
+    Never,
+}
+
 /// The engine that the configuration asks for.
-pub(super) fn engine(config: &Config) -> Result<Engine, Error> {
-    let settings = EngineSettings::new(config.engine().instances_max, INSTANCE_WAIT, STACK_BYTES)?;
-    Ok(Engine::new(settings)?)
+pub(super) fn engine(config: &Config, cached: Cached) -> Result<Engine, Error> {
+    let own = config.engine();
+    let settings = EngineSettings::new(own.instances_max, INSTANCE_WAIT, STACK_BYTES)?;
+    let folder = own.compiled_cache.clone().filter(|_| cached == Cached::Configured);
+    Ok(match folder {
+        Some(folder) => Engine::with_cache(settings, folder)?,
+        None => Engine::new(settings)?,
+    })
 }
 
 /// Loads every policy and strings them into chains.
@@ -110,7 +132,7 @@ fn load(
         growth: config.trees().clone(),
         branches: policy.branches.iter().map(ToString::to_string).collect(),
     };
-    let kept = match components.0.get_mut(&key) {
+    let kept = match components.compiled.get_mut(&key) {
         Some(kept) => kept,
         None => {
             let component = compile(engine, &bytes, policy, &plugin.file)
@@ -118,10 +140,14 @@ fn load(
                 .ok()?;
             let trees = Arc::new(Trees::new(&key.growth, &policy.branches));
             let kept = Kept { component: Arc::new(component), trees, used: true };
-            components.0.entry(key).or_insert(kept)
+            components.compiled.entry(key).or_insert(kept)
         }
     };
     kept.used = true;
+    if let Some(reason) = kept.component.why_not_snapshotted() {
+        tracing::info!(policy = policy.name, reason, "policy is configured in each instance");
+        components.unsnapshotted.insert(policy.name.clone(), reason.to_owned());
+    }
     Some(Policy {
         name: policy.name.as_str().into(),
         class: policy.class,

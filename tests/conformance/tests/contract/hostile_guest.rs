@@ -25,7 +25,7 @@ enum End {
 
 fn expected(act: &str) -> End {
     match act {
-        "proceed" | "deny" | "remember" => End::Verdict,
+        "proceed" | "deny" | "remember" | "count-configuring" => End::Verdict,
         "loop" => End::Failure(Failure::Time),
         "allocate" | "hoard" => End::Failure(Failure::Memory),
         "trap" => End::Trap("unreachable"),

@@ -7,8 +7,13 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod cached;
+mod configured;
+mod determinism;
 mod every_interface;
 mod hostile_guest;
+mod in_c;
+mod isolation;
 mod loading;
 mod sandbox;
 mod trace;

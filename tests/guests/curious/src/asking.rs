@@ -17,6 +17,21 @@ impl Asked {
         self.answers.push(format!("{answer:?}"));
     }
 
+    /// What an earlier request left behind.
+    pub(crate) fn past(&mut self) {
+        #[cfg(target_family = "wasm")]
+        self.answers.extend(crate::past::Look::and_leave_marks().told());
+    }
+
+    /// What becomes of asking for this many pages, one by one.
+    pub(crate) fn growth(&mut self, pages: u32) {
+        #[cfg(target_family = "wasm")]
+        for _ in 0..pages {
+            self.note(core::arch::wasm32::memory_grow(0, 1));
+        }
+        self.note(pages);
+    }
+
     pub(crate) fn request(&mut self, host: &mut impl Host) {
         self.note(host.method_is("GET"));
         self.note(host.header_presence("origin"));

@@ -2,6 +2,9 @@
 //! was told, so that a test sees every argument and every answer cross the border.
 
 mod asking;
+mod numbers;
+#[cfg(target_family = "wasm")]
+mod past;
 
 use asking::Asked;
 use tollgate_sdk::{
@@ -9,15 +12,21 @@ use tollgate_sdk::{
     Verdict,
 };
 
-/// Which interface to ask; none of the contract's names asks nothing.
+/// Which interface to ask; none of the contract's names asks nothing. Four words ask the guest
+/// itself: what it finds of its `past`, the same once more in one instance (`past-twice`), what it
+/// computes that is `not-a-number`, and what becomes of a `growth` by so many pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interest {
     interface: String,
+    pages: u32,
 }
 
 impl Settings for Interest {
     fn read(section: &mut Section<'_>) -> Self {
-        Self { interface: section.text("interface") }
+        Self {
+            interface: section.text("interface"),
+            pages: section.number("pages", 0..=1_024, Some(0)),
+        }
     }
 }
 
@@ -41,6 +50,14 @@ impl Plugin for Curious {
             "reply-headers" => asked.reply_headers(host),
             "notes" => asked.notes(host),
             "log" => asked.log(host),
+            "past" => asked.past(),
+            "past-twice" => {
+                asked.past();
+                asked.answers.clear();
+                asked.past();
+            }
+            "not-a-number" => asked.answers = numbers::not_a_number(),
+            "growth" => asked.growth(interest.pages),
             _ => {}
         }
         Verdict::refuse(418, told(asked))

@@ -26,6 +26,7 @@ pub enum Act {
     BadHeader,
     LogFlood,
     Remember,
+    CountConfiguring,
 }
 
 impl Act {
@@ -47,6 +48,7 @@ impl Act {
         ("bad-header", Self::BadHeader),
         ("log-flood", Self::LogFlood),
         ("remember", Self::Remember),
+        ("count-configuring", Self::CountConfiguring),
     ];
 
     pub(crate) fn carry_out(self, host: &mut impl Host) -> Verdict {
@@ -85,6 +87,7 @@ impl Act {
                 host.log(Level::Error, &"flood ".repeat(1_000));
             },
             Self::Remember => remember(),
+            Self::CountConfiguring => deny(&CONFIGURED.load(Ordering::Relaxed).to_string()),
         }
     }
 }
@@ -111,6 +114,7 @@ impl Configuring {
     ];
 
     pub(crate) fn carry_out(self, section: &mut Section<'_>) {
+        CONFIGURED.fetch_add(1, Ordering::Relaxed);
         match self {
             Self::Settle => {}
             Self::Ask => {
@@ -127,6 +131,9 @@ impl Configuring {
         }
     }
 }
+
+/// How often the memory of this instance has been configured.
+static CONFIGURED: AtomicU32 = AtomicU32::new(0);
 
 fn deny(detail: &str) -> Verdict {
     Verdict::refuse(403, Problem::new("denied", "Denied").detail(detail))

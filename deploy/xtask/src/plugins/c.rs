@@ -1,0 +1,68 @@
+//! Guests in C: bindings generated from `wit/`, compiled by Zig, never checked in.
+
+use crate::place::Place;
+use crate::{tool, zig};
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use wit_bindgen_core::Files;
+use wit_bindgen_core::wit_parser::Resolve;
+
+/// Builds a guest into a core module.
+///
+/// # Errors
+/// When the contract cannot be read or the guest does not compile.
+pub(super) fn build(place: &Place, guest: &Path) -> Result<PathBuf> {
+    zig::ensure(place)?;
+    let name = guest.file_name().context("a guest's folder has a name")?;
+    let folder = place.target().join("c").join(name);
+    fs::create_dir_all(&folder)?;
+    bind(&place.root().join("wit"), &folder)?;
+    let module = folder.join("module.wasm");
+    let mut cc = zig::cc(place);
+    cc.args(FLAGS).arg("-I").arg(&folder).arg("-o").arg(&module);
+    cc.args(sources(guest, &["c", "s"])?).args(sources(&folder, &["c", "o"])?);
+    tool::run(&mut cc)?;
+    Ok(module)
+}
+
+/// Writes the bindings of the world of policies, as far as they changed.
+fn bind(wit: &Path, folder: &Path) -> Result<()> {
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_dir(wit).context("read wit/")?;
+    let world = resolve.select_world(&[package], Some(WORLD))?;
+    let mut files = Files::default();
+    wit_bindgen_c::Opts::default().build().generate(&mut resolve, world, &mut files)?;
+    for (name, bytes) in files.iter() {
+        super::put(&folder.join(name), bytes)?;
+    }
+    Ok(())
+}
+
+fn sources(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>> {
+    let wanted = |path: &PathBuf| {
+        path.extension().is_some_and(|found| endings.iter().any(|ending| found == *ending))
+    };
+    let paths = fs::read_dir(folder)?.flatten().map(|entry| entry.path());
+    let mut found: Vec<PathBuf> = paths.filter(wanted).collect();
+    found.sort();
+    Ok(found)
+}
+
+const WORLD: &str = "policy";
+
+/// A library without a main and a stack as small as that of guests in Rust, which lies first.
+const FLAGS: &[&str] = &[
+    "-target",
+    "wasm32-wasi",
+    "-mexec-model=reactor",
+    "-std=c11",
+    "-Os",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wno-unused-parameter",
+    "-Wl,-z,stack-size=32768",
+    "-Wl,--gc-sections",
+    "-Wl,--strip-all",
+];
