@@ -166,10 +166,7 @@ enum Refused {
 
 impl From<io::Error> for Refused {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::NotFound => Self::Absent,
-            _ => Self::Io(error),
-        }
+        if error.kind() == io::ErrorKind::NotFound { Self::Absent } else { Self::Io(error) }
     }
 }
 

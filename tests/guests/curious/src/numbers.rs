@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 /// The bits of some results that are not a number, in hexadecimal.
-pub fn not_a_number() -> Vec<String> {
+pub(crate) fn not_a_number() -> Vec<String> {
     let odd = f64::from_bits(0x7ff0_0000_0000_1234);
     let results = [
         black_box(0.0_f64) / black_box(0.0),
