@@ -224,7 +224,8 @@ pub struct Minted {
 
 impl Stores {
     async fn start() -> Result<Self> {
-        Ok(Self { postgres: own_postgres().await?, kafka: own_kafka().await? })
+        let (postgres, kafka) = tokio::try_join!(own_postgres(), own_kafka())?;
+        Ok(Self { postgres, kafka })
     }
 }
 
