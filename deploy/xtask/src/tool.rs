@@ -36,8 +36,27 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 pub(crate) fn cargo(place: &Place, args: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     command.args(args).current_dir(place.root()).env("CARGO_TARGET_DIR", place.target());
+    for name in OF_XTASK {
+        command.env_remove(name);
+    }
     command
 }
+
+/// What cargo tells xtask about xtask itself. Build scripts watch these (ring's does), so passed on
+/// they would make cargo compile anew, here and at the next plain `cargo build`, all that stands on
+/// such a crate.
+const OF_XTASK: &[&str] = &[
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_LINKS",
+    "CARGO_MANIFEST_PATH",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_VERSION",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+    "OUT_DIR",
+];
 
 /// Says whether a program is in the search path.
 pub(crate) fn exists(program: &str) -> bool {

@@ -89,7 +89,7 @@ Tollgate is up. From the root of the workspace:
   kcat -C -q -e -b 127.0.0.1:{KAFKA_PORT} -t sandbox.deposits.events -o beginning -f '%T %k %h\\n'
 
   # The gateway's own view.
-  curl -sS http://127.0.0.1:8081/readyz
+  curl -sS -w '\\n' http://127.0.0.1:8081/readyz
   cargo xtask status        # what runs, and where its log is
   cargo xtask down          # stops it all; data stays under .tollgate
 "

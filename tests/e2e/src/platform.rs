@@ -1,20 +1,26 @@
 //! The whole platform on free ports: identity, deposits in both environments, the gateway before them;
 //! real PostgreSQL, real Kafka, TLS where it is in production.
 
+mod policies;
+mod service;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use base64::Engine as _;
 use http::{Method, Request};
 use tempfile::TempDir;
 use tollgate_harness::{
-    Broker, Ca, Client, Database, Process, Reply, SigningKey, free_port, kafka, postgres,
-    random_hex, target_bin, workspace,
+    Broker, Ca, Client, OwnBroker, OwnCluster, Process, Reply, SigningKey, free_port, kafka,
+    own_kafka, own_postgres, postgres, random_hex, target_bin,
 };
 
-use crate::gate::{SOON, component};
+pub use self::service::Service;
+use crate::Relay;
+use crate::gate::SOON;
 
 /// Everything, running.
 #[derive(Debug)]
@@ -25,29 +31,35 @@ pub struct Platform {
     pub services: [Service; 3],
     /// The broker.
     pub kafka: Broker,
+    /// Between the gateway and the sandbox's deposits, where the shape asks for it.
+    pub relay: Option<Relay>,
+    /// What the test may kill, where the shape asks for it.
+    pub stores: Option<Stores>,
     folder: TempDir,
     ca: Ca,
     port: u16,
     admin: u16,
 }
 
-/// A service with its database.
-#[derive(Debug)]
-pub struct Service {
-    /// The process; may be killed and started again.
-    pub process: Process,
-    /// Its database.
-    pub database: Database,
-    /// Where it takes calls.
-    pub port: u16,
-    binary: &'static str,
-    health: u16,
-    env: Vec<(&'static str, String)>,
+/// How a platform differs from the ordinary one.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Shape {
+    /// PostgreSQL and Kafka are its own instead of shared with other tests.
+    pub own_stores: bool,
+    /// The gateway reaches the sandbox's deposits through a [`Relay`].
+    pub relay: bool,
+    /// The gateway keeps idempotency records in a file instead of in memory.
+    pub records_in_a_file: bool,
 }
 
-/// The plugins of the chain.
-const PLUGINS: [&str; 6] =
-    ["allowed-hosts", "cors", "auth", "rate-limit", "routing", "idempotency"];
+/// PostgreSQL and Kafka of one platform alone.
+#[derive(Debug)]
+pub struct Stores {
+    /// All three databases.
+    pub postgres: OwnCluster,
+    /// The broker.
+    pub kafka: OwnBroker,
+}
 
 impl Platform {
     /// Starts everything and waits until it is ready.
@@ -55,40 +67,36 @@ impl Platform {
     /// # Errors
     /// Something is not ready in time; the message ends with its log.
     pub async fn start() -> Result<Self> {
+        Self::shaped(Shape::default()).await
+    }
+
+    /// The same, in another shape.
+    ///
+    /// # Errors
+    /// As [`Platform::start`].
+    pub async fn shaped(shape: Shape) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let (ca, staging) = (Ca::generate("test authority")?, Ca::generate("test staging")?);
         let at = folder.path();
-        ca.server(&["localhost", "api.tollgate.localhost"])?.write(at, "gateway")?;
-        staging.server(&["deposits.sandbox.test"])?.write(at, "deposits-sandbox")?;
-        fs::write(at.join("staging-ca.pem"), staging.pem())?;
-        let signing = SigningKey::generate("test")?;
-        fs::write(at.join("principal.pem"), &signing.private_pem)?;
-        fs::write(at.join("principal.pub"), &signing.public_line)?;
-        let pepper = base64::Engine::encode(
-            &base64::engine::general_purpose::STANDARD,
-            random_hex(16)?.as_bytes(),
-        );
-        fs::write(at.join("pepper"), format!("1 {pepper}\n"))?;
-        let kafka = kafka().await?;
+        let ca = secrets(at)?;
+        let stores = if shape.own_stores { Some(Stores::start().await?) } else { None };
+        let kafka = match &stores {
+            Some(own) => own.kafka.broker(),
+            None => kafka().await?,
+        };
         for topic in ["sandbox.identity", "live.identity", "sandbox.deposits", "live.deposits"] {
             kafka.create(&format!("{topic}.events"), SOON).await?;
         }
-        let tls = [
-            ("ENVIRONMENT", "sandbox".to_owned()),
-            ("TLS_CERTIFICATE", at.join("deposits-sandbox.pem").display().to_string()),
-            ("TLS_KEY", at.join("deposits-sandbox.key").display().to_string()),
-        ];
-        let pepper = [("PEPPER_FILE", at.join("pepper").display().to_string())];
-        let live = [("ENVIRONMENT", "live".to_owned())];
-        let services = [
-            Service::start("identity", at, &kafka, &pepper).await?,
-            Service::start("deposits", at, &kafka, &live).await?,
-            Service::start("deposits", at, &kafka, &tls).await?,
-        ];
+        let services = start_services(at, &kafka, stores.as_ref()).await?;
+        let [identity, live, sandbox] = services.each_ref().map(|service| service.port);
+        let relay = if shape.relay { Some(Relay::start(sandbox).await?) } else { None };
+        let sandbox = relay.as_ref().map_or(sandbox, Relay::port);
         let (port, admin) = (free_port()?, free_port()?);
-        write_policies(at, port, admin, &services)?;
+        let addresses =
+            policies::Addresses { gateway: [port, admin], services: [identity, live, sandbox] };
+        let records = if shape.records_in_a_file { RECORDS_IN_A_FILE } else { "" };
+        policies::write(at, &addresses, records)?;
         let gateway = start_gateway(at, admin).await?;
-        Ok(Self { gateway, services, kafka, folder, ca, port, admin })
+        Ok(Self { gateway, services, kafka, relay, stores, folder, ca, port, admin })
     }
 
     /// A key of a tenant of its own, minted by the operator's command.
@@ -135,10 +143,8 @@ impl Platform {
     /// It fails.
     pub fn identity(&self, args: &[&str]) -> Result<serde_json::Value> {
         let [identity, ..] = &self.services;
-        let output = Command::new(target_bin("identity")?)
-            .args(args)
-            .envs(identity.env.iter().map(|(name, value)| (name, value)))
-            .output()?;
+        let output =
+            Command::new(target_bin("identity")?).args(args).envs(identity.env()).output()?;
         if !output.status.success() {
             bail!("identity {args:?}: {}", String::from_utf8_lossy(&output.stderr));
         }
@@ -216,47 +222,49 @@ pub struct Minted {
     pub key: String,
 }
 
-impl Service {
-    async fn start(
-        binary: &'static str,
-        at: &Path,
-        kafka: &Broker,
-        own: &[(&'static str, String)],
-    ) -> Result<Self> {
-        let database = postgres().await?;
-        let (port, health) = (free_port()?, free_port()?);
-        let mut env = vec![
-            ("STAGE", "local".to_owned()),
-            ("DATABASE_URL", database.url()),
-            ("GRPC_ADDRESS", format!("127.0.0.1:{port}")),
-            ("HEALTH_ADDRESS", format!("127.0.0.1:{health}")),
-            ("PRINCIPAL_PUBLIC_KEYS", at.join("principal.pub").display().to_string()),
-            ("KAFKA_BROKERS", kafka.bootstrap().to_owned()),
-            ("DRAIN_SECONDS", "0".to_owned()),
-        ];
-        env.extend(own.iter().cloned());
-        let process = launch(binary, &env, health).await?;
-        Ok(Self { process, database, port, binary, health, env })
-    }
-
-    /// Kills it as `kill -9` does and starts it again.
-    ///
-    /// # Errors
-    /// It is not ready in time.
-    pub async fn crash(&mut self) -> Result<()> {
-        self.process.kill()?;
-        self.process = launch(self.binary, &self.env, self.health).await?;
-        Ok(())
+impl Stores {
+    async fn start() -> Result<Self> {
+        let (postgres, kafka) = tokio::try_join!(own_postgres(), own_kafka())?;
+        Ok(Self { postgres, kafka })
     }
 }
 
-async fn launch(binary: &str, env: &[(&'static str, String)], health: u16) -> Result<Process> {
-    // The operator's commands are subcommands; only identity has them.
-    let args: &[&str] = if binary == "identity" { &["serve"] } else { &[] };
-    let mut process = Process::start(&target_bin(binary)?, env, args)?;
-    let ready = format!("http://127.0.0.1:{health}/readyz");
-    process.ready(&Client::h1(), &ready, SOON).await?;
-    Ok(process)
+/// Certificates, the gateway's signing key, the pepper; returns the authority of the gateway's.
+fn secrets(at: &Path) -> Result<Ca> {
+    let (ca, staging) = (Ca::generate("test authority")?, Ca::generate("test staging")?);
+    ca.server(&["localhost", "api.tollgate.localhost"])?.write(at, "gateway")?;
+    staging.server(&["deposits.sandbox.test"])?.write(at, "deposits-sandbox")?;
+    fs::write(at.join("staging-ca.pem"), staging.pem())?;
+    let signing = SigningKey::generate("test")?;
+    fs::write(at.join("principal.pem"), &signing.private_pem)?;
+    fs::write(at.join("principal.pub"), &signing.public_line)?;
+    let pepper = base64::engine::general_purpose::STANDARD.encode(random_hex(16)?);
+    fs::write(at.join("pepper"), format!("1 {pepper}\n"))?;
+    Ok(ca)
+}
+
+async fn start_services(
+    at: &Path,
+    kafka: &Broker,
+    stores: Option<&Stores>,
+) -> Result<[Service; 3]> {
+    let database = async || match stores {
+        Some(own) => own.postgres.database(),
+        None => postgres().await,
+    };
+    let file = |name: &str| at.join(name).display().to_string();
+    let pepper = [("PEPPER_FILE", file("pepper"))];
+    let live = [("ENVIRONMENT", "live".to_owned())];
+    let sandbox = [
+        ("ENVIRONMENT", "sandbox".to_owned()),
+        ("TLS_CERTIFICATE", file("deposits-sandbox.pem")),
+        ("TLS_KEY", file("deposits-sandbox.key")),
+    ];
+    Ok([
+        Service::start("identity", at, kafka, database().await?, &pepper).await?,
+        Service::start("deposits", at, kafka, database().await?, &live).await?,
+        Service::start("deposits", at, kafka, database().await?, &sandbox).await?,
+    ])
 }
 
 async fn start_gateway(at: &Path, admin: u16) -> Result<Process> {
@@ -269,48 +277,5 @@ async fn start_gateway(at: &Path, admin: u16) -> Result<Process> {
     Ok(process)
 }
 
-/// The policies of the repository, with this platform's addresses laid over them.
-fn write_policies(at: &Path, port: u16, admin: u16, services: &[Service; 3]) -> Result<()> {
-    let folder = at.join("policies");
-    fs::create_dir_all(&folder)?;
-    let mut plugins = String::new();
-    for name in PLUGINS {
-        fs::write(folder.join(format!("{name}.wasm")), component(name)?)?;
-        plugins += &format!("[plugins.{name}]\nfile = \"{name}.wasm\"\n");
-    }
-    fs::write(folder.join("plugins.toml"), plugins)?;
-    let local = workspace().join("policies/local/policies.toml");
-    let local = fs::read_to_string(local)?.replace(":8443", &format!(":{port}"));
-    fs::write(folder.join("policies.toml"), local)?;
-    let set = fs::canonicalize(descriptors()?)?;
-    let [identity, live, sandbox] = services.each_ref().map(|service| service.port);
-    let common = workspace().join("policies/common");
-    let gateway = format!(
-        "extends = [{common:?}]\n\
-         [listeners.https]\naddress = \"127.0.0.1:{port}\"\nchain = \"edge\"\n\
-         tls = {{ certificate = \"../gateway.pem\", key = \"../gateway.key\" }}\n\
-         connections_per_address_max = 10000\n\
-         [admin]\naddress = \"127.0.0.1:{admin}\"\n[access_log]\nto = \"../access.jsonl\"\n\
-         [drain]\ndelay_ms = 0\nwait_ms = 10000\n[descriptors]\nset = {set:?}\n\
-         [principal]\nissuer = \"test\"\nkey_id = \"test\"\nkey_file = \"../principal.pem\"\n\
-         [stores.credentials]\nkind = \"identity\"\nendpoint = \"http://127.0.0.1:{identity}\"\n\
-         [upstreams.identity]\nprotocol = \"grpc\"\naudience = \"identity\"\n\
-         endpoints = [\"http://127.0.0.1:{identity}\"]\n\
-         [upstreams.deposits-live]\nprotocol = \"grpc\"\naudience = \"deposits\"\n\
-         environment = \"live\"\nendpoints = [\"http://127.0.0.1:{live}\"]\n\
-         [upstreams.deposits-sandbox]\nprotocol = \"grpc\"\naudience = \"deposits\"\n\
-         environment = \"sandbox\"\nendpoints = [\"https://127.0.0.1:{sandbox}\"]\n\
-         tls = {{ ca_bundle = \"../staging-ca.pem\", server_name = \"deposits.sandbox.test\" }}\n"
-    );
-    fs::write(folder.join("gateway.toml"), gateway)?;
-    Ok(())
-}
-
-/// The descriptor set of the services, written once for all tests of this process.
-fn descriptors() -> Result<std::path::PathBuf> {
-    let path = tollgate_harness::target_dir()?.join("e2e-descriptors.binpb");
-    let fresh = path.with_extension(random_hex(4)?);
-    fs::write(&fresh, tollgate_proto::FILE_DESCRIPTOR_SET)?;
-    fs::rename(&fresh, &path)?;
-    Ok(path)
-}
+const RECORDS_IN_A_FILE: &str =
+    "[stores.idempotency]\nkind = \"file\"\npath = \"../idempotency.redb\"\n";

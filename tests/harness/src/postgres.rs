@@ -5,7 +5,7 @@ use crate::shared::Shared;
 use anyhow::{Context, Result};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use tollgate_parts::account::{Account, reachable};
 use tollgate_parts::daemon::Daemon;
 use tollgate_parts::keys::random_hex;
@@ -16,10 +16,16 @@ use tollgate_parts::wait::free_port;
 #[derive(Debug)]
 pub struct Database {
     name: String,
-    cluster: &'static Cluster,
+    cluster: Arc<Cluster>,
 }
 
 impl Database {
+    fn create(cluster: &Arc<Cluster>) -> Result<Self> {
+        let name = format!("t_{}", random_hex(8)?);
+        cluster.sql("postgres", &format!("CREATE DATABASE {name}"))?;
+        Ok(Self { name, cluster: Arc::clone(cluster) })
+    }
+
     /// Returns its address, with a role that may do everything in it.
     #[must_use]
     pub fn url(&self) -> String {
@@ -47,26 +53,29 @@ impl Drop for Database {
 /// # Errors
 /// When PostgreSQL is not installed or does not start.
 pub async fn postgres() -> Result<Database> {
-    tokio::task::spawn_blocking(|| {
-        let cluster = shared_cluster()?;
-        let name = format!("t_{}", random_hex(8)?);
-        cluster.sql("postgres", &format!("CREATE DATABASE {name}"))?;
-        Ok(Database { name, cluster })
-    })
-    .await
-    .context("the thread that makes a database")?
+    tokio::task::spawn_blocking(|| Database::create(shared_cluster()?))
+        .await
+        .context("the thread that makes a database")?
 }
 
 /// A cluster of one test, which it may stop, kill and start again. Gone with this value.
 #[derive(Debug)]
 pub struct OwnCluster {
-    cluster: Cluster,
+    cluster: Arc<Cluster>,
     home: PathBuf,
     data: PathBuf,
     entry: Option<Entry>,
 }
 
 impl OwnCluster {
+    /// Makes a fresh, empty database in it.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn database(&self) -> Result<Database> {
+        Database::create(&self.cluster)
+    }
+
     /// Starts it again after a stop or a kill.
     ///
     /// # Errors
@@ -107,7 +116,7 @@ pub async fn own_postgres() -> Result<OwnCluster> {
         let home = crate::dirs::state_dir()?.join(format!("own-postgres-{}", random_hex(6)?));
         let data = data_dir(&home)?;
         let daemon = Daemon::new("postgres", &home, &home);
-        let cluster = Cluster::open(&data, free_port()?, &home, daemon)?;
+        let cluster = Arc::new(Cluster::open(&data, free_port()?, &home, daemon)?);
         let mut own = OwnCluster { cluster, home, data, entry: None };
         own.start()?;
         Ok(own)
@@ -116,8 +125,8 @@ pub async fn own_postgres() -> Result<OwnCluster> {
     .context("the thread that makes a cluster")?
 }
 
-fn shared_cluster() -> Result<&'static Cluster> {
-    static CLUSTER: OnceLock<(Shared, Cluster)> = OnceLock::new();
+fn shared_cluster() -> Result<&'static Arc<Cluster>> {
+    static CLUSTER: OnceLock<(Shared, Arc<Cluster>)> = OnceLock::new();
     static MAKING: Mutex<()> = Mutex::new(());
     let _turn = MAKING.lock();
     if CLUSTER.get().is_none() {
@@ -127,7 +136,7 @@ fn shared_cluster() -> Result<&'static Cluster> {
     CLUSTER.get().map(|(_, cluster)| cluster).context("the cluster was just made")
 }
 
-fn enter_cluster() -> Result<(Shared, Cluster)> {
+fn enter_cluster() -> Result<(Shared, Arc<Cluster>)> {
     let mut shared = Shared::enter("postgres")?;
     let data = data_dir(shared.home())?;
     let port_file = shared.home().join("port");
@@ -149,7 +158,7 @@ fn enter_cluster() -> Result<(Shared, Cluster)> {
         shared.watch(cluster.daemon(), "INT")?;
     }
     shared.started();
-    Ok((shared, cluster))
+    Ok((shared, Arc::new(cluster)))
 }
 
 fn data_dir(home: &Path) -> Result<PathBuf> {

@@ -3,9 +3,12 @@
 #![expect(clippy::indexing_slicing, reason = "what a test expects may be missing: then it fails")]
 #![expect(clippy::large_futures, reason = "a test's future is polled once, by its own runtime")]
 
+mod crashes;
 mod hostile;
 mod platform;
+mod readme;
 mod refusals;
 mod reloads;
 mod retries;
 mod signals;
+mod swaps;
