@@ -9,14 +9,14 @@ use std::time::Duration;
 
 /// What each thread of a process had used at a moment.
 #[derive(Debug)]
-pub(crate) struct Clock(BTreeMap<String, Duration>);
+pub struct Clock(BTreeMap<String, Duration>);
 
 impl Clock {
     /// Reads the account of a process.
     ///
     /// # Errors
     /// When it is gone.
-    pub(crate) fn of(pid: i32) -> Result<Self> {
+    pub fn of(pid: i32) -> Result<Self> {
         let mut threads = BTreeMap::new();
         for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
             let thread = thread?;
@@ -30,7 +30,7 @@ impl Clock {
 
     /// What its threads have used since `before`. What those used that ended meanwhile is not in
     /// it: of the measured processes, only threads end that had nothing to do for seconds.
-    pub(crate) fn since(&self, before: &Self) -> Duration {
+    pub fn since(&self, before: &Self) -> Duration {
         let used = |(thread, now): (&String, &Duration)| {
             now.saturating_sub(before.0.get(thread).copied().unwrap_or_default())
         };
@@ -39,7 +39,7 @@ impl Clock {
 }
 
 /// What this thread has used.
-pub(crate) fn of_this_thread() -> Result<Duration> {
+pub fn of_this_thread() -> Result<Duration> {
     read(Path::new("/proc/thread-self"))
 }
 

@@ -2,6 +2,7 @@
 //! how much is measured.
 
 use anyhow::{Context, Result};
+use bench::world::HOST;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +13,6 @@ use crate::groups::Wish;
 use crate::load::Protocol;
 use crate::measure::{Side, Traffic};
 use crate::sides::{self, Server};
-use crate::world::HOST;
 
 /// What is there before any group begins.
 #[derive(Debug)]
@@ -25,8 +25,8 @@ pub(crate) struct Ground {
     pub(crate) bare: Server,
     /// How much is measured.
     pub(crate) pace: Pace,
-    /// Whether gateways may be told of a folder for compiled components.
-    pub(crate) cache: bool,
+    /// Where gateways keep compiled components, when they may be told so.
+    cache: Option<TempDir>,
     components: PathBuf,
     certificates: TempDir,
     _origin: Process,
@@ -64,13 +64,19 @@ impl Ground {
         std::fs::write(certificates.path().join("ca.pem"), authority.pem())?;
         let (origin, upstream) = sides::origin(false).await?;
         let bare = sides::bare(upstream, certificates.path()).await?;
-        let (pace, cache) = (wish.pace(), wish.compiled_cache);
+        let cache = wish.compiled_cache.then(tempfile::tempdir).transpose()?;
+        let pace = wish.pace();
         Ok(Self { gateway, upstream, bare, pace, cache, components, certificates, _origin: origin })
     }
 
     /// The file of a component.
     pub(crate) fn component(&self, name: &str) -> PathBuf {
         self.components.join(format!("{name}.wasm"))
+    }
+
+    /// The folder for compiled components, when gateways may be told of one.
+    pub(crate) fn cache(&self) -> Option<&Path> {
+        self.cache.as_ref().map(TempDir::path)
     }
 
     /// The folder of the components.

@@ -18,7 +18,7 @@ pub(crate) struct Wish {
     /// The folder of the components; `plugins` in the build folder unless told.
     #[arg(long)]
     pub(crate) components: Option<PathBuf>,
-    /// Gateways may be told of a folder for compiled components.
+    /// Tell gateways of a folder for compiled components (`[engine] compiled_cache`).
     #[arg(long)]
     pub(crate) compiled_cache: bool,
     /// One short round, few keys and routes: to see that every row is there.

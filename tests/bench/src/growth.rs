@@ -1,12 +1,13 @@
 //! Many routes and many keys: what a request costs must not hang on their number.
 
 use anyhow::Result;
+use bench::world::{KEYS, ROUTES};
 
 use crate::ground::Ground;
 use crate::groups::Judged;
 use crate::load::Protocol;
 use crate::measure::{self, Side, Traffic};
-use crate::sides::{KEYS, ROUTES, Setup};
+use crate::sides::Setup;
 use crate::table::{self, figure};
 
 pub(crate) async fn run(ground: &Ground) -> Result<Vec<Judged>> {

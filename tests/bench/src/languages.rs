@@ -1,13 +1,13 @@
 //! The same policy in Rust and in C.
 
 use anyhow::Result;
+use bench::rules::C_HOSTS;
 
 use crate::ground::Ground;
 use crate::groups::Judged;
 use crate::load::Protocol;
 use crate::measure::{self, Side, Traffic};
 use crate::sides::Setup;
-use crate::sides::rules::C_HOSTS;
 
 pub(crate) async fn run(ground: &Ground) -> Result<Vec<Judged>> {
     if !ground.component(C_HOSTS).is_file() {

@@ -4,6 +4,7 @@ mod hostile;
 mod recipe;
 
 use anyhow::{Context, Result, bail};
+use bench::world::HOST;
 use bytes::Bytes;
 use clap::{Args, ValueEnum};
 use http::{Request, StatusCode, Uri};
@@ -15,7 +16,6 @@ use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior};
 use tollgate_harness::{Client, Connection};
 
-use crate::world::HOST;
 use hostile::Stranger;
 use recipe::Recipe;
 

@@ -7,7 +7,6 @@
 
 mod alone;
 mod attack;
-mod cpu;
 mod ground;
 mod groups;
 mod growth;
@@ -24,7 +23,6 @@ mod table;
 mod threads;
 mod transcode;
 mod workers;
-mod world;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -60,22 +58,16 @@ enum Part {
     },
     /// The load.
     Load(load::Order),
-    /// Decisions without sockets.
-    Decide(threads::Order),
 }
 
 fn main() -> Result<()> {
     let line = Line::parse();
-    if let Some(Part::Decide(order)) = line.part {
-        return threads::decide(&order);
-    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match line.part {
             Some(Part::Origin { grpc }) => origin::serve(grpc).await,
             Some(Part::Proxy { to, certificates }) => proxy::serve(to, &certificates).await,
             Some(Part::Load(order)) => load::run(order).await,
-            Some(Part::Decide(order)) => threads::decide(&order),
             None => groups::run(line.wish).await,
         }
     })

@@ -1,14 +1,15 @@
 //! Rounds in turn: what a side costs, beside the first.
 
 use anyhow::{Context, Result, bail};
+use bench::cpu::Clock;
+use bench::world::{KEYS, ROUTES};
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::cpu::Clock;
 use crate::ground::Ground;
 use crate::load::{Order, Protocol};
 use crate::metrics::Decisions;
-use crate::sides::{KEYS, ROUTES, Server};
+use crate::sides::Server;
 use crate::table::{self, figure, maybe, median, spread};
 
 /// What is sent to a side.

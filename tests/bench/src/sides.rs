@@ -2,8 +2,6 @@
 
 mod bare;
 mod gateway;
-mod keys;
-pub(crate) mod rules;
 
 use anyhow::{Context, Result};
 use std::net::SocketAddr;
@@ -15,8 +13,7 @@ use tollgate_harness::Process;
 use crate::load::Protocol;
 use crate::metrics::{Decisions, Metrics};
 
-pub(crate) use gateway::{KEYS, ROUTES, Setup, Unready};
-pub(crate) use keys::text as keys_text;
+pub(crate) use gateway::{Setup, Unready};
 
 /// How long a process may take until it is ready.
 pub(crate) const SOON: Duration = Duration::from_secs(180);

@@ -1,6 +1,7 @@
 //! From the start of the process to the first answer through the six policies; and memory.
 
 use anyhow::{Result, bail};
+use bench::world::{HOST, key, path};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tollgate_harness::Client;
@@ -12,7 +13,6 @@ use crate::load::Protocol;
 use crate::measure::{self, Traffic};
 use crate::sides::{SOON, Server, Setup, Unready};
 use crate::table::{self, figure, median};
-use crate::world::{HOST, key, path};
 
 /// Most milliseconds to the first answer, with compiled components at hand.
 const START_MOST: f64 = 150.0;
@@ -23,17 +23,16 @@ const LOADED_MOST: f64 = 120.0;
 const KEYS: u64 = 100;
 
 pub(crate) async fn run(ground: &Ground) -> Result<Vec<Judged>> {
-    let kept = tempfile::tempdir()?;
     let starts = if ground.pace.quick { 1 } else { 10 };
     let (mut cold, mut warm) = (Vec::new(), Vec::new());
     for _ in 0..starts {
         let fresh = tempfile::tempdir()?;
-        let cache = ground.cache.then(|| fresh.path().to_owned());
+        let cache = ground.cache().map(|_| fresh.path().to_owned());
         cold.push(start(ground, cache).await?.0);
     }
-    if ground.cache {
+    if ground.cache().is_some() {
         for round in 0..=starts {
-            let took = start(ground, Some(kept.path().to_owned())).await?.0;
+            let took = start(ground, None).await?.0;
             // The first fills the folder.
             warm.extend((round > 0).then_some(took));
         }

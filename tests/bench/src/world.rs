@@ -4,19 +4,23 @@
 use std::time::SystemTime;
 
 /// The host that requests are for.
-pub(crate) const HOST: &str = "bench.example.com";
+pub const HOST: &str = "bench.example.com";
 /// The origin of the pages that send them.
-pub(crate) const PAGE: &str = "https://app.example.com";
+pub const PAGE: &str = "https://app.example.com";
+/// Keys of rows that are not about their number.
+pub const KEYS: u64 = 10_000;
+/// Routes of such rows.
+pub const ROUTES: u64 = 200;
 /// Services behind the routes.
-pub(crate) const SERVICES: u64 = 20;
+pub const SERVICES: u64 = 20;
 /// Scopes that routes ask for; every key has all.
-pub(crate) const SCOPES: [&str; 4] = ["work:write", "orders:write", "bills:write", "things:write"];
+pub const SCOPES: [&str; 4] = ["work:write", "orders:write", "bills:write", "things:write"];
 
 /// Body of every request.
-pub(crate) const BODY: &[u8] = br#"{"depositAccountId":"acc_01","amount":{"minorUnits":"1250","currency":"USD"},"reference":"a"}"#;
+pub const BODY: &[u8] = br#"{"depositAccountId":"acc_01","amount":{"minorUnits":"1250","currency":"USD"},"reference":"a"}"#;
 
 /// Headers of every request, beside host, length, key, operation and identifier: fifteen in all.
-pub(crate) const HEADERS: [(&str, &str); 10] = [
+pub const HEADERS: [(&str, &str); 10] = [
     ("user-agent", "bench/1"),
     ("accept", "application/json"),
     ("accept-language", "en"),
@@ -30,12 +34,12 @@ pub(crate) const HEADERS: [(&str, &str); 10] = [
 ];
 
 /// Path of a route.
-pub(crate) fn path(route: u64) -> String {
+pub fn path(route: u64) -> String {
     format!("/v1/r{route}/work")
 }
 
 /// Attributes of a route, for policies.
-pub(crate) fn attributes(route: u64) -> [(&'static str, String); 4] {
+pub fn attributes(route: u64) -> [(&'static str, String); 4] {
     let scope = usize::try_from(route).ok().and_then(|route| SCOPES.get(route % SCOPES.len()));
     [
         ("service", service(route % SERVICES)),
@@ -46,12 +50,12 @@ pub(crate) fn attributes(route: u64) -> [(&'static str, String); 4] {
 }
 
 /// Name of a service.
-pub(crate) fn service(number: u64) -> String {
+pub fn service(number: u64) -> String {
     format!("s{number}")
 }
 
 /// An API key of digits with its checksum: it opens nothing but this benchmark.
-pub(crate) fn key(number: u64) -> String {
+pub fn key(number: u64) -> String {
     const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let body = format!("tg_sandbox_{number:032}");
     let mut rest = crc32fast::hash(body.as_bytes());
@@ -66,11 +70,11 @@ pub(crate) fn key(number: u64) -> String {
 
 /// Draws numbers, quickly and not for secrets (xorshift64*).
 #[derive(Debug, Clone)]
-pub(crate) struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
     /// Dice whose rolls differ from those of other numbers, processes and moments.
-    pub(crate) fn new(number: u64) -> Self {
+    pub fn new(number: u64) -> Self {
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
         let now = u64::try_from(now).unwrap_or_default();
         let own = u64::from(std::process::id()) << 32 | number;
@@ -82,7 +86,7 @@ impl Dice {
     }
 
     /// The next number.
-    pub(crate) fn roll(&mut self) -> u64 {
+    pub fn roll(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -90,7 +94,7 @@ impl Dice {
     }
 
     /// A number below `end`, which is not 0.
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
+    pub fn below(&mut self, end: u64) -> u64 {
         (self.roll() >> 8) % end.max(1)
     }
 }

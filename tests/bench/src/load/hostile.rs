@@ -2,6 +2,7 @@
 //! requests has something new to remember.
 
 use anyhow::{Result, bail};
+use bench::world;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Uri, header};
 use http_body_util::Full;
@@ -10,7 +11,6 @@ use tollgate_harness::{Client, Connection};
 
 use super::recipe::Recipe;
 use super::{exchange, since_then};
-use crate::world;
 
 /// One connection's worth of unique requests, over HTTP/1.1.
 pub(super) struct Stranger {

@@ -1,6 +1,7 @@
 //! How a request is made: a key, a route, an identifier and an operation of its own.
 
 use anyhow::Result;
+use bench::world::{self, Dice};
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
@@ -8,7 +9,6 @@ use http_body_util::Full;
 use std::sync::Arc;
 
 use super::Protocol;
-use crate::world::{self, Dice};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) const OPERATION: HeaderName = HeaderName::from_static("idempotency-key");

@@ -1,6 +1,8 @@
 //! The gateway, with as much put to work as a row asks for.
 
 use anyhow::{Context, Result};
+use bench::world::{KEYS, ROUTES};
+use bench::{credentials, rules};
 use std::fmt::Write;
 use std::fs;
 use std::net::SocketAddr;
@@ -9,7 +11,7 @@ use std::time::Instant;
 use tempfile::TempDir;
 use tollgate_harness::{Client, Process, free_port};
 
-use super::{SOON, Server, keys, rules};
+use super::{SOON, Server};
 use crate::ground::Ground;
 use crate::origin::PROTO;
 
@@ -30,13 +32,10 @@ pub(crate) struct Setup {
     pub(crate) records: u64,
     /// Where a gRPC upstream is, to which JSON is translated.
     pub(crate) grpc: Option<SocketAddr>,
-    /// Where it keeps compiled components.
+    /// Where it keeps compiled components, instead of where all do.
     pub(crate) cache: Option<PathBuf>,
 }
 
-/// The keys and routes of rows that are not about their number.
-pub(crate) const KEYS: u64 = 10_000;
-pub(crate) const ROUTES: u64 = 200;
 /// As many as the gateway keeps when it is told nothing.
 const RECORDS: u64 = 100_000;
 
@@ -80,7 +79,7 @@ impl Setup {
         write("policies.toml", &rules::policies(&self.policies, file))?;
         write("routes.toml", &rules::routes(self.routes, self.grpc.is_some()))?;
         write("work.proto", PROTO)?;
-        keys::write(&folder.path().join("credentials"), self.keys)?;
+        credentials::write(&folder.path().join("credentials"), self.keys)?;
         Ok(Unready { folder, ports, process: None, since: Instant::now() })
     }
 
@@ -103,7 +102,7 @@ impl Setup {
             self.trees,
             self.workers,
         );
-        if let Some(cache) = &self.cache {
+        if let Some(cache) = self.cache.as_deref().or(ground.cache()) {
             let _ = writeln!(text, "compiled_cache = \"{}\"", cache.display());
         }
         if self.grpc.is_some() {

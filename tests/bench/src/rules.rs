@@ -5,14 +5,14 @@ use std::fmt::Write;
 use crate::world::{HOST, PAGE, SERVICES, attributes, path, service};
 
 /// All policies, in their order.
-pub(crate) const SIX: [&str; 6] =
+pub const SIX: [&str; 6] =
     ["allowed-hosts", "cors", "auth", "rate-limit", "routing", "idempotency"];
 
 /// The first of them, written in C.
-pub(crate) const C_HOSTS: &str = "c-hosts";
+pub const C_HOSTS: &str = "c-hosts";
 
 /// What a policy is told, in TOML.
-pub(crate) fn settings(policy: &str) -> String {
+pub fn settings(policy: &str) -> String {
     match policy {
         "allowed-hosts" | C_HOSTS => format!("hosts = [{{ name = \"{HOST}\" }}]\n"),
         "cors" => format!("origins = [\"{PAGE}\"]\n"),
@@ -42,7 +42,7 @@ fn grants(policy: &str) -> &'static str {
 }
 
 /// The tables of these policies, and of the chain that they are.
-pub(super) fn policies(names: &[&str], component: impl Fn(&str) -> String) -> String {
+pub fn policies(names: &[&str], component: impl Fn(&str) -> String) -> String {
     let mut text = String::new();
     for name in names {
         let (file, grants, settings) = (component(name), grants(name), settings(name));
@@ -65,7 +65,7 @@ pub(super) fn policies(names: &[&str], component: impl Fn(&str) -> String) -> St
 }
 
 /// So many routes; translated to one gRPC method where `grpc` says so.
-pub(super) fn routes(count: u64, grpc: bool) -> String {
+pub fn routes(count: u64, grpc: bool) -> String {
     let mut text = String::new();
     let call = if grpc { "grpc = \"bench.v1.Work/Do\"\nbody = \"*\"\n" } else { "" };
     for route in 0..count {

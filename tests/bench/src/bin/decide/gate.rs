@@ -1,6 +1,9 @@
 //! A gateway without sockets: the six components, stores in memory, requests made up front.
 
 use anyhow::{Context, Result, bail};
+use bench::credentials;
+use bench::rules::{SIX, settings};
+use bench::world::{self, Dice, KEYS, ROUTES};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use std::net::{IpAddr, Ipv4Addr};
@@ -16,10 +19,6 @@ use tollgate_chain::{
     Prepared, Receipt, Route, RouteLimits, Trees, UpstreamState, request,
 };
 use tollgate_runtime::{Component, Engine, EngineSettings, Grants, Limits};
-
-use crate::sides::rules::{SIX, settings};
-use crate::sides::{KEYS, ROUTES, keys_text};
-use crate::world::{self, Dice};
 
 type Asker = Box<Exchange>;
 
@@ -39,13 +38,6 @@ pub(super) struct Gate {
 pub(super) struct Count {
     pub(super) walked: u32,
     pub(super) ran: u32,
-}
-
-impl Count {
-    /// Percent that were walks.
-    pub(super) fn hit(self) -> f64 {
-        100.0 * f64::from(self.walked) / f64::from(self.walked + self.ran)
-    }
 }
 
 /// A body that was read before.
@@ -157,7 +149,7 @@ fn policy(
 
 fn stores() -> Result<Stores> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let keys = FileCredentials::parse(&keys_text(KEYS)?, Arc::clone(&clock))?;
+    let keys = FileCredentials::parse(&credentials::text(KEYS)?, Arc::clone(&clock))?;
     let records = MemoryIdempotencyLimits { records_max: RECORDS, ..Default::default() };
     let options = ResolverOptions::default();
     Ok(Stores {
