@@ -1,11 +1,12 @@
-//! `bench`: what the gateway costs beside a bare proxy, both measured in one run.
+//! `bench`: what the gateway costs beside a bare proxy, both measured in one run. Options are
+//! passed on: see `tests/bench/README.md`.
 
 use crate::place::Place;
 use crate::{plugins, say, tool};
 use anyhow::Result;
 use std::process::Command;
 
-/// Builds both sides with optimisation and prints the table.
+/// Builds both sides with optimisation and prints the tables.
 ///
 /// # Errors
 /// When something does not build, or a side does not answer.

@@ -1,48 +1,126 @@
-//! The load: HTTP/1.1 keep-alive connections, each with one request under way at a time.
+//! The load: keep-alive connections, each with so many requests under way at a time.
+
+mod hostile;
+mod recipe;
 
 use anyhow::{Context, Result, bail};
+use bench::world::HOST;
 use bytes::Bytes;
-use clap::Args;
-use http::{HeaderName, HeaderValue, Request, header};
+use clap::{Args, ValueEnum};
+use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio::time::{Interval, MissedTickBehavior};
+use tollgate_harness::{Client, Connection};
+
+use hostile::Stranger;
+use recipe::Recipe;
+
+/// How requests travel to the measured process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Protocol {
+    /// HTTP/1.1 in clear.
+    H1,
+    /// HTTP/2 in clear, by prior knowledge.
+    H2c,
+    /// HTTP/2 by ALPN over TLS.
+    Tls,
+}
 
 /// What to send where.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Order {
     /// Where.
     #[arg(long)]
-    to: SocketAddr,
+    pub(crate) to: SocketAddr,
+    /// How.
+    #[arg(long, value_enum)]
+    pub(crate) protocol: Protocol,
+    /// The authority to trust.
+    #[arg(long)]
+    pub(crate) ca: PathBuf,
     /// For how long.
     #[arg(long)]
-    seconds: u64,
-    /// Over how many connections.
+    pub(crate) millis: u64,
+    /// How many requests may be under way; over HTTP/2, eight of them on each connection.
     #[arg(long)]
-    connections: usize,
-    /// An API key.
+    pub(crate) flights: usize,
+    /// Requests are from one of so many keys at random.
     #[arg(long)]
-    key: Option<String>,
-    /// Give each request an idempotency key of its own.
+    pub(crate) keys: u64,
+    /// Requests are for one of so many routes at random.
     #[arg(long)]
-    unique: bool,
+    pub(crate) routes: u64,
+    /// Requests per second; as fast as replies come unless told.
+    #[arg(long)]
+    pub(crate) rate: Option<u32>,
+    /// Each request has something that none had before, and may be refused for it.
+    #[arg(long)]
+    pub(crate) hostile: bool,
+}
+
+impl Order {
+    /// The command line of a process that carries it out.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let protocol = match self.protocol {
+            Protocol::H1 => "h1",
+            Protocol::H2c => "h2c",
+            Protocol::Tls => "tls",
+        };
+        let mut all = vec!["load".to_owned(), format!("--protocol={protocol}")];
+        all.push(format!("--to={}", self.to));
+        all.push(format!("--ca={}", self.ca.display()));
+        all.push(format!("--millis={}", self.millis));
+        all.push(format!("--flights={}", self.flights));
+        all.push(format!("--keys={}", self.keys));
+        all.push(format!("--routes={}", self.routes));
+        all.extend(self.rate.map(|rate| format!("--rate={rate}")));
+        all.extend(self.hostile.then(|| "--hostile".to_owned()));
+        all
+    }
+
+    fn client(&self) -> Result<Client> {
+        Ok(match self.protocol {
+            Protocol::H1 => Client::h1(),
+            Protocol::H2c => Client::h2(),
+            Protocol::Tls => Client::h2().tls(&std::fs::read_to_string(&self.ca)?)?,
+        }
+        .to(self.to))
+    }
+
+    fn pace(&self) -> Option<Interval> {
+        let flights = u32::try_from(self.flights).unwrap_or(u32::MAX);
+        self.rate.map(|rate| {
+            let mut pace = tokio::time::interval(Duration::from_secs(1) * flights / rate.max(1));
+            pace.set_missed_tick_behavior(MissedTickBehavior::Burst);
+            pace
+        })
+    }
 }
 
 /// Sends until the time is over, then prints `requests p50 p99` (in microseconds).
 ///
 /// # Errors
-/// When a connection breaks or an answer is not a success: a benchmark of failures is none.
+/// When a connection breaks or an answer is not a success: a benchmark of failures is none. Of
+/// hostile requests, when an answer says that the server failed.
 pub(crate) async fn run(order: Order) -> Result<()> {
-    let end = Instant::now() + Duration::from_secs(order.seconds);
-    let mut workers = JoinSet::new();
-    for number in 0..order.connections {
-        workers.spawn(work(order.clone(), number, end));
+    let client = order.client()?;
+    let recipe = Recipe::new(order.protocol, order.keys, order.routes)?;
+    let (end, mut workers) = (Instant::now() + Duration::from_millis(order.millis), JoinSet::new());
+    if order.hostile {
+        for number in 0..order.flights {
+            let stranger = Stranger::new(client.clone(), recipe.clone(), number)?;
+            workers.spawn(stranger.work(end));
+        }
+    } else {
+        for (number, connection) in connections(&order, &client).await?.into_iter().enumerate() {
+            workers.spawn(work(connection, recipe.roll(number)?, order.pace(), end));
+        }
     }
-    let mut micros: Vec<u128> = Vec::new();
+    let mut micros: Vec<u32> = Vec::new();
     while let Some(part) = workers.join_next().await {
         micros.extend(part??);
     }
@@ -52,58 +130,66 @@ pub(crate) async fn run(order: Order) -> Result<()> {
     Ok(())
 }
 
-async fn work(order: Order, worker: usize, end: Instant) -> Result<Vec<u128>> {
-    let stream = TcpStream::connect(order.to).await.context("connect")?;
-    stream.set_nodelay(true)?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    let mut micros = Vec::with_capacity(1 << 16);
-    while Instant::now() < end {
-        let request = request(&order, worker, micros.len())?;
+/// One for each request that may be under way; over HTTP/2, eight are streams of one connection.
+async fn connections(order: &Order, client: &Client) -> Result<Vec<Connection>> {
+    let uri = Uri::builder().scheme("http").authority(HOST).path_and_query("/").build()?;
+    let mut open = Vec::with_capacity(order.flights);
+    while open.len() < order.flights {
+        let connection = client.connect(&uri).await?;
+        if let Connection::H2(sender) = &connection {
+            let more = STREAMS.min(order.flights - open.len()) - 1;
+            open.extend((0..more).map(|_| Connection::H2(sender.clone())));
+        }
+        open.push(connection);
+    }
+    Ok(open)
+}
+
+const STREAMS: usize = 8;
+
+async fn work(
+    mut connection: Connection,
+    mut recipe: Recipe,
+    mut pace: Option<Interval>,
+    end: Instant,
+) -> Result<Vec<u32>> {
+    let mut micros = Vec::with_capacity(1 << 14);
+    loop {
+        if let Some(pace) = &mut pace {
+            pace.tick().await;
+        }
+        if Instant::now() >= end {
+            return Ok(micros);
+        }
+        let request = recipe.request()?;
         let since = Instant::now();
-        sender.ready().await?;
-        let reply = sender.send_request(request).await.context("no reply")?;
-        let status = reply.status();
-        let body = reply.into_body().collect().await?.to_bytes();
+        let (status, body) = exchange(&mut connection, request).await?;
         if !status.is_success() {
             bail!("{status}: {}", String::from_utf8_lossy(&body));
         }
-        micros.push(since.elapsed().as_micros());
+        micros.push(since_then(since));
     }
-    Ok(micros)
 }
 
-/// A request as a tenant's program sends it: fifteen headers and a small JSON body.
-fn request(order: &Order, worker: usize, number: usize) -> Result<Request<Full<Bytes>>> {
-    let mut request = Request::post("/v1/work").body(Full::new(Bytes::from_static(BODY)))?;
-    let headers = request.headers_mut();
-    headers.insert(header::HOST, HeaderValue::from_str(&order.to.to_string())?);
-    for (name, value) in HEADERS {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    if let Some(key) = &order.key {
-        headers.insert(header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {key}"))?);
-    }
-    if order.unique {
-        let key = HeaderValue::from_str(&format!("\"{}-{worker}-{number}\"", std::process::id()))?;
-        headers.insert(HeaderName::from_static("idempotency-key"), key);
-    }
-    Ok(request)
+fn since_then(since: Instant) -> u32 {
+    u32::try_from(since.elapsed().as_micros()).unwrap_or(u32::MAX)
 }
 
-const BODY: &[u8] = br#"{"depositAccountId":"acc_01","amount":{"minorUnits":"1250","currency":"USD"},"reference":"a"}"#;
-
-const HEADERS: [(&str, &str); 12] = [
-    ("user-agent", "bench/1"),
-    ("accept", "application/json"),
-    ("accept-language", "en"),
-    ("cache-control", "no-cache"),
-    ("content-type", "application/json"),
-    ("origin", "https://app.example.com"),
-    ("referer", "https://app.example.com/deposits"),
-    ("x-client-version", "4.2.0"),
-    ("x-client-platform", "linux"),
-    ("x-correlation", "5f3c1f0e9b2a4d57"),
-    ("x-feature-a", "on"),
-    ("x-feature-b", "off"),
-];
+async fn exchange(
+    connection: &mut Connection,
+    request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, Bytes)> {
+    let reply = match connection {
+        Connection::H1(sender) => {
+            sender.ready().await?;
+            sender.send_request(request).await
+        }
+        Connection::H2(sender) => {
+            sender.ready().await?;
+            sender.send_request(request).await
+        }
+    };
+    let reply = reply.context("no reply")?;
+    let status = reply.status();
+    Ok((status, reply.into_body().collect().await?.to_bytes()))
+}

@@ -1,118 +1,227 @@
-//! Rounds in turn, medians, and the table.
+//! Rounds in turn: what a side costs, beside the first.
 
-use crate::sides::{Side, Sides};
 use anyhow::{Context, Result, bail};
+use bench::cpu::Clock;
+use bench::world::{KEYS, ROUTES};
 use std::process::Stdio;
+use std::time::Duration;
 
-/// How much is measured.
+use crate::ground::Ground;
+use crate::load::{Order, Protocol};
+use crate::metrics::Decisions;
+use crate::sides::Server;
+use crate::table::{self, figure, maybe, median, spread};
+
+/// What is sent to a side.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Traffic {
+    pub(crate) protocol: Protocol,
+    pub(crate) keys: u64,
+    pub(crate) routes: u64,
+    /// Requests per second; as fast as replies come unless told.
+    pub(crate) rate: Option<u32>,
+    pub(crate) hostile: bool,
+}
+
+impl Traffic {
+    /// Requests of many tenants, one after the other.
+    pub(crate) fn over(protocol: Protocol) -> Self {
+        Self { protocol, keys: KEYS, routes: ROUTES, rate: None, hostile: false }
+    }
+}
+
+/// A server under some traffic.
 #[derive(Debug)]
-pub(crate) struct Rounds {
-    /// Turns of each side.
-    pub(crate) rounds: usize,
-    /// Length of a turn.
-    pub(crate) seconds: u64,
-    /// Keep-alive connections.
-    pub(crate) connections: usize,
+pub(crate) struct Side<'a> {
+    name: String,
+    server: &'a Server,
+    traffic: Traffic,
+    /// The side to which this one adds something.
+    over: Option<usize>,
+}
+
+impl<'a> Side<'a> {
+    pub(crate) fn new(name: &str, server: &'a Server, traffic: Traffic) -> Self {
+        Self { name: name.to_owned(), server, traffic, over: None }
+    }
+
+    /// The same, with what it adds to an earlier side told.
+    pub(crate) fn over(self, earlier: usize) -> Self {
+        Self { over: Some(earlier), ..self }
+    }
+}
+
+/// What a load says of itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent {
+    pub(crate) requests: f64,
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
 }
 
 /// One turn of one side.
 #[derive(Debug, Clone, Copy)]
-struct Turn {
-    cpu_micros: f64,
+pub(crate) struct Turn {
+    /// Processor time of the measured process for each request.
+    pub(crate) micros: f64,
+    pub(crate) per_second: f64,
+    pub(crate) sent: Sent,
+    pub(crate) decisions: Decisions,
+}
+
+/// The medians of a side.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    name: String,
+    micros: f64,
+    /// To the first side, round by round.
+    pub(crate) ratio: f64,
+    /// Of the ratio, in percent.
+    spread: f64,
+    added: Option<f64>,
+    hit: Option<f64>,
     per_second: f64,
     p50: f64,
     p99: f64,
 }
 
-/// Gives every side its turn in every round, after one that does not count, and prints medians.
+/// Gives every side its turn in every round, after one that does not count, and takes medians.
 ///
 /// # Errors
-/// When a side fails a request.
-pub(crate) async fn run(sides: Sides, rounds: &Rounds) -> Result<()> {
-    let mut turns: Vec<Vec<Turn>> = vec![Vec::new(); sides.all.len()];
-    for round in 0..=rounds.rounds {
-        for (side, turns) in sides.all.iter().zip(&mut turns) {
-            let turn = turn(side, rounds).await.with_context(|| side.name.to_owned())?;
+/// When a request fails.
+pub(crate) async fn rounds(sides: &[Side<'_>], ground: &Ground) -> Result<Vec<Row>> {
+    let mut turns: Vec<Vec<Turn>> = vec![Vec::new(); sides.len()];
+    for round in 0..=ground.pace.rounds {
+        for (side, turns) in sides.iter().zip(&mut turns) {
+            let turn = turn(side.server, side.traffic, ground).await;
+            let turn = turn.with_context(|| side.name.clone())?;
             // The first warms pools, trees and caches.
             if round > 0 {
                 turns.push(turn);
             }
         }
     }
-    table(&sides.all, &turns, rounds)
+    Ok(sides.iter().zip(&turns).map(|(side, own)| row(side, own, &turns)).collect())
 }
 
-async fn turn(side: &Side, rounds: &Rounds) -> Result<Turn> {
-    let before = side.process.cpu()?;
+fn row(side: &Side<'_>, own: &[Turn], all: &[Vec<Turn>]) -> Row {
+    let of = |what: fn(&Turn) -> f64| median(own.iter().map(what));
+    let beside = |other: usize, how: fn(f64, f64) -> f64| -> Vec<f64> {
+        let other = all.get(other).into_iter().flatten();
+        own.iter().zip(other).map(|(own, other)| how(own.micros, other.micros)).collect()
+    };
+    let ratios = beside(0, |own, floor| own / floor);
+    let mut decisions = Decisions::default();
+    own.iter().for_each(|turn| decisions += turn.decisions);
+    Row {
+        name: side.name.clone(),
+        micros: of(|turn| turn.micros),
+        ratio: median(ratios.iter().copied()),
+        spread: spread(&ratios),
+        added: side.over.map(|earlier| median(beside(earlier, |own, other| own - other))),
+        hit: decisions.hit(),
+        per_second: of(|turn| turn.per_second),
+        p50: of(|turn| turn.sent.p50),
+        p99: of(|turn| turn.sent.p99),
+    }
+}
+
+/// One turn: what the server's processor time is for each request.
+pub(crate) async fn turn(server: &Server, traffic: Traffic, ground: &Ground) -> Result<Turn> {
+    let watch = Watch::start(server).await?;
+    let sent = send(server, traffic, ground, ground.pace.turn).await?;
+    watch.stop(sent, ground.pace.turn).await
+}
+
+/// Processor time and decisions since a moment.
+pub(crate) struct Watch<'a> {
+    server: &'a Server,
+    decisions: Decisions,
+    clock: Clock,
+}
+
+impl<'a> Watch<'a> {
+    pub(crate) async fn start(server: &'a Server) -> Result<Self> {
+        let decisions = server.decisions().await?;
+        Ok(Self { server, decisions, clock: Clock::of(server.process.pid())? })
+    }
+
+    pub(crate) async fn stop(self, sent: Sent, during: Duration) -> Result<Turn> {
+        let used = Clock::of(self.server.process.pid())?.since(&self.clock);
+        Ok(Turn {
+            micros: used.as_secs_f64() * 1e6 / sent.requests,
+            per_second: sent.requests / during.as_secs_f64(),
+            sent,
+            decisions: self.server.decisions().await? - self.decisions,
+        })
+    }
+}
+
+/// Sends for some time, from a process of its own.
+///
+/// # Errors
+/// When a request failed, or none was answered.
+pub(crate) async fn send(
+    server: &Server,
+    traffic: Traffic,
+    ground: &Ground,
+    during: Duration,
+) -> Result<Sent> {
+    let order = Order {
+        to: server.address(traffic.protocol),
+        protocol: traffic.protocol,
+        ca: ground.certificates().join("ca.pem"),
+        millis: u64::try_from(during.as_millis())?,
+        flights: ground.pace.flights,
+        keys: traffic.keys,
+        routes: traffic.routes,
+        rate: traffic.rate,
+        hostile: traffic.hostile,
+    };
     let output = tokio::process::Command::new(std::env::current_exe()?)
-        .args(["load", "--to", &side.address.to_string()])
-        .args(["--seconds", &rounds.seconds.to_string()])
-        .args(["--connections", &rounds.connections.to_string()])
-        .args(&side.extra)
+        .args(order.arguments())
         .stdin(Stdio::null())
+        .kill_on_drop(true)
         .output()
         .await?;
-    let used = side.process.cpu()?.saturating_sub(before);
     if !output.status.success() {
         bail!("the load failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let mut numbers = text.split_whitespace().map(str::parse::<f64>);
     let mut next = || numbers.next().context("the load said too little")?.context("a number");
-    let (requests, p50, p99) = (next()?, next()?, next()?);
-    if requests < 1.0 {
+    let sent = Sent { requests: next()?, p50: next()?, p99: next()? };
+    if sent.requests < 1.0 {
         bail!("no request was answered");
     }
-    #[expect(clippy::cast_precision_loss, reason = "seconds of a benchmark are few")]
-    let per_second = requests / rounds.seconds as f64;
-    Ok(Turn { cpu_micros: used.as_secs_f64() * 1e6 / requests, per_second, p50, p99 })
+    Ok(sent)
 }
 
-fn table(sides: &[Side], turns: &[Vec<Turn>], rounds: &Rounds) -> Result<()> {
-    println!(
-        "\nPOST, 15 headers, small JSON, HTTP/1.1 keep-alive, {} connections, one worker thread each,\n\
-         in-process stores, no access log; medians of {} rounds of {} s in turn.\n",
-        rounds.connections, rounds.rounds, rounds.seconds
-    );
-    println!(
-        "| {:<34} | {:>14} | {:>7} | {:>10} | {:>7} | {:>7} | {:>6} |",
-        "side", "CPU µs/request", "ratio", "requests/s", "p50 µs", "p99 µs", "RSS MB"
-    );
-    println!(
-        "|{:-<36}|{:-<15}:|{:-<8}:|{:-<11}:|{:-<8}:|{:-<8}:|{:-<7}:|",
-        "", "", "", "", "", "", ""
-    );
-    let mut floor = None;
-    for (side, turns) in sides.iter().zip(turns) {
-        let cpu = median(turns, |turn| turn.cpu_micros);
-        let floor = *floor.get_or_insert(cpu);
-        println!(
-            "| {:<34} | {cpu:>14.1} | {:>7.2} | {:>10.0} | {:>7.0} | {:>7.0} | {:>6} |",
-            side.name,
-            cpu / floor,
-            median(turns, |turn| turn.per_second),
-            median(turns, |turn| turn.p50),
-            median(turns, |turn| turn.p99),
-            side.process.resident()? / 1_000_000,
-        );
-    }
-    Ok(())
-}
-
-fn median(turns: &[Turn], of: impl Fn(&Turn) -> f64) -> f64 {
-    let mut values: Vec<f64> = turns.iter().map(of).collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_is_the_middle_whatever_the_order() {
-        let turn = |cpu_micros| Turn { cpu_micros, per_second: 0.0, p50: 0.0, p99: 0.0 };
-        let turns = [turn(9.0), turn(1.0), turn(5.0)];
-        assert!((median(&turns, |turn| turn.cpu_micros) - 5.0).abs() < f64::EPSILON);
-    }
+/// Prints a group of rows.
+pub(crate) fn print(title: &str, rows: &[Row]) {
+    let columns = [
+        "side",
+        "CPU µs/request",
+        "ratio",
+        "± %",
+        "added µs",
+        "by tree %",
+        "requests/s",
+        "p50 µs",
+        "p99 µs",
+    ];
+    let cells = |row: &Row| {
+        vec![
+            row.name.clone(),
+            figure(row.micros, 1),
+            figure(row.ratio, 2),
+            figure(row.spread, 1),
+            maybe(row.added, 1),
+            maybe(row.hit, 2),
+            figure(row.per_second, 0),
+            figure(row.p50, 0),
+            figure(row.p99, 0),
+        ]
+    };
+    table::print(title, &columns, &rows.iter().map(cells).collect::<Vec<_>>());
 }
