@@ -46,9 +46,9 @@ impl<H: Host> Component<H> {
         let inspection = describe(&compiled);
         inspection.check(grants)?;
         let pre = link::<H>(engine.wasm(), &compiled, grants)?;
-        let slot = engine.trial_slot();
+        let (slot, measured) = (engine.trial_slot(), engine.measure());
         let mould = Mould::new(pre, limits, unconfigured.is_some().then_some(settings_json))?;
-        drop(slot);
+        drop((slot, measured));
         Ok(Self { mould, inspection, unconfigured, engine: engine.clone() })
     }
 
@@ -81,6 +81,7 @@ impl<H: Host> Plugin<H> for Component<H> {
             let Some(_slot) = self.engine.slot().await else {
                 return (run, Err(Failure::NoInstance));
             };
+            let _measured = self.engine.measure();
             self.mould.run(hook, run).await
         })
     }

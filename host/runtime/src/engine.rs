@@ -3,9 +3,7 @@
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -14,9 +12,7 @@ use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 use crate::LoadError;
 use crate::cache::Cache;
 use crate::limits::{Limits, OutOfBounds, widen, within};
-
-/// How often a running guest is looked at, and the unit in which its time is charged.
-pub(crate) const TICK: Duration = Duration::from_millis(1);
+use crate::ticker::{Running, Ticker};
 
 /// The engine could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +84,7 @@ struct Inner {
     /// The slot beyond those of the semaphore, for trying out one component at a time, so that a
     /// reload succeeds under full load.
     trial: Mutex<()>,
-    _ticker: Ticker,
+    ticker: Ticker,
 }
 
 impl Engine {
@@ -128,7 +124,7 @@ impl Engine {
             slots: Arc::new(Semaphore::new(slots.min(Semaphore::MAX_PERMITS))),
             instance_wait: settings.instance_wait,
             trial: Mutex::new(()),
-            _ticker: ticker,
+            ticker,
         })))
     }
 
@@ -179,41 +175,14 @@ impl Engine {
         tokio::time::timeout(self.0.instance_wait, waiting).await.ok()?.ok()
     }
 
+    /// Sees to it that a guest is measured until the end of what is returned.
+    pub(crate) fn measure(&self) -> Running {
+        self.0.ticker.guest()
+    }
+
     /// The slot for trying out a component. Blocks while another one is tried out.
     pub(crate) fn trial_slot(&self) -> MutexGuard<'_, ()> {
         self.0.trial.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The thread that ticks. Not a timer of the runtime, which a guest could starve.
-#[derive(Debug)]
-struct Ticker {
-    stop: Option<SyncSender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Ticker {
-    fn start(engines: [wasmtime::Engine; 2]) -> std::io::Result<Self> {
-        let (stop, stopped) = sync_channel::<()>(0);
-        let thread =
-            std::thread::Builder::new().name("tollgate-ticker".into()).spawn(move || {
-                while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-                    engines.iter().for_each(wasmtime::Engine::increment_epoch);
-                }
-            })?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-impl Drop for Ticker {
-    /// Ends the thread and waits for it, some microseconds, so that nothing outlives the engine.
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread that measures guests had panicked");
-        }
     }
 }
 

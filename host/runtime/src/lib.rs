@@ -22,6 +22,7 @@ mod prepare;
 mod sections;
 mod snapshot;
 mod state;
+mod ticker;
 
 pub use component::Component;
 pub use engine::{Engine, EngineError, EngineSettings};

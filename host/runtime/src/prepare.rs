@@ -72,6 +72,7 @@ impl Order<'_> {
         describe(&compiled).check(self.grants)?;
         let pre = link::<H>(engine, &compiled, self.grants)?;
         let configure = Exports::of(&compiled)?.configure;
+        let _measured = self.engine.measure();
         let (store, instance) =
             instance::configure_once(&pre, configure, self.limits, self.settings)?;
         Ok(instrumented.snapshot(store, instance))

@@ -8,7 +8,7 @@ use wasmtime::{ResourceLimiter, StoreContextMut, Trap, UpdateDeadline};
 
 use crate::Limits;
 use crate::convert::argument_bytes;
-use crate::engine::TICK;
+use crate::ticker::TICK;
 
 /// Data of a store.
 #[derive(Debug)]

@@ -48,7 +48,7 @@ impl Gate {
             "[listeners.http]\naddress = \"127.0.0.1:{port}\"\nchain = \"edge\"\n\
              connections_per_address_max = 10000\n\
              [admin]\naddress = \"127.0.0.1:{admin}\"\n[access_log]\nto = \"access.jsonl\"\n\
-             [drain]\ndelay_ms = 200\nwait_ms = 10000\n"
+             [drain]\ndelay_ms = 200\nwait_ms = 10000\n[trees]\nverify_every = 1\n"
         );
         fs::write(dir.path().join("gateway.toml"), head)?;
         let rules = folder.toml.replace("HOST", &format!("127.0.0.1:{port}"));
@@ -141,6 +141,18 @@ impl Gate {
         })
         .await
         .with_context(|| self.process.log())
+    }
+}
+
+impl Drop for Gate {
+    /// Every walk of every test is verified: a policy that decided differently in its component
+    /// fails the test that saw it, whatever that test is about.
+    fn drop(&mut self) {
+        let log = self.process.log();
+        let contradiction = log.lines().find(|line| line.contains("contradicted itself"));
+        if let Some(line) = contradiction.filter(|_| !std::thread::panicking()) {
+            panic!("a tree and its component differ: {line}");
+        }
     }
 }
 

@@ -12,3 +12,4 @@ mod reloads;
 mod retries;
 mod signals;
 mod swaps;
+mod trees;
