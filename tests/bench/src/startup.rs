@@ -83,16 +83,20 @@ async fn memory(ground: &Ground) -> Result<Vec<Judged>> {
     for (records, name) in [(100_000, "as many records as by default"), (1_000, "1,000 records")] {
         let server = Setup { records, ..Setup::six() }.start(ground).await?;
         let idle = server.process.resident()?;
-        let loaded = load(&server, ground).await?;
+        let (loaded, micros) = load(&server, ground).await?;
         let name = format!("six policies, {name}");
-        cells.push(vec![name, megabytes(idle), megabytes(loaded)]);
+        cells.push(vec![name, megabytes(idle), megabytes(loaded), figure(micros, 1)]);
         figures.push([idle, loaded].map(|bytes| {
             #[expect(clippy::cast_precision_loss, reason = "bytes of a process")]
             let megabytes = bytes as f64 / 1e6;
             megabytes
         }));
     }
-    table::print("Resident memory", &["side", "idle MB", "under load MB"], &cells);
+    table::print(
+        "Resident memory",
+        &["side", "idle MB", "under load MB", "CPU µs/request"],
+        &cells,
+    );
     let Some([idle, loaded]) = figures.first() else { return Ok(Vec::new()) };
     Ok(vec![
         Judged::most("resident memory, idle: MB", *idle, 0, IDLE_MOST),
@@ -100,11 +104,12 @@ async fn memory(ground: &Ground) -> Result<Vec<Judged>> {
     ])
 }
 
-async fn load(server: &Server, ground: &Ground) -> Result<u64> {
-    let mut most = 0;
+/// The most bytes that it had resident after a turn, and what a request cost.
+async fn load(server: &Server, ground: &Ground) -> Result<(u64, f64)> {
+    let (mut most, mut micros) = (0, Vec::new());
     for _ in 0..ground.pace.rounds {
-        measure::turn(server, Traffic::over(Protocol::H1), ground).await?;
+        micros.push(measure::turn(server, Traffic::over(Protocol::H1), ground).await?.micros);
         most = most.max(server.process.resident()?);
     }
-    Ok(most)
+    Ok((most, median(micros)))
 }
