@@ -33,14 +33,12 @@ impl Host for Script {
     fn ask<'a>(&'a mut self, question: &'a Question) -> Asked<'a> {
         self.asked.push(question.clone());
         let text = |name: &str| self.texts.get(name).map(|text| text.as_str().into());
-        let answer = match question {
-            Question::Read(Read::MethodIs(one)) => {
-                Answer::Bool(self.yes.iter().any(|yes| **yes == **one))
-            }
-            Question::Read(Read::Header(name) | Read::RouteAttribute(name)) => {
-                Answer::Text(text(name))
-            }
-            other => panic!("the script has no answer to {other:?}"),
+        let answer = if let Question::Read(Read::MethodIs(one)) = question {
+            Answer::Bool(self.yes.iter().any(|yes| **yes == **one))
+        } else if let Question::Read(Read::Header(name) | Read::RouteAttribute(name)) = question {
+            Answer::Text(text(name))
+        } else {
+            panic!("the script has no answer to {question:?}")
         };
         // Every other answer is one that has to be waited for.
         if self.asked.len().is_multiple_of(2) {

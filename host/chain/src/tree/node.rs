@@ -48,7 +48,7 @@ pub(super) struct Edges {
 struct Edge {
     answer: Answer,
     place: Place,
-    next: OnceLock<Box<Edge>>,
+    next: OnceLock<Box<Self>>,
 }
 
 impl Leaf {
@@ -143,9 +143,10 @@ impl Edges {
     }
 
     fn head(&self, answer: &Answer) -> Option<&OnceLock<Box<Edge>>> {
-        let index = match answer {
-            Answer::Text(Some(text)) => spread(text.as_bytes()) % self.heads.len(),
-            _ => 0,
+        let index = if let Answer::Text(Some(text)) = answer {
+            spread(text.as_bytes()) % self.heads.len()
+        } else {
+            0
         };
         self.heads.get(index)
     }

@@ -132,12 +132,12 @@ impl Gate {
         let mut headers = HeaderMap::new();
         headers.insert("vary", "accept-encoding".parse().unwrap());
         host.write_reply_headers(&mut headers);
-        let held = match &outcome {
-            request::Outcome::Replied { reply, .. } => match reply.content {
-                Content::Held(handle) => Some(format!("{:?}", host.held(handle))),
-                _ => None,
-            },
-            _ => None,
+        let held = if let request::Outcome::Replied { reply, .. } = &outcome
+            && let Content::Held(handle) = reply.content
+        {
+            Some(format!("{:?}", host.held(handle)))
+        } else {
+            None
         };
         let principal = host.principal().map(|own| format!("{own:?}"));
         let claim = host.take_claim();
