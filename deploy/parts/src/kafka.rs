@@ -76,7 +76,7 @@ impl Node {
     /// serves metadata.
     ///
     /// # Errors
-    /// When Java or the jars are missing, or it does not serve within 60 s.
+    /// When Java or the jars are missing, or it does not serve within 180 s.
     pub fn start(&self, topics: Topics) -> Result<()> {
         if self.daemon.pid().is_some() && wait::listens(self.port) {
             return Ok(());
@@ -91,7 +91,7 @@ impl Node {
         let mut command = self.java("kafka.Kafka", "256m");
         command.arg(&settings);
         self.daemon.start(&mut command)?;
-        self.daemon.ready(Duration::from_secs(60), || self.serves())
+        self.daemon.ready(Duration::from_secs(180), || self.serves())
     }
 
     /// Stops it in an orderly way.

@@ -119,3 +119,14 @@ impl Problem {
 fn list(texts: &[Text]) -> usize {
     texts.iter().map(|text| size_of::<Text>() + text.len()).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_costs_its_entries_even_when_they_are_empty() {
+        let empty: Box<[Text]> = vec![Text::default(); 1_000].into();
+        assert!(Question::Read(Read::AuthorityIn(empty)).bytes() >= 16_000);
+    }
+}

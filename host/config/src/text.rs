@@ -15,6 +15,8 @@ const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 pub(crate) struct Source {
     pub(crate) path: PathBuf,
     pub(crate) text: String,
+    /// Offsets at which all lines but the first begin: every item asks for its line.
+    lines: Vec<usize>,
 }
 
 impl Source {
@@ -24,13 +26,15 @@ impl Source {
             let message = format!("{length} bytes, more than {FILE_BYTES_MAX}");
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
-        Ok(Self { path: path.to_owned(), text: fs::read_to_string(path)? })
+        let text = fs::read_to_string(path)?;
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let lines = ends.map(|(offset, _)| offset + 1).collect();
+        Ok(Self { path: path.to_owned(), text, lines })
     }
 
     /// The line of a byte offset, counted from 1.
     pub(crate) fn line(&self, offset: usize) -> usize {
-        let before = self.text.as_bytes().iter().take(offset);
-        1 + before.filter(|byte| **byte == b'\n').count()
+        1 + self.lines.partition_point(|begin| *begin <= offset)
     }
 }
 

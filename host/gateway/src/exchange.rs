@@ -29,11 +29,14 @@ pub(crate) struct Gateway {
     pub(crate) live: Live,
     pub(crate) listener: Arc<str>,
     pub(crate) readiness: Readiness,
+    /// Whether anybody wants to know the facts of exchanges.
+    pub(crate) keeps_records: bool,
 }
 
 impl Handler for Gateway {
     async fn handle(&self, head: Head, body: RequestBody) -> Response<ResponseBody> {
-        let flow = Flow::open(self.live.pin(), &self.listener, head, body);
+        let mut flow = Flow::open(self.live.pin(), &self.listener, head, body);
+        flow.keeps_record = self.keeps_records;
         let mut response = match &flow.route {
             // From its claim on, an operation is carried out though the caller goes away.
             Some(route) if route.attribute("idempotency").is_some_and(|class| class != "none") => {
@@ -60,6 +63,7 @@ pub(crate) struct Flow {
     allow: Option<Arc<str>>,
     asker: Asker,
     facts: Facts,
+    keeps_record: bool,
 }
 
 impl Flow {
@@ -83,7 +87,6 @@ impl Flow {
         };
         let parcel =
             Arc::new(Parcel::new(Arc::clone(&head), body, bytes_max, transcoder, variables));
-        let listener_chain = snapshot.listener_chains.get(listener).copied();
         let asker = Box::new(Exchange::new(
             Opening {
                 head: Arc::clone(&head),
@@ -99,10 +102,14 @@ impl Flow {
             generation: Some(snapshot.generation()),
             ..Facts::default()
         };
-        let chain = route.as_ref().map(|route| route.chain).or(listener_chain);
+        let chain = match &route {
+            Some(route) => Some(route.chain),
+            None => snapshot.listener_chains.get(listener).copied(),
+        };
         let chain = chain.unwrap_or(usize::MAX);
         let deadline = Instant::now() + timeout;
-        Self { snapshot, head, route, parcel, deadline, chain, allow, asker, facts }
+        let keeps_record = true;
+        Self { snapshot, head, route, parcel, deadline, chain, allow, asker, facts, keeps_record }
     }
 
     /// Lets the chain decide, forwards, lets the chain decide about the response.
@@ -221,6 +228,9 @@ impl Flow {
 
     /// What the access record should know.
     fn close(mut self, mut answer: Response<ResponseBody>) -> Response<ResponseBody> {
+        if !self.keeps_record {
+            return answer;
+        }
         if let Some(principal) = self.asker.principal() {
             self.facts.tenant = Some(principal.tenant.as_str().into());
             self.facts.environment = Some(principal.environment.as_str());

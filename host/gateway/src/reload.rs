@@ -6,6 +6,7 @@
 //! symlink swaps are one case, and a missed event costs a second, not a restart.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,8 @@ pub(crate) struct Follower {
     watcher: Option<RecommendedWatcher>,
     watched: BTreeSet<PathBuf>,
     seen: Option<[u8; 32]>,
+    /// The files as they were when `seen` was made, by what needs no reading.
+    stamps: Vec<Stamp>,
     events: mpsc::Receiver<()>,
     asked: mpsc::Receiver<()>,
 }
@@ -58,10 +61,10 @@ impl Follower {
         })
         .inspect_err(|error| tracing::warn!(%error, "no file events; looking at intervals"))
         .ok();
+        let (stamps, watched) = (stamps_of(&workshop.inputs()), BTreeSet::new());
         let seen = digest_of(&workshop.inputs());
-        let watched = BTreeSet::new();
         let mut follower =
-            Self { live, workshop, certificates, watcher, watched, seen, events, asked };
+            Self { live, workshop, certificates, watcher, watched, seen, stamps, events, asked };
         follower.watch();
         Ok(follower)
     }
@@ -96,6 +99,12 @@ impl Follower {
 
     /// Reloads if a file changed, or if `forced`.
     fn look(&mut self, forced: bool) {
+        // Most looks find nothing: files that nobody touched are not read again.
+        let stamps = stamps_of(&self.workshop.inputs());
+        if stamps == self.stamps && !forced {
+            return;
+        }
+        self.stamps = stamps;
         let now = digest_of(&self.workshop.inputs());
         if now == self.seen && !forced {
             return;
@@ -110,6 +119,7 @@ impl Follower {
                 metrics::counter!(telemetry::RELOADS, "outcome" => "swapped").increment(1);
                 tracing::info!(generation, "configuration swapped");
                 self.renew_certificates();
+                self.stamps = stamps_of(&self.workshop.inputs());
                 self.seen = digest_of(&self.workshop.inputs());
             }
             Err(problems) => {
@@ -154,6 +164,17 @@ impl Follower {
 
 fn folder_of(path: &Path) -> Option<PathBuf> {
     if path.is_dir() { Some(path.to_owned()) } else { path.parent().map(Path::to_owned) }
+}
+
+/// Where a file is and when it was last touched; a file that is not there has none.
+type Stamp = Option<(u64, u64, i64, i64)>;
+
+fn stamps_of(inputs: &[PathBuf]) -> Vec<Stamp> {
+    let stamp = |path: &PathBuf| {
+        let about = std::fs::metadata(path).ok()?;
+        Some((about.ino(), about.len(), about.ctime(), about.ctime_nsec()))
+    };
+    inputs.iter().map(stamp).collect()
 }
 
 /// One digest over all files; a missing file counts as such.

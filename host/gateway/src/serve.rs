@@ -32,7 +32,11 @@ pub(crate) fn serve(folder: &Path) -> Result<ExitCode> {
     let metrics = telemetry::start_metrics()?;
     let config = tollgate_config::load(folder)
         .map_err(|problems| anyhow::anyhow!("the configuration was refused\n{problems}"))?;
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    // One worker needs no queues that others could steal from.
+    let mut builder = match config.engine().workers {
+        Some(1) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
     if let Some(workers) = config.engine().workers {
         builder.worker_threads(workers);
     }
@@ -58,7 +62,8 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
     for (name, listener) in bound.listeners {
         tracing::info!(listener = %name, address = %listener.local_addr(), "listening");
         let readiness = readiness.clone();
-        let gateway = Gateway { live: live.clone(), listener: name, readiness };
+        let keeps_records = bound.access_log.is_some();
+        let gateway = Gateway { live: live.clone(), listener: name, readiness, keeps_records };
         serving.spawn(listener.serve(gateway, stop.clone()));
     }
     let (reload, asked) = mpsc::channel(1);

@@ -2,10 +2,9 @@
 
 use tollgate_chain::Text;
 use tollgate_chain::{
-    Access, Bucket, Claimed, Command, Content, CredentialHandle, Effect, Environment, HeldHandle,
-    IdempotencyKey, Identity, LogLevel, Member, OriginKind, Partition, Presence, Presented,
-    Problem, Question, Rate, Read, Reply, Resolution, RouteMatch, Rule, ServerName, Source, Taken,
-    UpstreamState, Verdict,
+    Access, Bucket, Claimed, Content, CredentialHandle, Environment, HeldHandle, IdempotencyKey,
+    Identity, LogLevel, Member, OriginKind, Partition, Presence, Presented, Problem, Rate, Reply,
+    Resolution, RouteMatch, Rule, ServerName, Source, Taken, UpstreamState, Verdict,
 };
 
 use crate::bindings::tollgate::policy::{
@@ -194,55 +193,6 @@ pub(crate) fn log_line(mut line: String) -> Text {
     line.into()
 }
 
-/// Bytes that a question's arguments hold in the trace.
-pub(crate) fn argument_bytes(question: &Question) -> usize {
-    let list = |texts: &[Text]| texts.iter().map(|text| size_of::<Text>() + text.len()).sum();
-    match question {
-        Question::Read(read) => match read {
-            Read::AuthorityIn(texts) | Read::ServerNameIn(texts) | Read::OriginIn(texts) => {
-                list(texts)
-            }
-            Read::HeaderIs(name, value)
-            | Read::NoteIs(name, value)
-            | Read::ResponseHeaderIs(name, value) => name.len() + value.len(),
-            Read::MethodIs(text)
-            | Read::HeaderPresence(text)
-            | Read::Header(text)
-            | Read::RouteAttribute(text)
-            | Read::CredentialsPermits(_, text)
-            | Read::PrincipalHasScope(text)
-            | Read::UpstreamState(text)
-            | Read::Note(text)
-            | Read::ResponseHeaderPresence(text) => text.len(),
-            Read::Origin
-            | Read::RouteMatched
-            | Read::RouteName
-            | Read::RouteGrpcMethod
-            | Read::CredentialsPresented
-            | Read::CredentialsResolve(_)
-            | Read::PrincipalEnvironment
-            | Read::PrincipalTenant
-            | Read::IdempotencyKey
-            | Read::ResponseStatus => 0,
-        },
-        Question::Command(command) => match command {
-            Command::ReplyHeaderSet(name, value) | Command::NoteSet(name, value) => {
-                name.len() + value.len()
-            }
-            Command::ReplyHeaderSetFrom(name, Source::RequestHeader(other)) => {
-                name.len() + other.len()
-            }
-            Command::ReplyHeaderSetFrom(name, _) | Command::Log(_, name) => name.len(),
-            Command::ReplyVary(names) | Command::ReplyDropUpstream(names) => list(names),
-            Command::PrincipalEstablish(_) | Command::QuotaReport => 0,
-        },
-        Question::Effect(Effect::QuotaTakeAll(buckets)) => {
-            buckets.iter().map(|bucket| size_of::<Bucket>() + bucket.name.len()).sum()
-        }
-        Question::Effect(Effect::IdempotencyClaim) => 0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,11 +202,5 @@ mod tests {
         let line = format!("{}é and more", "x".repeat(1_023));
         assert_eq!(&*log_line(line), "x".repeat(1_023));
         assert_eq!(&*log_line("short".into()), "short");
-    }
-
-    #[test]
-    fn a_list_costs_its_entries_even_when_they_are_empty() {
-        let empty: Box<[Text]> = vec![Text::default(); 1_000].into();
-        assert!(argument_bytes(&Question::Read(Read::AuthorityIn(empty))) >= 16_000);
     }
 }

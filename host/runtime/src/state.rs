@@ -7,7 +7,6 @@ use tollgate_chain::{Answer, Departure, Failure, Host, Mismatch, Question, Run};
 use wasmtime::{ResourceLimiter, StoreContextMut, Trap, UpdateDeadline};
 
 use crate::Limits;
-use crate::convert::argument_bytes;
 use crate::ticker::TICK;
 
 /// Data of a store.
@@ -97,7 +96,7 @@ impl<H: Host> State<H> {
 
     /// Charges for a question's arguments, which the trace keeps until the run is over.
     fn asking(&mut self, question: &Question) -> Result<&mut Run<H>, Stop> {
-        self.argument_bytes += argument_bytes(question);
+        self.argument_bytes += question.bytes();
         if self.argument_bytes > self.limits.memory_bytes() {
             return Err(Stop::Memory);
         }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LANGUAGE, CONTENT_TYPE, ETAG, LOCATION};
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 /// Longest body that is stored; of a reply with a longer one, a retry is carried out again
 /// (and the service answers it from its own record).
@@ -25,15 +25,21 @@ pub struct StoredReply {
 }
 
 impl StoredReply {
-    /// Takes what is stored from a reply.
+    /// Takes what is stored from a reply. Copies it: what a connection read lies in buffers many
+    /// times as large, which a record would keep for as long as it lives.
     #[must_use]
     pub fn new(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Self {
-        let mut kept = HeaderMap::new();
+        let there = STORED.iter().filter(|name| headers.contains_key(*name)).count();
+        let mut kept = HeaderMap::with_capacity(there);
         for name in STORED {
-            if let Some(value) = headers.get(&name) {
-                kept.insert(name, value.clone());
+            let copy = headers.get(&name).map(|value| HeaderValue::from_bytes(value.as_bytes()));
+            if let Some(Ok(value)) = copy {
+                kept.insert(name, value);
             }
         }
+        // One that is too long is dropped by the store anyway.
+        let fits = body.len() <= BODY_BYTES_MAX;
+        let body = if fits { Bytes::copy_from_slice(&body) } else { body };
         Self { status, headers: kept, body }
     }
 
@@ -74,12 +80,24 @@ mod tests {
             "vary",
             "content-length",
         ] {
-            headers.insert(HeaderName::from_static(name), http::HeaderValue::from_static("v"));
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static("v"));
         }
         let reply = StoredReply::new(StatusCode::OK, &headers, Bytes::from_static(b"tenant data"));
         let mut kept: Vec<_> = reply.headers.keys().map(HeaderName::as_str).collect();
         kept.sort_unstable();
         assert_eq!(kept, ["content-language", "content-type", "etag", "location"]);
         assert!(!format!("{reply:?}").contains("tenant data"));
+    }
+
+    #[test]
+    fn a_record_keeps_no_buffer_of_a_connection() {
+        let read = Bytes::from(vec![b'a'; 8 * 1024]);
+        let mut headers = HeaderMap::new();
+        let value = HeaderValue::from_maybe_shared(read.slice(..4)).unwrap();
+        headers.insert(CONTENT_TYPE, value);
+        let reply = StoredReply::new(StatusCode::OK, &headers, read.slice(..90));
+        drop(headers);
+        assert!(read.is_unique(), "the record holds on to what was read");
+        assert_eq!(reply.body.len(), 90);
     }
 }

@@ -6,7 +6,7 @@ use http::uri::PathAndQuery;
 use http::{Request, Response, Uri};
 use tollgate_chain::Error;
 use tollgate_edge::ResponseBody;
-use tollgate_upstream::{strip_client_fields, strip_hop_by_hop};
+use tollgate_upstream::strip_client_fields;
 
 use super::Road;
 use crate::exchange::Flow;
@@ -39,9 +39,7 @@ pub(super) async fn pass(
             upstream.send(request, road.deadline, road.safety).await?
         }
     };
-    let (mut parts, body) = response.into_parts();
-    strip_hop_by_hop(&mut parts.headers);
-    Ok(Response::from_parts(parts, ResponseBody::stream(body)))
+    Ok(response.map(ResponseBody::stream))
 }
 
 fn headers(flow: &Flow, own: HeaderMap) -> Result<HeaderMap, Error> {

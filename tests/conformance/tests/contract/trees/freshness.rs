@@ -98,8 +98,10 @@ async fn a_setting_that_changed_in_between_decides_and_what_is_unrelated_stays_w
     let refused = Request { origin: 2, ..good(2) };
     let mut gate = warmed(&mut keys, async |gate, keys| {
         gate.serve(&refused, keys).await;
-        gate.serve(&good(2), keys).await;
-        gate.pass(Duration::from_secs(3_600));
+        for number in [1, 2] {
+            gate.serve(&Request { number, ..good(2) }, keys).await;
+            gate.pass(Duration::from_secs(3_600));
+        }
     })
     .await;
     let (seen, ways) = gate.serve(&refused, &keys).await;
