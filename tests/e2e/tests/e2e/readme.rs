@@ -30,7 +30,7 @@ fn runnable(printed: &str, [http, admin, service]: [u16; 3]) -> Result<String> {
         printed.lines().filter(|line| !line.starts_with("cargo build")).collect();
     let replaced = [
         ("target/debug/tollgate".to_owned(), target_bin("tollgate")?.display().to_string()),
-        ("target/".to_owned(), format!("{}/", target_dir()?.display())),
+        ("target/plugins".to_owned(), target_dir()?.join("plugins").display().to_string()),
         (":8080".to_owned(), format!(":{http}")),
         (":8081".to_owned(), format!(":{admin}")),
         (":50051".to_owned(), format!(":{service}")),
