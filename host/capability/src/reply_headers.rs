@@ -1,7 +1,5 @@
 //! `reply-headers`: what policies want of the header of the reply, whatever the reply is.
 
-use std::collections::BTreeMap;
-
 use http::header::VARY;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tollgate_chain::Text;
@@ -10,15 +8,17 @@ use tollgate_chain::Text;
 #[derive(Debug, Default)]
 pub(crate) struct ReplyHeaders {
     dropped: Vec<HeaderName>,
-    /// Ordered, so that the same commands write the same header.
-    set: BTreeMap<Box<str>, HeaderValue>,
+    /// A dozen at most in practice, so that looking through them beats a map.
+    set: Vec<(HeaderName, HeaderValue)>,
     vary: Vec<HeaderName>,
 }
 
 impl ReplyHeaders {
     pub(crate) fn set(&mut self, name: &str, value: HeaderValue) {
-        if let Ok(name) = HeaderName::try_from(name) {
-            self.set.insert(name.as_str().into(), value);
+        let Ok(name) = HeaderName::try_from(name) else { return };
+        match self.set.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = value,
+            None => self.set.push((name, value)),
         }
     }
 
@@ -45,9 +45,7 @@ impl ReplyHeaders {
             headers.remove(name);
         }
         for (name, value) in &self.set {
-            if let Ok(name) = HeaderName::try_from(&**name) {
-                headers.insert(name, value.clone());
-            }
+            headers.insert(name.clone(), value.clone());
         }
         if !self.vary.is_empty() {
             self.merge_vary(headers);

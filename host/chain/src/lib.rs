@@ -46,8 +46,8 @@ pub use question::{
 };
 pub use receipt::{Check, Decision, Entry, Receipt};
 pub use route::{
-    GrpcMethod, Matched, Methods, Route, RouteLimits, RouteTable, RouteTableError, Template,
-    TemplateError,
+    Attributes, GrpcMethod, Matched, Methods, Route, RouteLimits, RouteTable, RouteTableError,
+    Template, TemplateError,
 };
 pub use run::{Departure, Failure, Run};
 pub use tally::Tally;

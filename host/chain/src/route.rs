@@ -1,12 +1,13 @@
 //! A Route: what the operator says about a method and path; and the table that finds it.
 
+mod attributes;
 mod table;
 mod template;
 
+pub use attributes::Attributes;
 pub use table::{Methods, RouteTable, RouteTableError};
 pub use template::{Template, TemplateError};
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ pub struct Route {
     /// The path template, as written.
     pub template: Box<str>,
     /// Free attributes that policies ask for: `scope`, `rate-class`, `idempotency`, `service` …
-    pub attributes: BTreeMap<Box<str>, Box<str>>,
+    pub attributes: Attributes,
     /// The gRPC method, when the Route leads to one.
     pub grpc: Option<GrpcMethod>,
     /// The upstream that is used when no policy chooses one.
@@ -61,7 +62,7 @@ impl Route {
     /// The value of an attribute.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes.get(name).map(AsRef::as_ref)
+        self.attributes.get(name)
     }
 }
 

@@ -145,10 +145,9 @@ fn identify(
         own.insert(PRINCIPAL, signer.tenant(principal, &audience).header);
     }
     if let Some(claim) = claim {
-        let key = claim.operation().hex();
-        own.insert(OPERATION_KEY, HeaderValue::from_str(&key).map_err(invalid)?);
-        let fingerprint = claim.fingerprint_hex();
-        own.insert(FINGERPRINT, HeaderValue::from_str(&fingerprint).map_err(invalid)?);
+        let hex = |text: String| HeaderValue::try_from(text).map_err(invalid);
+        own.insert(OPERATION_KEY, hex(claim.operation().hex())?);
+        own.insert(FINGERPRINT, hex(claim.fingerprint_hex())?);
     }
     Ok(())
 }
@@ -232,7 +231,7 @@ pub(crate) async fn keep(claim: Claim, whole: Whole, replayable: bool) -> Respon
 pub(crate) fn replay(stored: &StoredReply) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::full(stored.body.clone()));
     *response.status_mut() = stored.status;
-    *response.headers_mut() = stored.headers.clone();
+    *response.headers_mut() = stored.headers.iter().cloned().collect();
     let headers = response.headers_mut();
     headers.insert(REPLAYED, HeaderValue::from_static("true"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

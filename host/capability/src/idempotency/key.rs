@@ -1,5 +1,7 @@
 //! The syntax of `Idempotency-Key`: a String of RFC 9651, or a bare token as older SDKs send.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderName};
 use sfv::{Item, Parser};
 
@@ -9,13 +11,13 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const LENGTH_MAX: usize = 255;
 
 /// What the request carries. The key is the caller's and opaque: it is never printed.
-pub(super) enum Read {
+pub(super) enum Read<'a> {
     Absent,
-    Valid(String),
+    Valid(Cow<'a, str>),
     Malformed,
 }
 
-pub(super) fn read(headers: &HeaderMap) -> Read {
+pub(super) fn read(headers: &HeaderMap) -> Read<'_> {
     let mut lines = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(line) = lines.next() else { return Read::Absent };
     if lines.next().is_some() {
@@ -26,13 +28,19 @@ pub(super) fn read(headers: &HeaderMap) -> Read {
 }
 
 /// `"k1"` and `k1` are the same key. Parameters of a String are ignored.
-fn parse(text: &str) -> Option<String> {
+fn parse(text: &str) -> Option<Cow<'_, str>> {
     let text = text.trim_matches([' ', '\t']);
-    if text.starts_with('"') {
-        let item: Item = Parser::new(text).parse().ok()?;
-        return item.bare_item.as_string().map(|string| string.as_str().to_owned());
+    if let Some(rest) = text.strip_prefix('"') {
+        // As nearly all are: nothing escaped, and nothing after the closing quote.
+        let plain = rest.strip_suffix('"').filter(|key| key.bytes().all(is_token));
+        return plain.map_or_else(|| parse_item(text).map(Cow::Owned), |key| Some(key.into()));
     }
-    text.bytes().all(is_token).then(|| text.to_owned())
+    text.bytes().all(is_token).then_some(Cow::Borrowed(text))
+}
+
+fn parse_item(text: &str) -> Option<String> {
+    let item: Item = Parser::new(text).parse().ok()?;
+    item.bare_item.as_string().map(|string| string.as_str().to_owned())
 }
 
 fn is_token(byte: u8) -> bool {
@@ -52,7 +60,7 @@ mod tests {
         }
         match read(&headers) {
             Read::Absent => Err("absent"),
-            Read::Valid(key) => Ok(key),
+            Read::Valid(key) => Ok(key.into_owned()),
             Read::Malformed => Err("malformed"),
         }
     }

@@ -3,15 +3,17 @@
 
 use std::fmt;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LANGUAGE, CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use smallvec::SmallVec;
 
 /// Longest body that is stored; of a reply with a longer one, a retry is carried out again
 /// (and the service answers it from its own record).
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
 
-const STORED: [HeaderName; 4] = [CONTENT_TYPE, LOCATION, ETAG, CONTENT_LANGUAGE];
+const STORED_MAX: usize = 4;
+const STORED: [HeaderName; STORED_MAX] = [CONTENT_TYPE, LOCATION, ETAG, CONTENT_LANGUAGE];
 
 /// A reply to be stored, or that was.
 #[derive(Clone, PartialEq, Eq)]
@@ -19,28 +21,33 @@ pub struct StoredReply {
     /// The status.
     pub status: StatusCode,
     /// `Content-Type`, `Location`, `ETag` and `Content-Language`; nothing else.
-    pub headers: HeaderMap,
+    pub headers: Box<[(HeaderName, HeaderValue)]>,
     /// The exact bytes.
     pub body: Bytes,
 }
 
 impl StoredReply {
-    /// Takes what is stored from a reply. Copies it: what a connection read lies in buffers many
-    /// times as large, which a record would keep for as long as it lives.
+    /// Takes what is stored from a reply. Copies it, into one piece: what a connection read lies
+    /// in buffers many times as large, which a record would keep for as long as it lives.
     #[must_use]
     pub fn new(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Self {
-        let there = STORED.iter().filter(|name| headers.contains_key(*name)).count();
-        let mut kept = HeaderMap::with_capacity(there);
-        for name in STORED {
-            let copy = headers.get(&name).map(|value| HeaderValue::from_bytes(value.as_bytes()));
-            if let Some(Ok(value)) = copy {
-                kept.insert(name, value);
-            }
-        }
-        // One that is too long is dropped by the store anyway.
+        let there: SmallVec<[_; STORED_MAX]> =
+            STORED.into_iter().filter_map(|name| Some((headers.get(&name)?, name))).collect();
+        // A body that is too long is dropped by the store anyway.
         let fits = body.len() <= BODY_BYTES_MAX;
-        let body = if fits { Bytes::copy_from_slice(&body) } else { body };
-        Self { status, headers: kept, body }
+        let values: usize = there.iter().map(|(value, _)| value.len()).sum();
+        let mut copy = BytesMut::with_capacity(values + if fits { body.len() } else { 0 });
+        there.iter().for_each(|(value, _)| copy.extend_from_slice(value.as_bytes()));
+        if fits {
+            copy.extend_from_slice(&body);
+        }
+        let mut copy = copy.freeze();
+        let field = |(value, name): (&HeaderValue, HeaderName)| {
+            let copied = HeaderValue::from_maybe_shared(copy.split_to(value.len()));
+            copied.ok().map(|value| (name, value))
+        };
+        let kept = there.into_iter().filter_map(field).collect();
+        Self { status, headers: kept, body: if fits { copy } else { body } }
     }
 
     /// Whether the body is too long to be stored.
@@ -83,7 +90,7 @@ mod tests {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static("v"));
         }
         let reply = StoredReply::new(StatusCode::OK, &headers, Bytes::from_static(b"tenant data"));
-        let mut kept: Vec<_> = reply.headers.keys().map(HeaderName::as_str).collect();
+        let mut kept: Vec<_> = reply.headers.iter().map(|(name, _)| name.as_str()).collect();
         kept.sort_unstable();
         assert_eq!(kept, ["content-language", "content-type", "etag", "location"]);
         assert!(!format!("{reply:?}").contains("tenant data"));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
+use smallvec::SmallVec;
 use tollgate_chain::{Rate, Rule};
 
 use self::shard::{Bucket, Id, Shard};
@@ -51,6 +52,11 @@ struct Inner {
     shards: Vec<Mutex<Shard>>,
 }
 
+/// As many buckets as requests are usually charged to; more take an allocation.
+const USUAL: usize = 2;
+
+type Plans = SmallVec<[Planned; USUAL]>;
+
 /// Where a charge goes, and what its bucket would be after it.
 #[derive(Debug, Clone, Copy)]
 struct Planned {
@@ -83,7 +89,7 @@ impl MemoryQuota {
     #[must_use]
     pub fn take_now(&self, charges: &[Charge<'_>]) -> Outcome {
         let now = self.inner.clock.monotonic();
-        let mut planned: Vec<_> = charges.iter().map(|charge| self.inner.place(charge)).collect();
+        let mut planned: Plans = charges.iter().map(|charge| self.inner.place(charge)).collect();
         let mut guards = self.inner.lock(&planned);
         plan(&mut planned, &guards, now);
         if planned.iter().all(|plan| plan.denied.is_none()) {
@@ -115,7 +121,7 @@ impl MemoryQuota {
         }
         let standings = standings(planned, guards, now);
         let reservation: Reservation =
-            Box::new(Taken { store: Arc::clone(&self.inner), taken: planned.to_vec() });
+            Box::new(Taken { store: Arc::clone(&self.inner), taken: planned.into() });
         Outcome::Allowed { reservation, standings }
     }
 }
@@ -141,7 +147,7 @@ impl Inner {
     /// Locks every shard that is planned for, in ascending order: two charges that touch the
     /// same shards cannot wait for each other.
     fn lock(&self, planned: &[Planned]) -> Guards<'_> {
-        let mut wanted: Vec<_> = planned.iter().map(|plan| plan.shard).collect();
+        let mut wanted: SmallVec<[_; USUAL]> = planned.iter().map(|plan| plan.shard).collect();
         wanted.sort_unstable();
         wanted.dedup();
         let lock = |index: usize| self.shards.get(index).map(|shard| (index, shard.lock()));
@@ -150,7 +156,7 @@ impl Inner {
 }
 
 /// The locked shards, by index.
-struct Guards<'a>(Vec<(usize, MutexGuard<'a, Shard>)>);
+struct Guards<'a>(SmallVec<[(usize, MutexGuard<'a, Shard>); USUAL]>);
 
 impl Guards<'_> {
     fn shard_mut(&mut self, index: usize) -> Option<&mut Shard> {
@@ -190,7 +196,7 @@ fn make_room(planned: &mut [Planned], guards: &mut Guards<'_>, now: Duration) {
         let Some((plan, places)) = planned.get(index).map(|plan| (*plan, wanted(plan))) else {
             return;
         };
-        let keep: Vec<_> = planned.iter().map(|plan| plan.id).collect();
+        let keep: SmallVec<[_; USUAL]> = planned.iter().map(|plan| plan.id).collect();
         let has_room = guards
             .shard_mut(plan.shard)
             .is_some_and(|shard| shard.holds(plan.id) || shard.make_room(places, &keep, now));
@@ -224,7 +230,7 @@ fn standings(planned: &[Planned], guards: &Guards<'_>, now: Duration) -> Vec<Sta
 #[derive(Debug)]
 struct Taken {
     store: Arc<Inner>,
-    taken: Vec<Planned>,
+    taken: Plans,
 }
 
 impl Reserved for Taken {

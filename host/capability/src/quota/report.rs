@@ -17,6 +17,9 @@ pub(crate) struct Reported {
     pub(crate) standing: Standing,
 }
 
+/// What a bucket's entry usually takes in either field.
+const BUCKET_BYTES: usize = 48;
+
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
@@ -29,7 +32,10 @@ const IN_FLIGHT: &StringRef = string_ref("concurrent-requests");
 
 /// Writes both fields, in place of any that are there. Nothing for no buckets.
 pub(crate) fn write(buckets: &[Reported], headers: &mut HeaderMap) {
-    let (mut policy, mut limit) = (ListSerializer::new(), ListSerializer::new());
+    let mut texts = [(); 2].map(|()| String::with_capacity(BUCKET_BYTES * buckets.len()));
+    let [policy, limit] = &mut texts;
+    let mut policy = ListSerializer::with_buffer(policy);
+    let mut limit = ListSerializer::with_buffer(limit);
     for bucket in buckets {
         // A policy's name is the operator's; one that is no String of RFC 9651 has no entry.
         let Ok(name) = StringRef::from_str(&bucket.name) else { continue };
@@ -48,8 +54,11 @@ pub(crate) fn write(buckets: &[Reported], headers: &mut HeaderMap) {
             }
         }
     }
-    for (name, list) in [(POLICY, policy.finish()), (LIMIT, limit.finish())] {
-        if let Some(value) = list.and_then(|list| HeaderValue::try_from(list).ok()) {
+    if policy.finish().is_none() || limit.finish().is_none() {
+        return;
+    }
+    for (name, list) in [POLICY, LIMIT].into_iter().zip(texts) {
+        if let Ok(value) = HeaderValue::try_from(list) {
             headers.insert(name, value);
         }
     }

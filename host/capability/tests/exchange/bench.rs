@@ -1,6 +1,5 @@
 //! One request, its stores and its clock, all in memory.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,7 +120,7 @@ fn route() -> Route {
     Route {
         name: "create-deposit".into(),
         template: "/v1/deposits".into(),
-        attributes: BTreeMap::from([("scope".into(), "deposits:write".into())]),
+        attributes: [("scope".into(), "deposits:write".into())].into_iter().collect(),
         grpc: Some(GrpcMethod { service: "deposits.v1.Deposits".into(), method: "Create".into() }),
         upstream: Some("deposits".into()),
         binding: 0,

@@ -1,17 +1,18 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::Method;
 use proptest::prelude::*;
 
-use super::{Matched, Methods, Route, RouteLimits, RouteTable, RouteTableError, Template};
+use super::{
+    Attributes, Matched, Methods, Route, RouteLimits, RouteTable, RouteTableError, Template,
+};
 
 fn route(name: &str, template: &str) -> Arc<Route> {
     Arc::new(Route {
         name: name.into(),
         template: template.into(),
-        attributes: BTreeMap::new(),
+        attributes: Attributes::default(),
         grpc: None,
         upstream: None,
         binding: 0,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use prost::Message;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -158,7 +158,7 @@ pub(super) fn decode(
 }
 
 fn reply_form(reply: &StoredReply) -> ReplyForm {
-    let field = |(name, value): (&HeaderName, &HeaderValue)| FieldForm {
+    let field = |(name, value): &(HeaderName, HeaderValue)| FieldForm {
         name: name.as_str().to_owned(),
         value: value.as_bytes().to_vec(),
     };
@@ -171,11 +171,11 @@ fn reply_form(reply: &StoredReply) -> ReplyForm {
 
 fn stored_reply(text: &[u8]) -> Option<StoredReply> {
     let form = ReplyForm::decode(text).ok()?;
-    let mut headers = HeaderMap::new();
-    for field in form.headers {
+    let field = |field: FieldForm| {
         let name = HeaderName::try_from(field.name).ok()?;
-        headers.append(name, HeaderValue::try_from(field.value).ok()?);
-    }
+        Some((name, HeaderValue::try_from(field.value).ok()?))
+    };
+    let headers = form.headers.into_iter().map(field).collect::<Option<_>>()?;
     let status = u16::try_from(form.status).ok().and_then(|s| StatusCode::from_u16(s).ok())?;
     Some(StoredReply { status, headers, body: form.body })
 }

@@ -1,6 +1,5 @@
 //! The requests that tests make up, and the keys they come with.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -190,7 +189,7 @@ impl Request {
                 attributes: attributes
                     .iter()
                     .map(|(name, value)| ((*name).into(), (*value).into()))
-                    .collect::<BTreeMap<_, _>>(),
+                    .collect(),
                 grpc: None,
                 upstream: Some("deposits-live".into()),
                 binding: 0,
