@@ -10,8 +10,10 @@
 mod answer;
 mod decide;
 mod error;
+mod fault;
 mod head;
 mod host;
+mod leave;
 mod payload;
 mod policy;
 mod principal;
@@ -35,8 +37,10 @@ pub use answer::{
     RouteMatch, ServerName, Taken, UpstreamState,
 };
 pub use error::{Error, GrpcFailure, Violation};
+pub use fault::{Cause, Closed, FAULTS, Fate, Row, When};
 pub use head::{Authority, Head};
 pub use host::{Asked, Host, Settlement};
+pub use leave::{Guard, Leave, Observer, Standing};
 pub use payload::{Fingerprint, Payload, Prepared};
 pub use policy::{Chain, Class, Finished, Hook, Interests, Plugin, Policy, Trees};
 pub use principal::{Access, Environment, Identity, Principal};

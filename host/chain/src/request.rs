@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use crate::decide::decide;
+use crate::leave::{Leave, Standing, Turn};
 use crate::receipt::{Decision, Entry, Receipt};
-use crate::{Chain, Class, Error, Head, Hook, Host, Policy, Reply, Route, Verdict};
+use crate::{Chain, Error, Failure, Head, Hook, Host, Policy, Reply, Route};
 
 /// Where the walk ended.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ pub async fn walk<'a, H: Host>(
         let step = step(policy, &decision);
         receipt.entries.push(entry(policy, index, Hook::Request, decision, &mut since));
         match step {
-            Step::On => {}
+            Step::On(_) => {}
             Step::To(chosen) => upstream = Some(chosen),
             Step::Reply(reply) => {
                 return (host, Outcome::Replied { policy: &policy.name, reply });
@@ -60,7 +61,7 @@ pub async fn walk<'a, H: Host>(
 
 /// What a decision means for the walk.
 pub(crate) enum Step<'a> {
-    On,
+    On(Leave),
     To(Cow<'a, str>),
     Reply(Cow<'a, Reply>),
     Fail(Error),
@@ -69,22 +70,29 @@ pub(crate) enum Step<'a> {
 /// What the decision means. Borrows from the tree where it was walked to.
 pub(crate) fn step<'a, H>(policy: &Policy<H>, decision: &Decision<'a>) -> Step<'a> {
     match decision {
-        Decision::Skipped => Step::On,
-        Decision::Walked { leaf, .. } => match leaf.verdict() {
-            Verdict::Proceed => Step::On,
-            Verdict::Forward(chosen) => Step::To(Cow::Borrowed(chosen)),
-            Verdict::Reply(reply) => Step::Reply(Cow::Borrowed(reply)),
+        Decision::Skipped => Step::On(Leave::unconcerned()),
+        Decision::Walked { leaf, .. } => match Leave::ask(leaf.verdict()) {
+            Ok(leave) => Step::On(leave),
+            Err(Turn::Forward(chosen)) => Step::To(Cow::Borrowed(chosen)),
+            Err(Turn::Reply(reply)) => Step::Reply(Cow::Borrowed(reply)),
         },
-        Decision::Ran { outcome: Ok(verdict), .. } => match verdict.clone() {
-            Verdict::Proceed => Step::On,
-            Verdict::Forward(chosen) => Step::To(Cow::Owned(chosen.into())),
-            Verdict::Reply(reply) => Step::Reply(Cow::Owned(reply)),
+        Decision::Ran { outcome: Ok(verdict), .. } => match Leave::ask(verdict) {
+            Ok(leave) => Step::On(leave),
+            Err(Turn::Forward(chosen)) => Step::To(Cow::Owned(chosen.clone().into())),
+            Err(Turn::Reply(reply)) => Step::Reply(Cow::Owned(reply.clone())),
         },
-        Decision::Ran { outcome: Err(_), .. } if policy.class == Class::Observe => Step::On,
-        Decision::Ran { outcome: Err(failure), .. } => {
-            let (policy, failure) = (policy.name.clone(), failure.clone());
-            Step::Fail(Error::Plugin { policy, failure })
-        }
+        Decision::Ran { outcome: Err(failure), .. } => match failed(policy, failure) {
+            Ok(leave) => Step::On(leave),
+            Err(error) => Step::Fail(error),
+        },
+    }
+}
+
+/// What a failure means: leave to go on is an observer's alone to give.
+pub(crate) fn failed<H>(policy: &Policy<H>, failure: &Failure) -> Result<Leave, Error> {
+    match policy.class.standing() {
+        Standing::Guard(guard) => Err(guard.fails(&policy.name, failure)),
+        Standing::Observer(observer) => Ok(observer.fails()),
     }
 }
 

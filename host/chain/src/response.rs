@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use crate::decide::decide;
 use crate::receipt::Receipt;
-use crate::request::{Step, entry, skipped, step};
-use crate::{Chain, Class, Error, Failure, Head, Hook, Host, Reply, Route};
+use crate::request::{Step, entry, failed, skipped, step};
+use crate::{Chain, Error, Failure, Head, Hook, Host, Reply, Route};
 
 /// Where the walk ended.
 #[derive(Debug)]
@@ -46,17 +46,17 @@ pub async fn walk<'a, H: Host>(
         let step = step(policy, &decision);
         receipt.entries.push(entry(policy, index, Hook::Response, decision, &mut since));
         match step {
-            Step::On => {}
+            Step::On(_) => {}
             Step::Reply(reply) => {
                 return (host, Outcome::Replied { policy: &policy.name, reply });
             }
             Step::Fail(error) => return (host, Outcome::Failed(error)),
-            // The contract has no such verdict; an observer's is passed over like a failure.
-            Step::To(_) if policy.class == Class::Observe => {}
+            // The contract has no such verdict: it is a failure like any other.
             Step::To(_) => {
                 let failure = Failure::Verdict("proceed or reply from on-response");
-                let policy = policy.name.clone();
-                return (host, Outcome::Failed(Error::Plugin { policy, failure }));
+                if let Err(error) = failed(policy, &failure) {
+                    return (host, Outcome::Failed(error));
+                }
             }
         }
     }
