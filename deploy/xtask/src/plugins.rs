@@ -1,6 +1,7 @@
 //! `plugins`: the six policies and the guests of the tests, as components in `<target>/plugins`.
 
 mod c;
+mod schema;
 
 use crate::place::Place;
 use crate::{say, tool};
@@ -15,7 +16,8 @@ use wit_component::ComponentEncoder;
 /// # Errors
 /// When one does not build, or its imports are not those of the contract.
 pub(crate) fn run(place: &Place) -> Result<Vec<String>> {
-    let mut names = guests(place.root())?;
+    let folders = guests(place.root())?;
+    let mut names: Vec<String> = folders.iter().map(|(name, _)| name.clone()).collect();
     say::step(&format!("Plugins: building {}", names.join(", ")));
     let mut build = tool::cargo(place, &["build", "--profile", "guest", "--target", WASM]);
     for name in &names {
@@ -24,22 +26,23 @@ pub(crate) fn run(place: &Place) -> Result<Vec<String>> {
     // Flags meant for the native build would replace the guests' small stack.
     tool::run(build.env_remove("RUSTFLAGS"))?;
     fs::create_dir_all(place.components())?;
-    for name in &names {
+    for (name, folder) in &folders {
         let module = place.target().join(WASM).join("guest").join(name.replace('-', "_"));
-        finish(place, name, &module.with_extension("wasm"))?;
+        finish(place, name, folder, &module.with_extension("wasm"))?;
     }
     for guest in guests_in_c(place.root())? {
         let name = guest.file_name().context("a guest's folder has a name")?.to_string_lossy();
         say::step(&format!("Plugins: building {name} from C"));
-        finish(place, &name, &c::build(place, &guest)?)?;
+        finish(place, &name, &guest, &c::build(place, &guest)?)?;
         names.push(name.into_owned());
     }
     Ok(names)
 }
 
-/// Makes the component of a module.
-fn finish(place: &Place, name: &str, module: &Path) -> Result<()> {
-    let component = encode(module).with_context(|| format!("make a component of {name}"))?;
+/// Makes the component of a module, with the schema of its settings if its folder has one.
+fn finish(place: &Place, name: &str, folder: &Path, module: &Path) -> Result<()> {
+    let mut component = encode(module).with_context(|| format!("make a component of {name}"))?;
+    schema::append(&mut component, folder)?;
     let to = place.components().join(format!("{name}.wasm"));
     let word = if put(&to, &component)? { "written" } else { "unchanged" };
     say::note(&format!("{name}: {} KiB, {word}", component.len().div_ceil(1024)));
@@ -64,7 +67,8 @@ fn encode(module: &Path) -> Result<Vec<u8>> {
 }
 
 /// Finds the packages that are guests: under `plugins` and `tests/guests`, with a `cdylib`.
-fn guests(root: &Path) -> Result<Vec<String>> {
+/// Returns their names and folders.
+fn guests(root: &Path) -> Result<Vec<(String, PathBuf)>> {
     let mut names = Vec::new();
     for room in ["plugins", "tests/guests"] {
         let mut folders: Vec<PathBuf> =
@@ -73,9 +77,9 @@ fn guests(root: &Path) -> Result<Vec<String>> {
         for folder in folders {
             let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
             if manifest.contains("\"cdylib\"") {
-                names.push(
-                    package(&manifest).with_context(|| format!("name of {}", folder.display()))?,
-                );
+                let name = package(&manifest);
+                names
+                    .push((name.with_context(|| format!("name of {}", folder.display()))?, folder));
             }
         }
     }
@@ -105,7 +109,7 @@ mod tests {
     #[test]
     fn the_six_policies_are_found_and_the_sdk_is_not_one() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
-        let names = guests(root).unwrap();
+        let names: Vec<String> = guests(root).unwrap().into_iter().map(|(name, _)| name).collect();
         for name in ["allowed-hosts", "auth", "cors", "idempotency", "rate-limit", "routing"] {
             assert!(names.iter().any(|found| found == name), "{name} is not in {names:?}");
         }

@@ -4,6 +4,7 @@
 mod gateway;
 mod policies;
 mod routes;
+mod settings;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

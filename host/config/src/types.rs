@@ -307,8 +307,16 @@ impl Policy {
     /// The problem that a setting is not as the plugin expects, at its line.
     #[must_use]
     pub fn setting_problem(&self, key: &str, message: &str) -> Problem {
-        let first = key.split(['.', '[']).next().unwrap_or_default();
-        let line = self.setting_lines.get(first).copied().unwrap_or(self.at.line);
+        // What is missing has no line: then the nearest thing around it.
+        let mut around = Some(key);
+        let mut line = self.at.line;
+        while let Some(path) = around {
+            if let Some(found) = self.setting_lines.get(path) {
+                line = *found;
+                break;
+            }
+            around = path.rfind(['.', '[']).and_then(|end| path.get(..end));
+        }
         let separator = if key.is_empty() { "" } else { "." };
         let key = format!("{}.settings{separator}{key}", self.at.key);
         Problem { line, key, ..self.at.problem(message) }

@@ -1,5 +1,8 @@
 //! `tollgate check`: the road from folder to Snapshot, without sockets and stores.
 
+mod failures;
+mod probe;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,8 +13,17 @@ use tollgate_config::Config;
 use crate::compile;
 use crate::telemetry::{complain, say};
 
+/// What is said of a folder beside its mistakes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told {
+    /// What would run.
+    pub(crate) print: bool,
+    /// What follows when a policy fails.
+    pub(crate) failures: bool,
+}
+
 /// Checks the folder; says every mistake, or what would run.
-pub(crate) fn check(folder: &Path, print: bool) -> Result<ExitCode> {
+pub(crate) fn check(folder: &Path, told: Told) -> Result<ExitCode> {
     let config = match tollgate_config::load(folder) {
         Ok(config) => config,
         Err(problems) => return refused(&problems.to_string()),
@@ -21,8 +33,11 @@ pub(crate) fn check(folder: &Path, print: bool) -> Result<ExitCode> {
         Err(compile::Error::Problems(problems)) => return refused(&problems.to_string()),
         Err(error) => return Err(anyhow!(error)),
     };
-    if print {
+    if told.print {
         show(&config, &unsnapshotted)?;
+    }
+    if told.failures && !is_closed(&config)? {
+        return Ok(ExitCode::FAILURE);
     }
     for (policy, reason) in &unsnapshotted {
         say(&format!("policies.{policy}: configured anew for each request: {reason}"))?;
@@ -37,6 +52,18 @@ pub(crate) fn check(folder: &Path, print: bool) -> Result<ExitCode> {
         config.upstreams().len(),
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what follows when a policy fails; false when one of class `security` lets requests pass.
+fn is_closed(config: &Config) -> Result<bool> {
+    let failures = failures::failures(config)?;
+    for line in failures.table() {
+        say(&line)?;
+    }
+    for open in &failures.open {
+        complain(open);
+    }
+    Ok(failures.open.is_empty())
 }
 
 fn refused(problems: &str) -> Result<ExitCode> {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{check, serve, telemetry};
+use crate::{check, schema, serve, telemetry};
 
 /// An API gateway whose every rule is a sandboxed WebAssembly component.
 #[derive(Debug, Parser)]
@@ -35,6 +35,18 @@ enum Command {
         /// Print what would run.
         #[arg(long)]
         print: bool,
+        /// Print what a caller would see of each policy that fails, cause by cause.
+        #[arg(long)]
+        failures: bool,
+    },
+    /// Write the JSON Schemas of policies' settings, for editors.
+    Schema {
+        /// The policies folder.
+        #[arg(long, value_name = "FOLDER")]
+        policies: PathBuf,
+        /// Where the files go; without it the schema of the whole folder is printed.
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
     },
 }
 
@@ -45,9 +57,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
             telemetry::start_logging(&log)?;
             serve::serve(&policies)
         }
-        Command::Check { policies, print } => {
+        Command::Check { policies, print, failures } => {
             telemetry::start_logging("error")?;
-            check::check(&policies, print)
+            check::check(&policies, check::Told { print, failures })
         }
+        Command::Schema { policies, out } => schema::schema(&policies, out.as_deref()),
     }
 }

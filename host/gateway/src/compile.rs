@@ -3,6 +3,7 @@
 //! What did not change is carried over from the Snapshot before: components by file, settings,
 //! grants and limits; upstreams with their connections; stores with what they hold.
 
+mod classes;
 mod components;
 mod routes;
 mod targets;
@@ -21,6 +22,7 @@ use crate::snapshot::{Asker, Snapshot, Targets};
 use crate::stores::{self, Opened};
 use crate::telemetry::Ledger;
 use components::{Cached, Components};
+pub(crate) use components::{compile as compile_one, read as read_component};
 pub(crate) use targets::chain_of;
 
 /// Makes Snapshots of one policies folder.
@@ -140,10 +142,15 @@ fn compile(
 /// Compiles and throws away: for `tollgate check`. Tells the policies that are configured in each
 /// instance, by name, and why.
 pub(crate) fn try_out(config: &Config) -> Result<BTreeMap<String, String>, Error> {
-    let engine = components::engine(config, Cached::Never)?;
+    let engine = trial_engine(config)?;
     let mut components = Components::default();
     compile(config, &engine, &mut components, None)?;
     Ok(components.unsnapshotted())
+}
+
+/// An engine that leaves nothing behind: for tools.
+pub(crate) fn trial_engine(config: &Config) -> Result<Engine, Error> {
+    components::engine(config, Cached::Never)
 }
 
 /// Why there is no first Snapshot.

@@ -15,6 +15,7 @@ mod forward;
 mod live;
 mod payload;
 mod reload;
+mod schema;
 mod serve;
 mod snapshot;
 mod stores;

@@ -1,6 +1,8 @@
 //! A look at the outermost layer of a file, before the compiler sees it: a file that is no
 //! component, or only the beginning of one, gets an error that says so.
 
+use std::ops::Range;
+
 use crate::LoadError;
 
 /// Most bytes of a component; the largest language runtimes come with about 12 MiB.
@@ -42,17 +44,66 @@ fn check_head(file: &[u8]) -> Result<(), LoadError> {
     }
 }
 
+/// The identifier of a section that the format leaves to others.
+const CUSTOM: u8 = 0;
+/// Within a component: the identifier of a core module, and of a component.
+const NESTED: [u8; 2] = [1, 4];
+/// Deepest nesting that is looked into.
+const DEPTH_MAX: u32 = 4;
+
+/// The first custom section of this name, in the component itself or in a module within it.
+pub(crate) fn custom<'a>(file: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    find(file, name, DEPTH_MAX)
+}
+
+fn find<'a>(file: &'a [u8], name: &str, depth: u32) -> Option<&'a [u8]> {
+    let depth = depth.checked_sub(1)?;
+    let is_component = file.get(MAGIC.len()..HEAD_BYTES) == Some(COMPONENT);
+    let mut at = HEAD_BYTES;
+    while at < file.len() {
+        let (id, content) = (*file.get(at)?, section(file, at)?);
+        at = content.end;
+        let content = file.get(content)?;
+        let found = match id {
+            CUSTOM => named(content, name),
+            nested if is_component && NESTED.contains(&nested) => find(content, name, depth),
+            _ => None,
+        };
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
+}
+
+/// What follows the name of a custom section, when it is this name.
+fn named<'a>(content: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let (length, at) = number(content, 0)?;
+    let (own, rest) = content.get(at..)?.split_at_checked(length)?;
+    (own == name.as_bytes()).then_some(rest)
+}
+
 /// Where the section that starts here ends; none when that is beyond the file.
 fn section_end(file: &[u8], start: usize) -> Option<usize> {
-    let mut size: u64 = 0;
-    let mut at = start + 1;
+    section(file, start).map(|content| content.end)
+}
+
+/// Where the content of the section that starts here lies; none when it is not all there.
+fn section(file: &[u8], start: usize) -> Option<Range<usize>> {
+    let (size, at) = number(file, start + 1)?;
+    let end = at.checked_add(size)?;
+    (end <= file.len()).then_some(at..end)
+}
+
+/// A number of up to 32 bits in groups of seven, and where it ends.
+fn number(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
+    let mut number: u64 = 0;
     for shift in (0..35).step_by(7) {
-        let byte = *file.get(at)?;
+        let byte = *bytes.get(at)?;
         at += 1;
-        size |= u64::from(byte & 0x7f) << shift;
+        number |= u64::from(byte & 0x7f) << shift;
         if byte & 0x80 == 0 {
-            let end = at.checked_add(usize::try_from(size).ok()?)?;
-            return (end <= file.len()).then_some(end);
+            return Some((usize::try_from(number).ok()?, at));
         }
     }
     None
@@ -86,6 +137,22 @@ mod tests {
         assert_eq!(check(&component(&[0, 0, 1])), Err(LoadError::Truncated { at: 10 }));
         assert_eq!(check(&component(&[0, 0xff, 0xff])), Err(LoadError::Truncated { at: 8 }));
         assert_eq!(check(b"\0asm\x0d"), Err(LoadError::Truncated { at: 0 }));
+    }
+
+    #[test]
+    fn a_custom_section_is_found_in_the_component_and_in_a_module_of_it() {
+        let own = component(&[0, 4, 1, b'a', b'h', b'i']);
+        assert_eq!(custom(&own, "a"), Some(&b"hi"[..]));
+        assert_eq!(custom(&own, "b"), None);
+        let module = [MAGIC, MODULE, &[0, 3, 1, b'b', b'!']].concat();
+        let size = u8::try_from(module.len()).unwrap_or_default();
+        let nesting = component(&[&[1, size][..], &module].concat());
+        assert_eq!(custom(&nesting, "b"), Some(&b"!"[..]));
+        for length in 0..nesting.len() {
+            assert_eq!(custom(&nesting[..length], "b"), None, "{length}");
+        }
+        // A name longer than its section is no name.
+        assert_eq!(custom(&component(&[0, 2, 9, b'a']), "a"), None);
     }
 
     #[test]

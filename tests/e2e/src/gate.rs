@@ -33,6 +33,8 @@ pub struct Folder {
     pub credentials: String,
     /// Other files: name and content.
     pub files: Vec<(String, Vec<u8>)>,
+    /// What a shell does before it becomes the gateway.
+    pub first: Option<&'static str>,
 }
 
 impl Gate {
@@ -60,7 +62,16 @@ impl Gate {
         let policies = dir.path().display().to_string();
         let args = ["serve", "--policies", &policies];
         let env: [(&str, &str); 0] = [];
-        let mut process = Process::start(&target_bin("tollgate")?, &env, &args)?;
+        let binary = target_bin("tollgate")?;
+        let mut process = match folder.first {
+            None => Process::start(&binary, &env, &args)?,
+            Some(first) => {
+                let line = format!("{first}; exec \"$0\" \"$@\"");
+                let binary = binary.display().to_string();
+                let args = [&["-c", &line, &binary][..], &args].concat();
+                Process::start(Path::new("/bin/sh"), &env, &args)?
+            }
+        };
         let ready = format!("http://127.0.0.1:{admin}/readyz");
         process.ready(&Client::h1(), &ready, SOON).await?;
         Ok(Self { process, folder: dir, port, admin })
@@ -171,7 +182,7 @@ pub fn six(echo: &Echo, keys: &[(&Key, &[&str])]) -> Result<Folder> {
     let toml = format!("{declared}{}", SIX.replace("ECHO", &echo.url()));
     let credentials =
         keys.iter().map(|(key, scopes)| key.entry("acme", scopes)).collect::<Vec<_>>().join("\n");
-    Ok(Folder { toml, credentials, files })
+    Ok(Folder { toml, credentials, files, first: None })
 }
 
 /// A component that `cargo xtask plugins` built.

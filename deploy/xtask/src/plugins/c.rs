@@ -17,7 +17,10 @@ pub(super) fn build(place: &Place, guest: &Path) -> Result<PathBuf> {
     let name = guest.file_name().context("a guest's folder has a name")?;
     let folder = place.target().join("c").join(name);
     fs::create_dir_all(&folder)?;
-    bind(&place.root().join("wit"), &folder)?;
+    let source = fs::read_to_string(guest.join("policy.c"))?;
+    let world = WORLDS.iter().find(|world| source.contains(&format!("{}.h\"", underscored(world))));
+    let world = world.context("policy.c includes the header of a world")?;
+    bind(&place.root().join("wit"), world, &folder)?;
     let module = folder.join("module.wasm");
     let mut cc = zig::cc(place);
     cc.args(FLAGS).arg("-I").arg(&folder).arg("-o").arg(&module);
@@ -26,11 +29,15 @@ pub(super) fn build(place: &Place, guest: &Path) -> Result<PathBuf> {
     Ok(module)
 }
 
-/// Writes the bindings of the world of policies, as far as they changed.
-fn bind(wit: &Path, folder: &Path) -> Result<()> {
+fn underscored(world: &str) -> String {
+    world.replace('-', "_")
+}
+
+/// Writes the bindings of a world of policies, as far as they changed.
+fn bind(wit: &Path, world: &str, folder: &Path) -> Result<()> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(wit).context("read wit/")?;
-    let world = resolve.select_world(&[package], Some(WORLD))?;
+    let world = resolve.select_world(&[package], Some(world))?;
     let mut files = Files::default();
     wit_bindgen_c::Opts::default().build().generate(&mut resolve, world, &mut files)?;
     for (name, bytes) in files.iter() {
@@ -49,7 +56,8 @@ fn sources(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-const WORLD: &str = "policy";
+/// The worlds of the contract; a guest's is the one whose header it includes.
+const WORLDS: [&str; 2] = ["policy", "policy-with-response"];
 
 /// A library without a main and a stack as small as that of guests in Rust, which lies first.
 const FLAGS: &[&str] = &[

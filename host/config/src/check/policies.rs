@@ -1,6 +1,6 @@
 //! Plugins, policies and chains.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use http::{HeaderName, Method};
@@ -65,17 +65,8 @@ pub(super) fn policy(
     forbid_headers(item, class, problems);
     let branches = branches(item, problems);
     let limits = limits(item, problems);
-    let mut settings = serde_json::Map::new();
-    for (key, value) in &raw.settings {
-        match serde_json::to_value(value.get_ref()) {
-            Ok(json) => drop(settings.insert(key.clone(), json)),
-            Err(error) => {
-                let key = format!("settings.{key}");
-                problems.push(place.problem(&value.span(), &key, error.to_string()));
-            }
-        }
-    }
-    let line = |value: &serde_spanned::Spanned<toml::Value>| place.source.line(value.span().start);
+    let json = raw.settings.iter().map(|(key, value)| (key.clone(), value.get_ref().json()));
+    let settings: serde_json::Map<_, _> = json.collect();
     Some(Policy {
         name: name.to_owned(),
         plugin: plugin?,
@@ -86,8 +77,22 @@ pub(super) fn policy(
         limits,
         settings: serde_json::Value::Object(settings).to_string(),
         at: At::from(place),
-        setting_lines: raw.settings.iter().map(|(key, at)| (key.clone(), line(at))).collect(),
+        setting_lines: setting_lines(item),
     })
+}
+
+/// The line of each setting, by its path.
+fn setting_lines(item: &Item<RawPolicy>) -> BTreeMap<String, usize> {
+    let mut lines = BTreeMap::new();
+    for (key, value) in &item.raw.settings {
+        let source = &item.place.source;
+        lines.insert(key.clone(), source.line(value.span().start));
+        let mut tell = |path, begin| {
+            lines.insert(path, source.line(begin));
+        };
+        value.get_ref().places(key, &mut tell);
+    }
+    lines
 }
 
 fn interests(item: &Item<RawPolicy>, problems: &mut Problems) -> Interests {

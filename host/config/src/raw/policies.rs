@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_spanned::Spanned;
 
+use super::settings::Setting;
+
 /// `[plugins.<name>]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,7 +31,7 @@ pub(crate) struct RawPolicy {
     #[serde(default)]
     pub(crate) limits: RawLimits,
     #[serde(default)]
-    pub(crate) settings: BTreeMap<String, Spanned<toml::Value>>,
+    pub(crate) settings: BTreeMap<String, Spanned<Setting>>,
 }
 
 /// `interests = { methods, route_classes, headers }`

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ring::digest::{SHA256, digest};
-use tollgate_chain::{Chain, Growth, Plugin, Policy, Trees};
+use tollgate_chain::{Chain, Growth, Host, Plugin, Policy, Trees};
 use tollgate_config::{Config, Limits as ConfigLimits, Policy as PolicyConfig, Problem};
 use tollgate_runtime::{
     Component, Engine, EngineSettings, Grants, Limits, LoadError, SettingProblem,
 };
 
 use super::Error;
+use super::classes::unfit;
 use super::targets::chain_of;
 use crate::snapshot::Asker;
 
@@ -114,7 +115,9 @@ fn load(
         read(&plugin.file).map_err(|message| problems.push(plugin.problem(&message))).ok()?;
     let sha256: [u8; 32] = digest(&SHA256, &bytes).as_ref().try_into().ok()?;
     if plugin.sha256.is_some_and(|expected| expected != sha256) {
-        let message = format!("{}: its SHA-256 is not the declared one", plugin.file.display());
+        let (file, found) = (plugin.file.display(), hex(&sha256));
+        let expected = hex(&plugin.sha256.unwrap_or_default());
+        let message = format!("{file}: expected the SHA-256 {expected}, found {found}");
         problems.push(plugin.problem(&message));
         return None;
     }
@@ -144,6 +147,10 @@ fn load(
         }
     };
     kept.used = true;
+    if let Some(message) = unfit(policy.class, kept.component.inspection()) {
+        problems.push(policy.problem(&message));
+        return None;
+    }
     if let Some(reason) = kept.component.why_not_snapshotted() {
         tracing::info!(policy = policy.name, reason, "policy is configured in each instance");
         components.unsnapshotted.insert(policy.name.clone(), reason.to_owned());
@@ -159,7 +166,12 @@ fn load(
     })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
+fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The bytes of a component, within their bound; else what was expected.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
     let length = fs::metadata(path)
         .map_err(|error| format!("expected a component at {}: {error}", path.display()))?
         .len();
@@ -170,12 +182,12 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 /// Compiles and tries out; what is wrong is told at its place in the configuration.
-fn compile(
+pub(crate) fn compile<H: Host>(
     engine: &Engine,
     bytes: &[u8],
     policy: &PolicyConfig,
     file: &Path,
-) -> Result<Component<Asker>, Vec<Problem>> {
+) -> Result<Component<H>, Vec<Problem>> {
     let whole = |error: &dyn std::error::Error| vec![policy.problem(&chain_of(error))];
     let grants = Grants::from_names(policy.grants.iter().map(String::as_str))
         .map_err(|error| whole(&error))?;

@@ -31,6 +31,7 @@ fn expected(act: &str) -> End {
         "trap" => End::Trap("unreachable"),
         "recurse" => End::Failure(Failure::Stack),
         "ask-forever" | "log-flood" => End::Failure(Failure::Question(Departure::Questions)),
+        "read-on" => End::Failure(Failure::Question(Departure::AnswerBytes)),
         "ask-at-length" | "big-reply" => End::Trap("too much data"),
         "bad-status" => End::NoVerdict("a status from 200 to 599"),
         "bad-slug" => End::NoVerdict("a problem's slug of 1 to 64 of [a-z0-9-]"),
@@ -43,7 +44,9 @@ fn expected(act: &str) -> End {
 fn host() -> Table {
     let lines = [2 << 20, 500 << 10].map(|length| "x".repeat(length)).into_iter();
     let methods = lines.chain(["GET".to_owned()]);
-    Table::new(methods.map(|m| (Question::Read(Read::MethodIs(m.into())), Answer::Bool(false))))
+    let methods = methods.map(|m| (Question::Read(Read::MethodIs(m.into())), Answer::Bool(false)));
+    let text = Answer::Text(Some("x".repeat(100).into()));
+    Table::new(methods.chain([(Question::Read(Read::Header("x-text".into())), text)]))
 }
 
 /// A chain of this one policy.

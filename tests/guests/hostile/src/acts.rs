@@ -18,6 +18,7 @@ pub enum Act {
     Recurse,
     AskForever,
     AskAtLength,
+    ReadOn,
     Hoard,
     BigReply,
     BadStatus,
@@ -40,6 +41,7 @@ impl Act {
         ("recurse", Self::Recurse),
         ("ask-forever", Self::AskForever),
         ("ask-at-length", Self::AskAtLength),
+        ("read-on", Self::ReadOn),
         ("hoard", Self::Hoard),
         ("big-reply", Self::BigReply),
         ("bad-status", Self::BadStatus),
@@ -67,6 +69,10 @@ impl Act {
                 host.method_is(&"x".repeat(2 << 20));
                 Verdict::Proceed
             }
+            // Few questions, with long answers.
+            Self::ReadOn => loop {
+                host.header("x-text");
+            },
             // Questions that are modest one by one, and fill the trace together.
             Self::Hoard => {
                 let long = "x".repeat(500 << 10);
