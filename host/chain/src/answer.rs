@@ -1,10 +1,13 @@
 //! What the host may answer. A dependency's failure is an answer too, never an exception.
 
+use serde::{Deserialize, Serialize};
+
 use crate::question::Text;
 use crate::{CredentialHandle, Environment, HeldHandle, Identity};
 
 /// What the host replied to a question.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Answer {
     /// A command was collected.
     Done,
@@ -41,7 +44,8 @@ pub enum Answer {
 }
 
 /// How often a header field occurs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the variants say it")]
 pub enum Presence {
     Absent,
@@ -50,7 +54,8 @@ pub enum Presence {
 }
 
 /// Whether the TLS server name is among the hosts that were asked about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the variants say it")]
 pub enum ServerName {
     Absent,
@@ -59,7 +64,8 @@ pub enum ServerName {
 }
 
 /// What kind of origin the request names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "documented at `request.origin` in the contract")]
 pub enum OriginKind {
     Absent,
@@ -70,7 +76,8 @@ pub enum OriginKind {
 }
 
 /// How the request fared against the route table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "documented at `route.matched` in the contract")]
 pub enum RouteMatch {
     Found,
@@ -79,7 +86,8 @@ pub enum RouteMatch {
 }
 
 /// What the request presents as a credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "documented at `credentials.presented` in the contract")]
 pub enum Presented {
     None,
@@ -89,7 +97,8 @@ pub enum Presented {
 }
 
 /// What became of a credential's look-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "documented at `credentials.resolve` in the contract")]
 pub enum Resolution {
     Resolved(Identity),
@@ -99,7 +108,8 @@ pub enum Resolution {
 }
 
 /// What is believed of an upstream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "documented at `upstreams.state` in the contract")]
 pub enum UpstreamState {
     Ready,
@@ -108,7 +118,8 @@ pub enum UpstreamState {
 }
 
 /// What the request's idempotency key looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "documented at `idempotency.key` in the contract")]
 pub enum IdempotencyKey {
     Absent,
@@ -117,7 +128,8 @@ pub enum IdempotencyKey {
 }
 
 /// What became of a claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "documented at `idempotency.claim` in the contract")]
 pub enum Claimed {
     Claimed,
@@ -129,7 +141,8 @@ pub enum Claimed {
 }
 
 /// What became of a charge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "documented at `quota.take-all` in the contract")]
 pub enum Taken {
     Allowed,

@@ -5,12 +5,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use http::{HeaderName, Method};
+use serde::{Deserialize, Serialize};
 
 use crate::tree::{Branch, Growth, Tree};
 use crate::{Failure, Head, Host, Route, Run, Verdict};
 
 /// What a policy's failure means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Class {
     /// Its failure ends the exchange, closed.
     #[default]
@@ -22,11 +24,13 @@ pub enum Class {
 }
 
 /// Which of a policy's two runs it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Hook {
     /// `on-request`
+    #[serde(rename = "on-request")]
     Request,
     /// `on-response`
+    #[serde(rename = "on-response")]
     Response,
 }
 

@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// One of the two worlds that never meet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Environment {
     /// For trying things out: dedicated deployments, no real money.
     Sandbox,
@@ -42,7 +45,8 @@ impl std::str::FromStr for Environment {
 }
 
 /// What the tenant's state lets its keys do in their environment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Access {
     /// Everything its scopes allow.
     Full,
@@ -55,7 +59,8 @@ pub enum Access {
 }
 
 /// What a policy may learn about a resolved credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Identity {
     /// The key's environment.
     pub environment: Environment,

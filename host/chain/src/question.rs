@@ -1,8 +1,10 @@
 //! What a policy may ask. One variant for each function of `wit/`, in three classes.
 //!
 //! Questions are values: they are compared, recorded in a [`Trace`](crate::Trace) and asked again.
+//! Their serialised form is the one of receipts, and comes back as the same value.
 
 use http::{HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
 
 use crate::Environment;
 
@@ -10,15 +12,16 @@ use crate::Environment;
 pub type Text = Box<str>;
 
 /// Number of a credential, by order of creation in a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CredentialHandle(pub u32);
 
 /// Number of a reply that the host holds, by order of creation in a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HeldHandle(pub u32);
 
 /// One call from policy to host, with its arguments.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Question {
     /// Changes nothing.
     Read(Read),
@@ -29,7 +32,8 @@ pub enum Question {
 }
 
 /// Questions that change nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Read {
     /// `request.method-is`
     MethodIs(Text),
@@ -84,7 +88,8 @@ pub enum Read {
 }
 
 /// Questions whose answer is *done*, collected and applied with the verdict.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Command {
     /// `reply-headers.set`
     ReplyHeaderSet(Text, Text),
@@ -105,7 +110,8 @@ pub enum Command {
 }
 
 /// Questions that reserve something outside the exchange.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// `quota.take-all`
     QuotaTakeAll(Box<[Bucket]>),
@@ -114,7 +120,8 @@ pub enum Effect {
 }
 
 /// Where the host takes a reply header's value from.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// The request's field of this name.
     RequestHeader(Text),
@@ -125,7 +132,8 @@ pub enum Source {
 }
 
 /// Severity of a policy's log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the four usual levels")]
 pub enum LogLevel {
     Debug,
@@ -135,7 +143,8 @@ pub enum LogLevel {
 }
 
 /// Whose bucket it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Partition {
     /// The tenant in its environment.
     Tenant,
@@ -146,7 +155,8 @@ pub enum Partition {
 }
 
 /// So many per window, in bursts of at most so many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Rate {
     /// Units per window.
     pub quota: u32,
@@ -159,7 +169,8 @@ pub struct Rate {
 }
 
 /// What a bucket limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Rule {
     /// A rate.
     Rate(Rate),
@@ -168,7 +179,8 @@ pub enum Rule {
 }
 
 /// One quota that a request is charged to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Bucket {
     /// The policy's name in `RateLimit-Policy`.
     pub name: Text,

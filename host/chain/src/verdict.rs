@@ -1,10 +1,13 @@
 //! What a policy decided.
 
+use serde::{Deserialize, Serialize};
+
 use crate::HeldHandle;
 use crate::question::Text;
 
 /// The decision of one run. There is no zero value that means *allow*.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// The next policy decides.
     Proceed,
@@ -15,7 +18,8 @@ pub enum Verdict {
 }
 
 /// An answer to the caller in place of the upstream's.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Reply {
     /// HTTP status, 200 to 599; ignored for [`Content::Held`].
     pub status: u16,
@@ -24,7 +28,8 @@ pub struct Reply {
 }
 
 /// The content of a reply.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Content {
     /// No content.
     Empty,
@@ -35,7 +40,8 @@ pub enum Content {
 }
 
 /// A problem in the sense of RFC 9457, before the host adds its own members.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct Problem {
     /// Kebab-case name; the last part of `type` and, with underscores, `code`.
     pub slug: Text,
@@ -50,7 +56,8 @@ pub struct Problem {
 }
 
 /// The value of an extension member.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Member {
     /// A string.
     Text(Text),

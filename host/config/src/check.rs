@@ -57,11 +57,13 @@ pub(crate) fn check(shapes: Shapes, problems: &mut Problems) -> Option<Config> {
     Some(Config {
         listeners,
         admin: gateway.admin,
+        admin_token: gateway.admin_token,
         problem_type_base: gateway.problem_type_base,
         access_log: gateway.access_log,
         drain: gateway.drain,
         engine: gateway.engine,
         trees: gateway.trees,
+        receipts: gateway.receipts,
         hidden_headers: gateway.hidden_headers,
         descriptors: gateway.descriptors,
         signing: gateway.signing,

@@ -20,7 +20,7 @@ use crate::text::{self, Place, Source};
 
 pub(crate) use gateway::{
     RawAccessLog, RawAdmin, RawDescriptors, RawDrain, RawEngine, RawErrors, RawHidden, RawListener,
-    RawPrincipal, RawStore, RawTrees,
+    RawPrincipal, RawReceipts, RawStore, RawTrees,
 };
 pub(crate) use policies::{RawChain, RawPlugin, RawPolicy};
 pub(crate) use routes::{RawRoute, RawUpstream};
@@ -49,6 +49,7 @@ pub(crate) struct Shapes {
     pub(crate) errors: Option<Item<RawErrors>>,
     pub(crate) hidden_headers: Option<Item<RawHidden>>,
     pub(crate) principal: Option<Item<RawPrincipal>>,
+    pub(crate) receipts: Option<Item<RawReceipts>>,
     pub(crate) trees: Option<Item<RawTrees>>,
     pub(crate) chains: Named<RawChain>,
     pub(crate) listeners: Named<RawListener>,
@@ -152,6 +153,7 @@ impl Shapes {
             "errors" => single(&mut self.errors, place, value, problems),
             "hidden_headers" => single(&mut self.hidden_headers, place, value, problems),
             "principal" => single(&mut self.principal, place, value, problems),
+            "receipts" => single(&mut self.receipts, place, value, problems),
             "trees" => single(&mut self.trees, place, value, problems),
             "chains" => named(&mut self.chains, &place, value, problems),
             "listeners" => named(&mut self.listeners, &place, value, problems),
@@ -182,6 +184,7 @@ impl Shapes {
         over(&mut self.errors, nearer.errors);
         over(&mut self.hidden_headers, nearer.hidden_headers);
         over(&mut self.principal, nearer.principal);
+        over(&mut self.receipts, nearer.receipts);
         over(&mut self.trees, nearer.trees);
         self.chains.extend(nearer.chains);
         self.listeners.extend(nearer.listeners);
@@ -195,7 +198,7 @@ impl Shapes {
 }
 
 /// Every table that may stand at the root of a file.
-const SECTIONS: [&str; 17] = [
+const SECTIONS: [&str; 18] = [
     "access_log",
     "admin",
     "chains",
@@ -209,6 +212,7 @@ const SECTIONS: [&str; 17] = [
     "plugins",
     "policies",
     "principal",
+    "receipts",
     "routes",
     "stores",
     "trees",

@@ -1,9 +1,11 @@
 //! Checked configuration. Values of these types come from [`load`](crate::load) alone, so whoever
 //! holds one holds something that was checked; indices between items are in range.
 
+mod receipts;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::{HeaderName, Method};
@@ -13,16 +15,20 @@ use tollgate_chain::{Branch, Class, Environment, Growth, Interests, RouteLimits}
 use crate::Problem;
 use crate::text::Place;
 
+pub use receipts::Receipts;
+
 /// A whole, checked configuration.
 #[derive(Debug)]
 pub struct Config {
     pub(crate) listeners: Vec<Listener>,
     pub(crate) admin: Option<SocketAddr>,
+    pub(crate) admin_token: Option<PathBuf>,
     pub(crate) problem_type_base: String,
     pub(crate) access_log: AccessLog,
     pub(crate) drain: Drain,
     pub(crate) engine: Engine,
     pub(crate) trees: Growth,
+    pub(crate) receipts: Receipts,
     pub(crate) hidden_headers: Vec<HeaderName>,
     pub(crate) descriptors: Option<Descriptors>,
     pub(crate) signing: Option<Signing>,
@@ -42,10 +48,16 @@ impl Config {
         &self.listeners
     }
 
-    /// Where health and metrics are served.
+    /// Where health, metrics and the admin API are served.
     #[must_use]
     pub fn admin(&self) -> Option<SocketAddr> {
         self.admin
+    }
+
+    /// The file that holds the token of the admin API; without it the gateway makes one.
+    #[must_use]
+    pub fn admin_token(&self) -> Option<&Path> {
+        self.admin_token.as_deref()
     }
 
     /// What a problem's slug is appended to.
@@ -76,6 +88,12 @@ impl Config {
     #[must_use]
     pub fn trees(&self) -> &Growth {
         &self.trees
+    }
+
+    /// Which receipts are kept.
+    #[must_use]
+    pub fn receipts(&self) -> Receipts {
+        self.receipts
     }
 
     /// Headers whose values no policy reads, beside those that are always hidden.

@@ -1,5 +1,9 @@
-//! Health and metrics, on a listener of their own that answers before the data listeners are
-//! bound and until the process ends.
+//! Health, metrics and the admin API, on a listener of their own that answers before the data listeners are
+//! bound and until the process ends. Health and metrics need no token; the API does.
+
+mod api;
+mod query;
+pub(crate) mod token;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -7,9 +11,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tollgate_chain::{Error, Head};
-use tollgate_config::Config;
 use tollgate_edge::{Caller, Handler, RequestBody, Responder, ResponseBody};
 
+pub(crate) use self::api::{Api, Found, Listed};
 use crate::telemetry::Ledger;
 
 /// How ready the gateway is.
@@ -37,30 +41,21 @@ impl Readiness {
     }
 }
 
-/// Answers `/healthz`, `/livez`, `/readyz` and `/metrics`.
+/// Answers `/healthz`, `/livez`, `/readyz`, `/metrics`, and the API below `/v1/`.
 #[derive(Clone)]
 pub(crate) struct Admin {
     pub(crate) readiness: Readiness,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) ledger: Ledger,
     pub(crate) responder: Arc<Responder>,
-}
-
-impl Admin {
-    /// Tells of these.
-    pub(crate) fn new(
-        config: &Config,
-        readiness: &Readiness,
-        metrics: PrometheusHandle,
-        ledger: &Ledger,
-    ) -> Self {
-        let responder = Arc::new(Responder::new(config.problem_type_base()));
-        Self { readiness: readiness.clone(), metrics, ledger: ledger.clone(), responder }
-    }
+    pub(crate) api: Api,
 }
 
 impl Handler for Admin {
     async fn handle(&self, head: Head, _body: RequestBody) -> Response<ResponseBody> {
+        if head.path.starts_with(api::ROOT) {
+            return self.api.handle(&head).await;
+        }
         let caller = Caller::of(&head);
         if ![Method::GET, Method::HEAD].contains(&head.method) {
             let allow = "GET, HEAD".into();

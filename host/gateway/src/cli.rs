@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{check, schema, serve, telemetry};
+use crate::{check, explain, schema, serve, telemetry};
 
 /// An API gateway whose every rule is a sandboxed WebAssembly component.
 #[derive(Debug, Parser)]
@@ -48,6 +48,9 @@ enum Command {
         #[arg(long, value_name = "FOLDER")]
         out: Option<PathBuf>,
     },
+    /// Say in words why a request got its answer: a past one of a running gateway, or one that
+    /// is described here, decided without a server.
+    Explain(explain::Arguments),
 }
 
 /// Does what the command line says.
@@ -62,5 +65,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
             check::check(&policies, check::Told { print, failures })
         }
         Command::Schema { policies, out } => schema::schema(&policies, out.as_deref()),
+        Command::Explain(arguments) => {
+            telemetry::start_logging("error")?;
+            explain::explain(&arguments)
+        }
     }
 }

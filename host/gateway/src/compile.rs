@@ -18,6 +18,7 @@ use tollgate_config::{Config, Descriptors as DescriptorSource, Problem, Problems
 use tollgate_edge::Responder;
 use tollgate_runtime::Engine;
 
+use crate::receipts::{self, Receipts};
 use crate::snapshot::{Asker, Snapshot, Targets};
 use crate::stores::{self, Opened};
 use crate::telemetry::Ledger;
@@ -33,9 +34,19 @@ pub(crate) struct Workshop {
     stores: Opened,
     components: Components,
     ledger: Ledger,
+    receipts: Receipts,
     generation: u64,
     /// The configuration that was last read without a problem.
     config: Config,
+}
+
+/// What a Snapshot is to stand on.
+#[derive(Debug)]
+pub(crate) enum Footing {
+    /// What the configuration names: caches, stores, everything that outlives the process.
+    Serving(Receipts),
+    /// Memory alone: nothing is left behind and nobody is asked.
+    Rehearsal,
 }
 
 /// What was compiled, before it is given stores and a number.
@@ -54,14 +65,23 @@ impl Workshop {
         folder: &Path,
         config: Config,
         ledger: Ledger,
+        footing: Footing,
     ) -> Result<(Self, Snapshot), Error> {
-        let engine = components::engine(&config, Cached::Configured)?;
+        let (cached, receipts) = match footing {
+            Footing::Serving(receipts) => (Cached::Configured, Some(receipts)),
+            Footing::Rehearsal => (Cached::Never, None),
+        };
+        let engine = components::engine(&config, cached)?;
         let mut components = Components::default();
         let compiled = compile(&config, &engine, &mut components, None)?;
-        let stores = Opened::open(&config, compiled.signer.as_ref())?;
-        let folder = folder.to_owned();
+        let stores = match &receipts {
+            Some(_) => Opened::open(&config, compiled.signer.as_ref())?,
+            None => Opened::in_memory(&config)?,
+        };
+        let receipts = receipts.unwrap_or_else(|| Receipts::new(config.receipts()));
+        let (folder, generation) = (folder.to_owned(), 0);
         let mut workshop =
-            Self { folder, engine, stores, components, ledger, generation: 0, config };
+            Self { folder, engine, stores, components, ledger, receipts, generation, config };
         let snapshot = workshop.number(compiled);
         Ok((workshop, snapshot))
     }
@@ -100,9 +120,13 @@ impl Workshop {
     fn number(&mut self, compiled: Compiled) -> Snapshot {
         self.generation += 1;
         let config = &self.config;
+        self.receipts.configure(config.receipts());
+        let digest = |policy: &str| self.components.digest(policy);
         let listeners = config.listeners().iter();
         Snapshot {
             meters: self.ledger.open(&compiled.chains),
+            receipts: self.receipts.clone(),
+            casts: receipts::casts(config, &compiled.chains, digest),
             generation: self.generation,
             routes: compiled.routes.table,
             bindings: compiled.routes.bindings,

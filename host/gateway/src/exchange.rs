@@ -1,5 +1,8 @@
 //! The life of a request, from its head to its response: match, decide, forward, decide again.
 
+mod kept;
+pub(crate) mod rehearse;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,7 +38,7 @@ pub(crate) struct Gateway {
 
 impl Handler for Gateway {
     async fn handle(&self, head: Head, body: RequestBody) -> Response<ResponseBody> {
-        let mut flow = Flow::open(self.live.pin(), &self.listener, head, body);
+        let mut flow = Flow::open(self.live.pin(), Arc::clone(&self.listener), head, body);
         flow.keeps_record = self.keeps_records;
         let mut response = match &flow.route {
             // From its claim on, an operation is carried out though the caller goes away.
@@ -59,6 +62,8 @@ pub(crate) struct Flow {
     pub(crate) route: Option<Arc<Route>>,
     pub(crate) parcel: Arc<Parcel>,
     pub(crate) deadline: Instant,
+    listener: Arc<str>,
+    began: Instant,
     chain: usize,
     allow: Option<Arc<str>>,
     asker: Asker,
@@ -68,7 +73,7 @@ pub(crate) struct Flow {
 
 impl Flow {
     /// Matches the Route and prepares everything that may be asked.
-    fn open(snapshot: Arc<Snapshot>, listener: &str, head: Head, body: RequestBody) -> Self {
+    fn open(snapshot: Arc<Snapshot>, listener: Arc<str>, head: Head, body: RequestBody) -> Self {
         let head = Arc::new(head);
         let mut matched = snapshot.routes.find(&head.method, &head.path);
         let (route, allow, variables) = match &mut matched {
@@ -104,12 +109,24 @@ impl Flow {
         };
         let chain = match &route {
             Some(route) => Some(route.chain),
-            None => snapshot.listener_chains.get(listener).copied(),
+            None => snapshot.listener_chains.get(&*listener).copied(),
         };
         let chain = chain.unwrap_or(usize::MAX);
-        let deadline = Instant::now() + timeout;
-        let keeps_record = true;
-        Self { snapshot, head, route, parcel, deadline, chain, allow, asker, facts, keeps_record }
+        let began = Instant::now();
+        Self {
+            snapshot,
+            head,
+            route,
+            parcel,
+            deadline: began + timeout,
+            listener,
+            began,
+            chain,
+            allow,
+            asker,
+            facts,
+            keeps_record: true,
+        }
     }
 
     /// Lets the chain decide, forwards, lets the chain decide about the response.
@@ -140,6 +157,7 @@ impl Flow {
         };
         flow.asker.write_reply_headers(answer.headers_mut());
         snapshot.meters.record(flow.chain, &receipt, answer.status());
+        flow.keep(receipt, &answer);
         flow.close(answer)
     }
 

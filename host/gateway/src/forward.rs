@@ -105,6 +105,21 @@ pub(crate) async fn forward(
     answer
 }
 
+/// Everything by which a request is refused before it is sent, and nothing more.
+pub(crate) async fn judge(flow: &mut Flow, chosen: Option<&str>) -> Result<(), Error> {
+    let snapshot = std::sync::Arc::clone(&flow.snapshot);
+    let none = |internal: &str| Error::NoUpstream { internal: internal.to_owned() };
+    let chosen = chosen.ok_or_else(|| none("no policy chose an upstream"))?;
+    let target = snapshot.targets.get(chosen).ok_or_else(|| none("no such upstream"))?;
+    wall(target, flow.asker().principal().map(|own| &**own))?;
+    flow.facts().upstream = Some(std::sync::Arc::clone(&target.name));
+    let binding = flow.route.as_ref().and_then(|route| snapshot.bindings.get(route.binding));
+    if binding.is_some_and(|binding| binding.call.is_some()) {
+        flow.parcel.translated().await?;
+    }
+    Ok(())
+}
+
 /// Where a request goes, and within which bounds.
 struct Road<'a> {
     target: &'a Target,

@@ -16,11 +16,13 @@ use tollgate_edge::{
     AccessLog, Limits, Listener, ListenerSettings, Responder, Tls, TrustedProxies,
 };
 
-use crate::admin::{Admin, Readiness};
-use crate::compile::Workshop;
+use crate::admin::token::Token;
+use crate::admin::{Admin, Api, Readiness};
+use crate::compile::{Footing, Workshop, chain_of};
 use crate::drain::{Signals, Wish};
 use crate::exchange::Gateway;
 use crate::live::Live;
+use crate::receipts::Receipts;
 use crate::reload::Follower;
 use crate::telemetry::{self, Ledger};
 
@@ -49,10 +51,20 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
     let (stop, stop_admin) = (CancellationToken::new(), CancellationToken::new());
     let readiness = Readiness::default();
     let ledger = Ledger::default();
-    let told = Admin::new(&config, &readiness, metrics, &ledger);
+    let receipts = Receipts::new(config.receipts());
+    let responder = Arc::new(Responder::new(config.problem_type_base()));
+    let api = Api {
+        receipts: receipts.clone(),
+        token: token(&config)?,
+        responder: Arc::clone(&responder),
+    };
+    let told =
+        Admin { readiness: readiness.clone(), metrics, ledger: ledger.clone(), responder, api };
     let admin = start_admin(&config, told, &stop_admin)?;
     let owned = folder.to_owned();
-    let opened = tokio::task::spawn_blocking(move || Workshop::open(&owned, config, ledger));
+    let opened = tokio::task::spawn_blocking(move || {
+        Workshop::open(&owned, config, ledger, Footing::Serving(receipts))
+    });
     let (workshop, first) = opened.await.context("compile")??;
     let drain = workshop.config().drain();
     let stores = workshop.stores().clone();
@@ -143,6 +155,23 @@ async fn finish(signals: &mut Signals, serving: &mut JoinSet<tollgate_edge::Drai
                     return;
                 }
             }
+        }
+    }
+}
+
+/// The admin API's token. Where none is configured and none can be left on disk, the API is shut
+/// and everything else goes on.
+fn token(config: &Config) -> Result<Option<Arc<Token>>> {
+    if config.admin().is_none() {
+        return Ok(None);
+    }
+    match Token::prepare(config) {
+        Ok(token) => Ok(Some(Arc::new(token))),
+        Err(error) if config.admin_token().is_some() => Err(error.into()),
+        Err(error) => {
+            let error = chain_of(&error);
+            tracing::warn!(error, "the admin API is shut: set admin.token_file");
+            Ok(None)
         }
     }
 }

@@ -13,6 +13,7 @@ use tollgate_edge::Responder;
 use tollgate_transcode::Transcoder;
 use tollgate_upstream::Upstream;
 
+use crate::receipts::{Cast, Receipts};
 use crate::telemetry::Meters;
 
 /// The host of this gateway's policies.
@@ -33,6 +34,9 @@ pub(crate) struct Snapshot {
     pub(crate) responder: Arc<Responder>,
     pub(crate) hidden_headers: Arc<[HeaderName]>,
     pub(crate) meters: Meters,
+    pub(crate) receipts: Receipts,
+    /// For each chain, the policies as receipts tell of them.
+    pub(crate) casts: Vec<Arc<Cast>>,
 }
 
 impl Snapshot {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tollgate_capability::credentials::{
-    CredentialStore, FileCredentials, IdentityCredentials, IdentityEndpoint, Resolver,
-    ResolverOptions,
+    CredentialStore, FileCredentials, IdentityCredentials, IdentityEndpoint, KeyDigest, Lookup,
+    Resolver, ResolverOptions, Unreachable,
 };
 use tollgate_capability::idempotency::{
     FileIdempotency, FileIdempotencyOptions, IdempotencyStore, MemoryIdempotency,
@@ -14,7 +14,7 @@ use tollgate_capability::idempotency::{
 };
 use tollgate_capability::principal::{Audience, PrincipalSigner};
 use tollgate_capability::quota::{MemoryQuota, MemoryQuotaLimits};
-use tollgate_capability::{Clock, Stores, SystemClock};
+use tollgate_capability::{Clock, Later, Stores, SystemClock};
 use tollgate_chain::Environment;
 use tollgate_config::{self as config, Config, Problem};
 
@@ -76,6 +76,23 @@ impl Opened {
         Ok(Self { stores: Arc::new(stores), credentials, idempotency: file })
     }
 
+    /// Stores that begin empty and end with the process: nothing of the configuration's own is
+    /// touched, beside the file of credentials, which is read. No service is asked.
+    pub(crate) fn in_memory(config: &Config) -> Result<Self, Error> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let store: Arc<dyn CredentialStore> = match &config.stores().credentials {
+            config::CredentialStore::Identity { .. } => Arc::new(Unasked),
+            own => credentials(own, None, &clock)?.0,
+        };
+        let limits = MemoryIdempotencyLimits::default();
+        let stores = Stores {
+            quota: Arc::new(MemoryQuota::new(Arc::clone(&clock), MemoryQuotaLimits::default())),
+            idempotency: Arc::new(MemoryIdempotency::new(Arc::clone(&clock), limits)),
+            credentials: Resolver::new(store, clock, ResolverOptions::default()),
+        };
+        Ok(Self { stores: Arc::new(stores), credentials: None, idempotency: None })
+    }
+
     /// Reads the file of credentials again; the former keys stay when it is wrong.
     pub(crate) fn refresh(&self) -> Result<(), Vec<Problem>> {
         let Some((store, path)) = &self.credentials else { return Ok(()) };
@@ -98,6 +115,16 @@ impl Opened {
         if let Some(file) = &self.idempotency {
             file.close();
         }
+    }
+}
+
+/// Stands for a service that is not asked.
+#[derive(Debug)]
+struct Unasked;
+
+impl CredentialStore for Unasked {
+    fn look_up(&self, _: KeyDigest) -> Later<'static, Result<Lookup, Unreachable>> {
+        Later::Ready(Err(Unreachable("not asked: nothing outside this process is".into())))
     }
 }
 

@@ -11,6 +11,8 @@ use tracing_subscriber::EnvFilter;
 
 pub(crate) use ledger::{Ledger, Meters};
 
+/// The log's target of everything that an operator did through the admin API.
+pub(crate) const AUDIT: &str = "tollgate::audit";
 /// The generation that serves.
 pub(crate) const GENERATION: &str = "tollgate_config_generation";
 /// Reloads, by `outcome`.
@@ -22,7 +24,10 @@ pub(crate) const ACCESS_DROPPED: &str = "tollgate_access_log_dropped";
 
 /// Starts logging to standard error: text on a terminal, JSON elsewhere.
 pub(crate) fn start_logging(filter: &str) -> Result<()> {
-    let filter = EnvFilter::try_new(filter).with_context(|| format!("log filter {filter:?}"))?;
+    let told = || format!("log filter {filter:?}");
+    let audit = format!("{AUDIT}=info").parse().with_context(told)?;
+    // What was done through the admin API is told whatever else is not.
+    let filter = EnvFilter::try_new(filter).with_context(told)?.add_directive(audit);
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     if io::stderr().is_terminal() {
         subscriber.init();

@@ -89,6 +89,33 @@ impl Gate {
         format!("http://127.0.0.1:{}/readyz", self.admin)
     }
 
+    /// A path of the admin listener.
+    #[must_use]
+    pub fn admin_url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.admin)
+    }
+
+    /// Asks the admin API with the gateway's own token.
+    ///
+    /// # Errors
+    /// There is no token, or no whole reply in time.
+    pub async fn admin(&self, path: &str) -> Result<Reply> {
+        let token = fs::read_to_string(self.file("admin.token")).context("the admin token")?;
+        let request = Request::builder()
+            .uri(self.admin_url(path))
+            .header("authorization", format!("Bearer {}", token.trim()));
+        Client::h1().send(request.body(bytes::Bytes::new())?).await
+    }
+
+    /// Runs the binary for this folder: a command, `--policies`, and what follows. Gives its exit
+    /// code, and what it wrote on standard output and on standard error.
+    ///
+    /// # Errors
+    /// It cannot be run, or is ended by a signal.
+    pub async fn tollgate(&self, args: &[&str]) -> Result<(i32, String, String)> {
+        tollgate(self.folder(), args).await
+    }
+
     /// The authority that callers name.
     #[must_use]
     pub fn authority(&self) -> String {
@@ -165,6 +192,24 @@ impl Drop for Gate {
             assert_eq!(contradiction, None, "a tree and its component differ");
         }
     }
+}
+
+/// Runs the binary for a policies folder.
+///
+/// # Errors
+/// It cannot be run, or is ended by a signal.
+pub async fn tollgate(policies: &Path, args: &[&str]) -> Result<(i32, String, String)> {
+    let (command, rest) = args.split_first().context("a command")?;
+    let output = tokio::process::Command::new(target_bin("tollgate")?)
+        .arg(command)
+        .arg("--policies")
+        .arg(policies)
+        .args(rest)
+        .output()
+        .await?;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let code = output.status.code().context("ended by a signal")?;
+    Ok((code, text(output.stdout), text(output.stderr)))
 }
 
 /// The six policies before an echo, with routes for every kind of request.

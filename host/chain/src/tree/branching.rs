@@ -52,7 +52,9 @@ impl std::fmt::Display for Branch {
 }
 
 impl Branch {
-    fn is(&self, read: &Read) -> bool {
+    /// Whether it lists this question.
+    #[must_use]
+    pub fn is(&self, read: &Read) -> bool {
         match (self, read) {
             (Self::Header(own), Read::Header(name)) | (Self::Note(own), Read::Note(name)) => {
                 own == name

@@ -3,8 +3,8 @@
 //! Nodes are only ever added, each written once, so that a walk reads them without a lock and
 //! without counting references.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::Bounds;
 use crate::tally::Tally;
@@ -31,7 +31,7 @@ pub(super) struct Ask {
 /// What every run decides after the answers that lead here.
 #[derive(Debug)]
 pub struct Leaf {
-    trace: Trace,
+    trace: Arc<Trace>,
     commands: Box<[Command]>,
     verdict: Verdict,
     walks: Tally,
@@ -54,13 +54,19 @@ struct Edge {
 impl Leaf {
     pub(super) fn new(trace: Trace, verdict: Verdict) -> Self {
         let commands = trace.commands().cloned().collect();
-        Self { trace, commands, verdict, walks: Tally::default() }
+        Self { trace: Arc::new(trace), commands, verdict, walks: Tally::default() }
     }
 
     /// The whole run that the leaf stands for.
     #[must_use]
     pub fn trace(&self) -> &Trace {
         &self.trace
+    }
+
+    /// The same, to be kept beyond the tree's life.
+    #[must_use]
+    pub fn shared_trace(&self) -> Arc<Trace> {
+        Arc::clone(&self.trace)
     }
 
     /// Its commands, in order.

@@ -13,7 +13,7 @@ use crate::error::Problems;
 use crate::raw::{Item, Named, RawListener, RawStore, Shapes};
 use crate::types::{
     AccessLog, CredentialStore, Descriptors, Drain, Engine, IdempotencyStore, Listener, QuotaStore,
-    Signing, Stores, TlsFiles,
+    Receipts, Signing, Stores, TlsFiles,
 };
 
 pub(super) fn listener(
@@ -55,11 +55,13 @@ pub(super) fn listener(
 /// What the tables of which there is one say.
 pub(super) struct Gateway {
     pub(super) admin: Option<SocketAddr>,
+    pub(super) admin_token: Option<PathBuf>,
     pub(super) problem_type_base: String,
     pub(super) access_log: AccessLog,
     pub(super) drain: Drain,
     pub(super) engine: Engine,
     pub(super) trees: Growth,
+    pub(super) receipts: Receipts,
     pub(super) hidden_headers: Vec<HeaderName>,
     pub(super) descriptors: Option<Descriptors>,
     pub(super) signing: Option<Signing>,
@@ -68,11 +70,16 @@ pub(super) struct Gateway {
 pub(super) fn gateway(shapes: &Shapes, problems: &mut Problems) -> Gateway {
     Gateway {
         admin: shapes.admin.as_ref().map(|item| item.raw.address),
+        admin_token: shapes
+            .admin
+            .as_ref()
+            .and_then(|item| item.raw.token_file.as_ref().map(|path| item.place.path(path))),
         problem_type_base: problem_type_base(shapes, problems),
         access_log: access_log(shapes),
         drain: drain(shapes, problems),
         engine: engine(shapes, problems),
         trees: trees(shapes, problems),
+        receipts: receipts(shapes, problems),
         hidden_headers: hidden_headers(shapes, problems),
         descriptors: descriptors(shapes, problems),
         signing: shapes.principal.as_ref().map(|item| Signing {
@@ -150,6 +157,24 @@ fn trees(shapes: &Shapes, problems: &mut Problems) -> Growth {
         ..bounds
     };
     growth
+}
+
+fn receipts(shapes: &Shapes, problems: &mut Problems) -> Receipts {
+    let mut receipts =
+        Receipts { on: true, sample_every: 100, entries_max: 3_000, bytes_max: 16 << 20 };
+    let Some(item) = &shapes.receipts else { return receipts };
+    let (place, raw) = (&item.place, &item.raw);
+    receipts.on = raw.on.unwrap_or(receipts.on);
+    let every = raw.sample_every.as_ref();
+    receipts.sample_every =
+        bounded(place, "sample_every", every, receipts.sample_every, 1..=1_000_000, problems);
+    let entries = raw.entries_max.as_ref();
+    receipts.entries_max =
+        bounded_size(place, "entries_max", entries, 3_000, 30..=1_000_000, problems);
+    let bytes = raw.bytes_max.as_ref();
+    receipts.bytes_max =
+        bounded_size(place, "bytes_max", bytes, 16 << 20, 1 << 20..=1 << 30, problems);
+    receipts
 }
 
 fn hidden_headers(shapes: &Shapes, problems: &mut Problems) -> Vec<HeaderName> {

@@ -34,6 +34,8 @@ pub(crate) struct RawTls {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawAdmin {
     pub(crate) address: SocketAddr,
+    /// Where the token stands; without it one is made at the start.
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// `[errors]`
@@ -77,6 +79,16 @@ pub(crate) struct RawTrees {
     pub(crate) nodes_max: Option<Spanned<u64>>,
     pub(crate) bytes_max: Option<Spanned<u64>>,
     pub(crate) fan_out_max: Option<Spanned<u64>>,
+}
+
+/// `[receipts]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawReceipts {
+    pub(crate) on: Option<bool>,
+    pub(crate) sample_every: Option<Spanned<u64>>,
+    pub(crate) entries_max: Option<Spanned<u64>>,
+    pub(crate) bytes_max: Option<Spanned<u64>>,
 }
 
 /// `[hidden_headers]`

@@ -50,12 +50,19 @@ struct Kept {
 pub(super) struct Components {
     compiled: HashMap<Key, Kept>,
     unsnapshotted: BTreeMap<String, String>,
+    /// SHA-256 of each policy's component.
+    digests: BTreeMap<String, [u8; 32]>,
 }
 
 impl Components {
     /// Drops what the last compilation did not use.
     pub(super) fn forget_unused(&mut self) {
         self.compiled.retain(|_, kept| std::mem::take(&mut kept.used));
+    }
+
+    /// SHA-256 of the component of the policy of this name.
+    pub(super) fn digest(&self, policy: &str) -> Option<[u8; 32]> {
+        self.digests.get(policy).copied()
     }
 
     /// The policies that are configured in each instance, by name, and why.
@@ -121,6 +128,7 @@ fn load(
         problems.push(plugin.problem(&message));
         return None;
     }
+    components.digests.insert(policy.name.clone(), sha256);
     let key = Key {
         sha256,
         settings: policy.settings.clone(),

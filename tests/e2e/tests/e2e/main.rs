@@ -4,8 +4,10 @@
 #![expect(clippy::large_futures, reason = "a test's future is polled once, by its own runtime")]
 
 mod crashes;
+mod explains;
 mod failures;
 mod hostile;
+mod leaks;
 mod platform;
 mod readme;
 mod refusals;

@@ -1,0 +1,109 @@
+//! `tollgate explain`: why a request got its answer, in words. Of a past request a running gateway
+//! is asked; of a request that is described here a Snapshot is made of the policies folder and the
+//! chain decides, with stores in memory, and nothing is sent anywhere.
+//!
+//! Both end in a receipt's form, which `story.rs` tells.
+
+mod offline;
+mod reasons;
+mod story;
+mod words;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::remote::{AdminArguments, Remote};
+use crate::telemetry::say;
+
+/// What `tollgate explain` is asked.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The id of a past request, as in `x-request-id`; or a method and a URL to try out.
+    #[arg(required = true, num_args = 1..=2, value_names = ["REQUEST-ID | METHOD", "URL"])]
+    what: Vec<String>,
+    #[command(flatten)]
+    admin: AdminArguments,
+    #[command(flatten)]
+    request: Described,
+    /// Print the receipt as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A request that is described on the command line.
+#[derive(Debug, Args)]
+struct Described {
+    /// A header field of the request, `name: value`; may be repeated.
+    #[arg(short = 'H', long = "header", value_name = "FIELD")]
+    headers: Vec<String>,
+    /// The body of the request; `@FILE` reads it from a file.
+    #[arg(short = 'd', long, value_name = "TEXT")]
+    data: Option<String>,
+    /// So many such requests, one after the other and none of them answered yet; the last one is
+    /// explained. What they reserve (quotas, operations) they hold.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    times: u32,
+    /// The address that the request comes from.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    from: std::net::IpAddr,
+    /// The listener that accepts it; the first one if not said.
+    #[arg(long, value_name = "NAME")]
+    listener: Option<String>,
+}
+
+/// Explains.
+pub(crate) fn explain(arguments: &Arguments) -> Result<ExitCode> {
+    let (form, found) = match arguments.what.as_slice() {
+        [request_id] => past(request_id, &arguments.admin)?,
+        [method, url] => {
+            let folder = &arguments.admin.policies;
+            let folder = folder.as_ref().context("a request to try out needs --policies FOLDER")?;
+            (offline::rehearse(folder, method, url, &arguments.request)?, 1)
+        }
+        _ => bail!("expected a request id, or a method and a URL"),
+    };
+    if arguments.json {
+        say(&serde_json::to_string_pretty(&form).context("write JSON")?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for line in story::tell(&form) {
+        say(&line)?;
+    }
+    if found > 1 {
+        say(&format!("\n{found} receipts have this id; this is the newest."))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn past(request_id: &str, admin: &AdminArguments) -> Result<(crate::receipts::Form, usize)> {
+    let runtime = runtime()?;
+    let found = runtime.block_on(async { Remote::open(admin)?.find(request_id).await })?;
+    Ok((found.receipt, found.found))
+}
+
+/// A runtime for one command.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("start the runtime")
+}
+
+/// The body: what is written, or what is in a file.
+fn body(data: Option<&str>) -> Result<Vec<u8>> {
+    match data {
+        None => Ok(Vec::new()),
+        Some(text) => match text.strip_prefix('@') {
+            Some(path) => {
+                let path = PathBuf::from(path);
+                std::fs::read(&path).with_context(|| format!("read {}", path.display()))
+            }
+            None => Ok(text.as_bytes().to_vec()),
+        },
+    }
+}

@@ -1,0 +1,57 @@
+//! Who may have a part in an exchange: the policies of its chain, as far as a receipt tells of
+//! them. Made once for each Snapshot, so that a receipt counts one reference.
+
+use std::sync::Arc;
+
+use http::HeaderName;
+use tollgate_chain::{Branch, Chain, Class, Interests};
+use tollgate_config::Config;
+
+/// A chain's policies.
+#[derive(Debug)]
+pub(crate) struct Cast {
+    /// The chain's name.
+    pub(crate) chain: Arc<str>,
+    /// In the order of the chain.
+    pub(crate) members: Vec<Member>,
+    /// Header fields whose values nobody is told, beside credentials and cookies.
+    pub(crate) hidden: Arc<[HeaderName]>,
+}
+
+/// One policy.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) name: Arc<str>,
+    pub(crate) plugin: Box<str>,
+    /// SHA-256 of the component.
+    pub(crate) sha256: [u8; 32],
+    pub(crate) class: Class,
+    pub(crate) interests: Interests,
+    /// Answers of raw text that the operator has declared.
+    pub(crate) branches: Vec<Branch>,
+}
+
+/// The casts of these chains, in their order.
+pub(crate) fn casts<H>(
+    config: &Config,
+    chains: &[Chain<H>],
+    digest: impl Fn(&str) -> Option<[u8; 32]>,
+) -> Vec<Arc<Cast>> {
+    let hidden: Arc<[HeaderName]> = config.hidden_headers().into();
+    let member = |name: &Arc<str>| {
+        let own = config.policies().iter().find(|own| *own.name == **name)?;
+        Some(Member {
+            name: Arc::clone(name),
+            plugin: config.plugins().get(own.plugin)?.name.as_str().into(),
+            sha256: digest(name).unwrap_or_default(),
+            class: own.class,
+            interests: own.interests.clone(),
+            branches: own.branches.clone(),
+        })
+    };
+    let cast = |chain: &Chain<H>| {
+        let members = chain.policies.iter().filter_map(|policy| member(&policy.name)).collect();
+        Arc::new(Cast { chain: Arc::clone(&chain.name), members, hidden: Arc::clone(&hidden) })
+    };
+    chains.iter().map(cast).collect()
+}
