@@ -4,6 +4,7 @@
 //! `run` until it is settled, so that a dropped exchange releases by being dropped.
 
 pub(crate) mod readback;
+mod sticky;
 
 use std::fmt;
 use std::sync::Arc;
@@ -216,6 +217,10 @@ impl Host for Exchange {
 
     fn tenant(&self) -> Option<(Environment, &str)> {
         self.principal.as_ref().map(|own| (own.environment, own.tenant.as_str()))
+    }
+
+    fn sticky(&self) -> u64 {
+        sticky::of(self.tenant(), &self.opening.head)
     }
 }
 

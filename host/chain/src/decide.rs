@@ -2,25 +2,29 @@
 //! where they are not, and by both where the tree is to be verified.
 
 use crate::receipt::{Check, Decision};
+use crate::rollout::{self, Rollout};
 use crate::tree::{Discord, Leaf, Walk};
 use crate::{Failure, Hook, Host, Lesson, Policy, Run, Settlement, Trace, Verdict};
 
-/// Lets the policy decide, and settles what it asked for. Dropping the future drops the host,
-/// which then releases what was reserved.
-pub(crate) async fn decide<H: Host>(
-    policy: &Policy<H>,
+/// Lets the policy decide, and settles what it asked for; runs the candidate of `beside` on the
+/// same answers in between. Dropping the future drops the host, which then releases what was
+/// reserved.
+pub(crate) async fn decide<'a, H: Host>(
+    policy: &'a Policy<H>,
+    beside: Option<&Rollout<H>>,
     hook: Hook,
     mut host: H,
-) -> (H, Decision<'_>) {
+) -> (H, Decision<'a>) {
     match policy.trees.of(hook).walk(&mut host).await {
-        Walk::Arrived(leaf) => arrived(policy, hook, host, leaf).await,
-        Walk::Fell(fed) => run(policy, hook, host, fed).await,
+        Walk::Arrived(leaf) => arrived(policy, beside, hook, host, leaf).await,
+        Walk::Fell(fed) => run(policy, beside, hook, host, fed).await,
     }
 }
 
 /// Ends a walk: verifies the leaf if that is due, applies its commands, keeps its effects.
 async fn arrived<'a, H: Host>(
     policy: &'a Policy<H>,
+    beside: Option<&Rollout<H>>,
     hook: Hook,
     mut host: H,
     leaf: &'a Leaf,
@@ -42,6 +46,10 @@ async fn arrived<'a, H: Host>(
             }
         }
     }
+    if let Some(rollout) = beside {
+        let known = (leaf.trace(), leaf.verdict());
+        host = Box::pin(rollout::shadow(rollout, hook, host, known)).await;
+    }
     for command in leaf.commands() {
         host.apply(command);
     }
@@ -50,12 +58,21 @@ async fn arrived<'a, H: Host>(
 }
 
 /// Runs the component on the answers known so far, settles the run, and teaches the tree.
-async fn run<H: Host>(policy: &Policy<H>, hook: Hook, host: H, fed: Trace) -> (H, Decision<'_>) {
+async fn run<'a, H: Host>(
+    policy: &'a Policy<H>,
+    beside: Option<&Rollout<H>>,
+    hook: Hook,
+    host: H,
+    fed: Trace,
+) -> (H, Decision<'a>) {
     let tree = policy.trees.of(hook);
     let known = fed.steps().len();
     let run = Run::fed(host, fed, policy.questions_max, policy.answer_bytes_max);
-    let (run, outcome) = policy.plugin.run(hook, run).await;
+    let (mut run, outcome) = policy.plugin.run(hook, run).await;
     let outcome = outcome.and_then(checked);
+    if let (Some(rollout), Ok(verdict)) = (beside, &outcome) {
+        run = Box::pin(run.shadowed(rollout, hook, verdict)).await;
+    }
     let mut lesson = None;
     if let (Err(Failure::Question(departure)), Some(discord)) = (&outcome, run.discord())
         && departure.is_difference()
@@ -103,7 +120,7 @@ async fn verify<H: Host>(
     (host, verification)
 }
 
-fn checked(verdict: Verdict) -> Result<Verdict, Failure> {
+pub(crate) fn checked(verdict: Verdict) -> Result<Verdict, Failure> {
     match verdict.check() {
         Ok(()) => Ok(verdict),
         Err(expected) => Err(Failure::Verdict(expected)),

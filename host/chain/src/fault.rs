@@ -179,7 +179,8 @@ impl Cause {
                 Departure::Questions => Self::Questions,
                 Departure::AnswerBytes => Self::AnswerBytes,
                 Departure::Differs { .. } | Departure::Exceeds { .. } => Self::Contradiction,
-                Departure::Waits => Self::Engine,
+                // Of a run beside another one, of whose failure nobody hears.
+                Departure::Unknown { .. } | Departure::Waits => Self::Engine,
             },
             Failure::Verdict(_) => Self::NonsenseVerdict,
             Failure::Impure => Self::Contradiction,

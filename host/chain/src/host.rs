@@ -48,6 +48,11 @@ pub trait Host: Send + 'static {
     /// The environment and identifier of the tenant that the exchange belongs to, once there is
     /// a principal. What one tenant's text decides is kept apart from every other's.
     fn tenant(&self) -> Option<(Environment, &str)>;
+
+    /// A number that is always the same for a tenant in its environment; before there is a
+    /// principal, for the credential that is presented, and without one for the caller's address.
+    /// The same in every process.
+    fn sticky(&self) -> u64;
 }
 
 impl<H: Host> Host for Box<H> {
@@ -65,5 +70,9 @@ impl<H: Host> Host for Box<H> {
 
     fn tenant(&self) -> Option<(Environment, &str)> {
         (**self).tenant()
+    }
+
+    fn sticky(&self) -> u64 {
+        (**self).sticky()
     }
 }

@@ -19,6 +19,7 @@ mod policy;
 mod principal;
 mod question;
 mod receipt;
+mod rollout;
 mod route;
 mod run;
 mod tally;
@@ -49,6 +50,10 @@ pub use question::{
     Rate, Read, Rule, Source, Text,
 };
 pub use receipt::{Check, Decision, Entry, Receipt};
+pub use rollout::{
+    Acting, Difference, Drift, Progress, Rollout, RolloutFigures, ShadowFigures, Share, Stage,
+    Tolerance,
+};
 pub use route::{
     Attributes, GrpcMethod, Matched, Methods, Route, RouteLimits, RouteTable, RouteTableError,
     Template, TemplateError,

@@ -8,7 +8,7 @@ use http::{HeaderName, Method};
 use serde::{Deserialize, Serialize};
 
 use crate::tree::{Branch, Growth, Tree};
-use crate::{Failure, Head, Host, Route, Run, Verdict};
+use crate::{Acting, Failure, Head, Host, Rollout, Route, Run, Verdict};
 
 /// What a policy's failure means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -130,6 +130,43 @@ pub struct Policy<H> {
     pub questions_max: u32,
     /// Most bytes of text that the answers of a run may carry.
     pub answer_bytes_max: usize,
+    /// What may take its place.
+    pub rollout: Option<Rollout<H>>,
+}
+
+impl<H> Policy<H> {
+    /// Whether a response may concern it.
+    #[must_use]
+    pub fn has_response_hook(&self) -> bool
+    where
+        H: Host,
+    {
+        let candidate = self.rollout.as_ref().map(|rollout| &rollout.candidate);
+        self.plugin.has(Hook::Response)
+            || candidate.is_some_and(|candidate| candidate.plugin.has(Hook::Response))
+    }
+
+    /// Which of the two decides about the host's exchange.
+    pub(crate) fn acting(&self, host: &H) -> Acting
+    where
+        H: Host,
+    {
+        self.rollout.as_ref().map_or(Acting::Current, |own| own.acting(|| host.sticky()))
+    }
+
+    /// The candidate, where it is to be run beside the policy.
+    pub(crate) fn shadowed(&self) -> Option<&Rollout<H>> {
+        self.rollout.as_ref().filter(|rollout| rollout.is_shadowing())
+    }
+
+    /// The one of the two that decides.
+    #[must_use]
+    pub fn version(&self, acting: Acting) -> &Self {
+        match (acting, &self.rollout) {
+            (Acting::Candidate, Some(rollout)) => &rollout.candidate,
+            (Acting::Current | Acting::Candidate, _) => self,
+        }
+    }
 }
 
 /// Policies in the order in which they decide.

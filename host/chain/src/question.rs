@@ -207,6 +207,16 @@ impl Question {
         matches!(self, Self::Command(_))
     }
 
+    /// Whether asking it once more changes nothing anywhere. A look-up of a credential is charged
+    /// to the caller when it fails.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        match self {
+            Self::Read(read) => !matches!(read, Read::CredentialsResolve(_)),
+            Self::Command(_) | Self::Effect(_) => false,
+        }
+    }
+
     /// Checks the arguments that the contract bounds.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Failure, Hook, Leaf, Lesson, Trace, Verdict};
+use crate::{Acting, Failure, Hook, Leaf, Lesson, Trace, Verdict};
 
 /// How a policy came to its verdict.
 #[derive(Debug)]
@@ -74,6 +74,8 @@ pub struct Entry<'a> {
     pub index: usize,
     /// Which run it was.
     pub hook: Hook,
+    /// Whether it is the policy itself or its candidate.
+    pub acting: Acting,
     /// What it decided, and how.
     pub decision: Decision<'a>,
     /// How long it took, host waits included.
@@ -85,4 +87,12 @@ pub struct Entry<'a> {
 pub struct Receipt<'a> {
     /// In the order in which the policies decided.
     pub entries: Vec<Entry<'a>>,
+}
+
+impl Receipt<'_> {
+    /// Which of the two decided about the request, where the policy at this place of the chain did.
+    pub(crate) fn acted(&self, index: usize) -> Option<Acting> {
+        let of_request = |entry: &&Entry<'_>| entry.index == index && entry.hook == Hook::Request;
+        self.entries.iter().find(of_request).map(|entry| entry.acting)
+    }
 }

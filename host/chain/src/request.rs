@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::decide::decide;
 use crate::leave::{Leave, Standing, Turn};
 use crate::receipt::{Decision, Entry, Receipt};
-use crate::{Chain, Error, Failure, Head, Hook, Host, Policy, Reply, Route};
+use crate::{Acting, Chain, Error, Failure, Head, Hook, Host, Policy, Reply, Route};
 
 /// Where the walk ended.
 #[derive(Debug)]
@@ -43,15 +43,18 @@ pub async fn walk<'a, H: Host>(
             receipt.entries.push(skipped(policy, index, Hook::Request));
             continue;
         }
+        let acting = policy.acting(&host);
+        let version = policy.version(acting);
         let decision;
-        (host, decision) = decide(policy, Hook::Request, host).await;
-        let step = step(policy, &decision);
-        receipt.entries.push(entry(policy, index, Hook::Request, decision, &mut since));
+        (host, decision) = decide(version, policy.shadowed(), Hook::Request, host).await;
+        let step = step(version, &decision);
+        let at = Place { policy, index, acting, hook: Hook::Request };
+        receipt.entries.push(entry(at, decision, &mut since));
         match step {
             Step::On(_) => {}
             Step::To(chosen) => upstream = Some(chosen),
             Step::Reply(reply) => {
-                return (host, Outcome::Replied { policy: &policy.name, reply });
+                return (host, Outcome::Replied { policy: &version.name, reply });
             }
             Step::Fail(error) => return (host, Outcome::Failed(error)),
         }
@@ -96,22 +99,33 @@ pub(crate) fn failed<H>(policy: &Policy<H>, failure: &Failure) -> Result<Leave, 
     }
 }
 
+/// Where in the walk a decision was made.
+pub(crate) struct Place<'a, H> {
+    pub(crate) policy: &'a Policy<H>,
+    pub(crate) index: usize,
+    pub(crate) acting: Acting,
+    pub(crate) hook: Hook,
+}
+
 /// The entry of a policy that decided. One reading of the clock ends a policy's time and begins
 /// the next one's.
 pub(crate) fn entry<'a, H>(
-    policy: &'a Policy<H>,
-    index: usize,
-    hook: Hook,
+    at: Place<'a, H>,
     decision: Decision<'a>,
     since: &mut Instant,
 ) -> Entry<'a> {
     let now = Instant::now();
     let took = now.duration_since(std::mem::replace(since, now));
-    Entry { policy: &policy.name, index, hook, decision, took }
+    let Place { policy, index, acting, hook } = at;
+    if let Some(rollout) = &policy.rollout {
+        rollout.progress.count(acting, decision.outcome(), took);
+    }
+    Entry { policy: &policy.version(acting).name, index, hook, acting, decision, took }
 }
 
 /// The entry of a policy that does not apply.
 pub(crate) fn skipped<H>(policy: &Policy<H>, index: usize, hook: Hook) -> Entry<'_> {
     let decision = Decision::Skipped;
-    Entry { policy: &policy.name, index, hook, decision, took: Duration::ZERO }
+    let (acting, took) = (Acting::Current, Duration::ZERO);
+    Entry { policy: &policy.name, index, hook, acting, decision, took }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::decide::decide;
 use crate::receipt::Receipt;
-use crate::request::{Step, entry, failed, skipped, step};
+use crate::request::{Place, Step, entry, failed, skipped, step};
 use crate::{Chain, Error, Failure, Head, Hook, Host, Reply, Route};
 
 /// Where the walk ended.
@@ -34,7 +34,10 @@ pub async fn walk<'a, H: Host>(
 ) -> (H, Outcome<'a>) {
     let mut since = Instant::now();
     for (index, policy) in chain.policies.iter().enumerate().rev() {
-        if !policy.plugin.has(Hook::Response) {
+        // Who decided about the request decides about the response, though the stage has changed.
+        let acting = receipt.acted(index).unwrap_or_else(|| policy.acting(&host));
+        let version = policy.version(acting);
+        if !version.plugin.has(Hook::Response) {
             continue;
         }
         if !policy.interests.cover(head, route) {
@@ -42,19 +45,20 @@ pub async fn walk<'a, H: Host>(
             continue;
         }
         let decision;
-        (host, decision) = decide(policy, Hook::Response, host).await;
-        let step = step(policy, &decision);
-        receipt.entries.push(entry(policy, index, Hook::Response, decision, &mut since));
+        (host, decision) = decide(version, policy.shadowed(), Hook::Response, host).await;
+        let step = step(version, &decision);
+        let at = Place { policy, index, acting, hook: Hook::Response };
+        receipt.entries.push(entry(at, decision, &mut since));
         match step {
             Step::On(_) => {}
             Step::Reply(reply) => {
-                return (host, Outcome::Replied { policy: &policy.name, reply });
+                return (host, Outcome::Replied { policy: &version.name, reply });
             }
             Step::Fail(error) => return (host, Outcome::Failed(error)),
             // The contract has no such verdict: it is a failure like any other.
             Step::To(_) => {
                 let failure = Failure::Verdict("proceed or reply from on-response");
-                if let Err(error) = failed(policy, &failure) {
+                if let Err(error) = failed(version, &failure) {
                     return (host, Outcome::Failed(error));
                 }
             }

@@ -2,8 +2,9 @@
 
 use crate::host::Asked;
 use crate::question::Nonsense;
+use crate::rollout::{self, Rollout};
 use crate::tree::Discord;
-use crate::{Answer, Host, Question, Settlement, Trace, Verdict};
+use crate::{Answer, Hook, Host, Question, Settlement, Trace, Verdict};
 
 /// A run in progress. It owns the host for as long as the run lasts, so that a run that is
 /// dropped drops the host, which then releases what was reserved.
@@ -13,10 +14,20 @@ pub struct Run<H> {
     /// Answers given earlier, to be repeated before anything is really asked.
     fed: Trace,
     trace: Trace,
-    /// Whether the run may ask past the end of its feed.
-    is_open: bool,
+    beyond: Beyond,
     questions_left: u32,
     answer_bytes_left: usize,
+}
+
+/// What a run may do beyond its feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beyond {
+    /// Ask for real.
+    Asks,
+    /// Nothing: it repeats what is recorded.
+    Ends,
+    /// Remember what is recorded, in any order, and ask for real what changes nothing.
+    Recalls,
 }
 
 /// Why a question could not be answered. Ends the run, closed.
@@ -34,6 +45,12 @@ pub enum Departure {
     /// The run asked more than the recorded one, of which it is a repetition.
     #[error("question {index} was not asked in the recorded run")]
     Exceeds {
+        /// Index of the question in the run.
+        index: usize,
+    },
+    /// The run, beside another one, asked for an effect that the other did not have.
+    #[error("question {index} has an effect, and its answer is not known")]
+    Unknown {
         /// Index of the question in the run.
         index: usize,
     },
@@ -106,7 +123,7 @@ impl<H: Host> Run<H> {
             host,
             fed,
             trace: Trace::new(),
-            is_open: true,
+            beyond: Beyond::Asks,
             questions_left: questions_max,
             answer_bytes_left: answer_bytes_max,
         }
@@ -115,7 +132,15 @@ impl<H: Host> Run<H> {
     /// A repetition: it is given the answers of `recorded`, and asks nothing for real.
     pub fn again(host: H, recorded: Trace, questions_max: u32, answer_bytes_max: usize) -> Self {
         let run = Self::fed(host, recorded, questions_max, answer_bytes_max);
-        Self { is_open: false, ..run }
+        Self { beyond: Beyond::Ends, ..run }
+    }
+
+    /// A run beside the one that is recorded: it is given the recorded answers to the questions
+    /// that were asked, in any order, and asks reads of its own for real. An effect of its own
+    /// ends it.
+    pub fn beside(host: H, recorded: Trace, questions_max: u32, answer_bytes_max: usize) -> Self {
+        let run = Self::fed(host, recorded, questions_max, answer_bytes_max);
+        Self { beyond: Beyond::Recalls, ..run }
     }
 
     /// Answers the run's next question and records both.
@@ -162,6 +187,18 @@ impl<H: Host> Run<H> {
         (self.host, self.trace)
     }
 
+    /// Lends the host to the shadow of a candidate, before the run is finished.
+    pub(crate) async fn shadowed(
+        self,
+        rollout: &Rollout<H>,
+        hook: Hook,
+        verdict: &Verdict,
+    ) -> Self {
+        let Self { host, fed, trace, beyond, questions_left, answer_bytes_left } = self;
+        let host = rollout::shadow(rollout, hook, host, (&trace, verdict)).await;
+        Self { host, fed, trace, beyond, questions_left, answer_bytes_left }
+    }
+
     /// Ends a repetition: nothing is applied and nothing settled, because the run that it repeats
     /// still is to be.
     pub(crate) fn abandon(self) -> (H, Trace) {
@@ -180,16 +217,32 @@ impl<H: Host> Run<H> {
         question.check()?;
         self.questions_left = self.questions_left.checked_sub(1).ok_or(Departure::Questions)?;
         let index = self.trace.steps().len();
+        if self.beyond == Beyond::Recalls {
+            return self.recalled(question, index);
+        }
         if let Some((recorded, answer)) = self.fed.steps().get(index) {
             if recorded == question {
                 return Ok(Some(answer.clone()));
             }
             return Err(Departure::Differs { index });
         }
-        if !self.is_open {
+        if self.beyond == Beyond::Ends {
             return Err(Departure::Exceeds { index });
         }
         Ok(matches!(question, Question::Command(_)).then_some(Answer::Done))
+    }
+
+    /// What the other run was told, *done* for a command, nothing for a read of its own.
+    fn recalled(&self, question: &Question, index: usize) -> Result<Option<Answer>, Departure> {
+        if question.is_command() {
+            return Ok(Some(Answer::Done));
+        }
+        let known = self.fed.steps().iter().find(|(recorded, _)| recorded == question);
+        match (known, question.is_free()) {
+            (Some((_, answer)), _) => Ok(Some(answer.clone())),
+            (None, true) => Ok(None),
+            (None, false) => Err(Departure::Unknown { index }),
+        }
     }
 
     fn record(&mut self, question: Question, answer: Answer) -> Result<Answer, Departure> {

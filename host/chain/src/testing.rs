@@ -1,14 +1,15 @@
 //! A host and guests for the tests of this crate.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::host::Asked;
 use crate::{
-    Answer, Class, Command, Departure, Environment, Failure, Finished, Growth, Hook, Host,
-    Interests, Plugin, Policy, Question, Read, Run, Settlement, Trees, Verdict,
+    Answer, Authority, Class, Command, Departure, Environment, Failure, Finished, Growth, Head,
+    Hook, Host, Interests, Plugin, Policy, Question, Read, Run, Settlement, Trees, Verdict,
 };
 
 /// Answers `request.method-is(x)` from a list of yeses, `request.header(x)` and
@@ -18,6 +19,7 @@ pub(crate) struct Script {
     pub(crate) yes: Vec<String>,
     pub(crate) texts: HashMap<String, String>,
     pub(crate) tenant: Option<String>,
+    pub(crate) sticky: u64,
     pub(crate) asked: Vec<Question>,
     pub(crate) applied: Vec<Command>,
     pub(crate) settled: Vec<Settlement>,
@@ -58,9 +60,13 @@ impl Host for Script {
     fn tenant(&self) -> Option<(Environment, &str)> {
         self.tenant.as_deref().map(|tenant| (Environment::Sandbox, tenant))
     }
+
+    fn sticky(&self) -> u64 {
+        self.sticky
+    }
 }
 
-type Asking<'a> = Pin<Box<dyn Future<Output = Result<Verdict, Departure>> + Send + 'a>>;
+pub(crate) type Asking<'a> = Pin<Box<dyn Future<Output = Result<Verdict, Departure>> + Send + 'a>>;
 
 /// A policy as an async function over its run.
 pub(crate) struct Guest<F> {
@@ -114,6 +120,7 @@ pub(crate) fn policy(plugin: Arc<dyn Plugin<Script>>, growth: &Growth) -> Policy
         trees: Arc::new(Trees::new(growth, &[])),
         questions_max: 64,
         answer_bytes_max: 4_096,
+        rollout: None,
     }
 }
 
@@ -121,4 +128,19 @@ pub(crate) fn policy(plugin: Arc<dyn Plugin<Script>>, growth: &Growth) -> Policy
 pub(crate) async fn is(run: &mut Run<Script>, word: &str) -> Result<bool, Departure> {
     let answer = run.ask(Question::Read(Read::MethodIs(word.into()))).await?;
     Ok(answer == Answer::Bool(true))
+}
+
+/// A request without anything special.
+pub(crate) fn head() -> Head {
+    Head {
+        method: http::Method::GET,
+        authority: Authority::from_canonical("a.example"),
+        path: "/".into(),
+        query: None,
+        headers: http::HeaderMap::new(),
+        server_name: None,
+        secure: false,
+        client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        request_id: "request-1".into(),
+    }
 }

@@ -2,6 +2,7 @@
 
 mod gateway;
 mod policies;
+mod rollouts;
 mod routes;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,10 @@ pub(crate) fn check(shapes: Shapes, problems: &mut Problems) -> Option<Config> {
     let chains = each(&shapes.chains, problems, |name, item, problems| {
         policies::chain(name, item, &policy_index, problems)
     });
+    let rollouts = each(&shapes.rollouts, problems, |name, item, problems| {
+        rollouts::rollout(name, item, &policy_index, problems)
+    });
+    rollouts::fitting(&rollouts, &chains, &policies, problems);
     let upstreams = each(&shapes.upstreams, problems, routes::upstream);
     let routes = each(&shapes.routes, problems, |name, item, problems| {
         routes::route(
@@ -71,6 +76,7 @@ pub(crate) fn check(shapes: Shapes, problems: &mut Problems) -> Option<Config> {
         plugins,
         policies,
         chains,
+        rollouts,
         routes,
         upstreams,
         folders: shapes.folders,

@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 pub use error::{Problem, Problems};
 pub use types::{
     AccessLog, Chain, Config, CredentialStore, Descriptors, Drain, Engine, IdempotencyStore,
-    Limits, Listener, Plugin, Policy, Protocol, QuotaStore, Receipts, Route, Signing, Stores,
-    TlsFiles, Upstream, UpstreamTls,
+    Limits, Listener, Plugin, Policy, Protocol, QuotaStore, Receipts, Rollout, Route, Signing,
+    Stores, TlsFiles, Upstream, UpstreamTls,
 };
 
 /// The files of a folder that [`load`] reads; none when the folder cannot be read.

@@ -3,6 +3,7 @@
 
 mod gateway;
 mod policies;
+mod rollouts;
 mod routes;
 mod settings;
 
@@ -23,6 +24,7 @@ pub(crate) use gateway::{
     RawPrincipal, RawReceipts, RawStore, RawTrees,
 };
 pub(crate) use policies::{RawChain, RawPlugin, RawPolicy};
+pub(crate) use rollouts::RawRollout;
 pub(crate) use routes::{RawRoute, RawUpstream};
 
 /// Most folders in a chain of `extends`.
@@ -55,6 +57,7 @@ pub(crate) struct Shapes {
     pub(crate) listeners: Named<RawListener>,
     pub(crate) plugins: Named<RawPlugin>,
     pub(crate) policies: Named<RawPolicy>,
+    pub(crate) rollouts: Named<RawRollout>,
     pub(crate) routes: Named<RawRoute>,
     pub(crate) stores: Named<RawStore>,
     pub(crate) upstreams: Named<RawUpstream>,
@@ -159,6 +162,7 @@ impl Shapes {
             "listeners" => named(&mut self.listeners, &place, value, problems),
             "plugins" => named(&mut self.plugins, &place, value, problems),
             "policies" => named(&mut self.policies, &place, value, problems),
+            "rollouts" => named(&mut self.rollouts, &place, value, problems),
             "routes" => named(&mut self.routes, &place, value, problems),
             "stores" => named(&mut self.stores, &place, value, problems),
             "upstreams" => named(&mut self.upstreams, &place, value, problems),
@@ -190,6 +194,7 @@ impl Shapes {
         self.listeners.extend(nearer.listeners);
         self.plugins.extend(nearer.plugins);
         self.policies.extend(nearer.policies);
+        self.rollouts.extend(nearer.rollouts);
         self.routes.extend(nearer.routes);
         self.stores.extend(nearer.stores);
         self.upstreams.extend(nearer.upstreams);
@@ -198,7 +203,7 @@ impl Shapes {
 }
 
 /// Every table that may stand at the root of a file.
-const SECTIONS: [&str; 18] = [
+const SECTIONS: [&str; 19] = [
     "access_log",
     "admin",
     "chains",
@@ -213,6 +218,7 @@ const SECTIONS: [&str; 18] = [
     "policies",
     "principal",
     "receipts",
+    "rollouts",
     "routes",
     "stores",
     "trees",

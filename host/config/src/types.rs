@@ -2,6 +2,7 @@
 //! holds one holds something that was checked; indices between items are in range.
 
 mod receipts;
+mod rollouts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use crate::Problem;
 use crate::text::Place;
 
 pub use receipts::Receipts;
+pub use rollouts::Rollout;
 
 /// A whole, checked configuration.
 #[derive(Debug)]
@@ -36,6 +38,7 @@ pub struct Config {
     pub(crate) plugins: Vec<Plugin>,
     pub(crate) policies: Vec<Policy>,
     pub(crate) chains: Vec<Chain>,
+    pub(crate) rollouts: Vec<Rollout>,
     pub(crate) routes: Vec<Route>,
     pub(crate) upstreams: Vec<Upstream>,
     pub(crate) folders: Vec<PathBuf>,
@@ -136,6 +139,12 @@ impl Config {
     #[must_use]
     pub fn chains(&self) -> &[Chain] {
         &self.chains
+    }
+
+    /// Policies that may take the place of others.
+    #[must_use]
+    pub fn rollouts(&self) -> &[Rollout] {
+        &self.rollouts
     }
 
     /// Routes.
@@ -473,11 +482,11 @@ pub struct UpstreamTls {
 pub(crate) struct At {
     file: PathBuf,
     line: usize,
-    key: String,
+    pub(crate) key: String,
 }
 
 impl At {
-    fn problem(&self, message: &str) -> Problem {
+    pub(crate) fn problem(&self, message: &str) -> Problem {
         Problem {
             file: self.file.clone(),
             line: self.line,

@@ -13,7 +13,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tollgate_chain::{Error, Head};
 use tollgate_edge::{Caller, Handler, RequestBody, Responder, ResponseBody};
 
-pub(crate) use self::api::{Api, Found, Listed};
+pub(crate) use self::api::{Api, Found, Listed, Rolling};
 use crate::telemetry::Ledger;
 
 /// How ready the gateway is.
@@ -70,6 +70,7 @@ impl Handler for Admin {
             },
             "/metrics" => {
                 self.ledger.publish();
+                self.api.rollouts.publish();
                 text(self.metrics.render())
             }
             _ => self.responder.problem(&Error::RouteNotFound, &caller),

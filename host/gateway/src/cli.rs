@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::rollouts::command;
 use crate::{check, explain, schema, serve, telemetry};
 
 /// An API gateway whose every rule is a sandboxed WebAssembly component.
@@ -48,6 +49,8 @@ enum Command {
         #[arg(long, value_name = "FOLDER")]
         out: Option<PathBuf>,
     },
+    /// Show and move the candidates of policies in a running gateway.
+    Rollout(command::Arguments),
     /// Say in words why a request got its answer: a past one of a running gateway, or one that
     /// is described here, decided without a server.
     Explain(explain::Arguments),
@@ -65,6 +68,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
             check::check(&policies, check::Told { print, failures })
         }
         Command::Schema { policies, out } => schema::schema(&policies, out.as_deref()),
+        Command::Rollout(arguments) => {
+            telemetry::start_logging("error")?;
+            command::rollout(&arguments)
+        }
         Command::Explain(arguments) => {
             telemetry::start_logging("error")?;
             explain::explain(&arguments)

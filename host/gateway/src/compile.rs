@@ -19,6 +19,7 @@ use tollgate_edge::Responder;
 use tollgate_runtime::Engine;
 
 use crate::receipts::{self, Receipts};
+use crate::rollouts::Rollouts;
 use crate::snapshot::{Asker, Snapshot, Targets};
 use crate::stores::{self, Opened};
 use crate::telemetry::Ledger;
@@ -35,6 +36,7 @@ pub(crate) struct Workshop {
     components: Components,
     ledger: Ledger,
     receipts: Receipts,
+    rollouts: Rollouts,
     generation: u64,
     /// The configuration that was last read without a problem.
     config: Config,
@@ -44,7 +46,7 @@ pub(crate) struct Workshop {
 #[derive(Debug)]
 pub(crate) enum Footing {
     /// What the configuration names: caches, stores, everything that outlives the process.
-    Serving(Receipts),
+    Serving(Receipts, Rollouts),
     /// Memory alone: nothing is left behind and nobody is asked.
     Rehearsal,
 }
@@ -67,21 +69,30 @@ impl Workshop {
         ledger: Ledger,
         footing: Footing,
     ) -> Result<(Self, Snapshot), Error> {
-        let (cached, receipts) = match footing {
-            Footing::Serving(receipts) => (Cached::Configured, Some(receipts)),
-            Footing::Rehearsal => (Cached::Never, None),
+        let (cached, receipts, rollouts) = match footing {
+            Footing::Serving(receipts, rollouts) => (Cached::Configured, Some(receipts), rollouts),
+            Footing::Rehearsal => (Cached::Never, None, Rollouts::default()),
         };
         let engine = components::engine(&config, cached)?;
         let mut components = Components::default();
-        let compiled = compile(&config, &engine, &mut components, None)?;
+        let compiled = compile(&config, &engine, &mut components, &rollouts, None)?;
         let stores = match &receipts {
             Some(_) => Opened::open(&config, compiled.signer.as_ref())?,
             None => Opened::in_memory(&config)?,
         };
         let receipts = receipts.unwrap_or_else(|| Receipts::new(config.receipts()));
         let (folder, generation) = (folder.to_owned(), 0);
-        let mut workshop =
-            Self { folder, engine, stores, components, ledger, receipts, generation, config };
+        let mut workshop = Self {
+            folder,
+            engine,
+            stores,
+            components,
+            ledger,
+            receipts,
+            rollouts,
+            generation,
+            config,
+        };
         let snapshot = workshop.number(compiled);
         Ok((workshop, snapshot))
     }
@@ -94,7 +105,8 @@ impl Workshop {
             tracing::warn!(tables = fixed.join(", "), "changed tables take effect on restart only");
         }
         let mut components = self.components.clone();
-        let compiled = compile(&config, &self.engine, &mut components, Some(&current.targets))?;
+        let targets = Some(&current.targets);
+        let compiled = compile(&config, &self.engine, &mut components, &self.rollouts, targets)?;
         self.stores.refresh().map_err(Problems::from)?;
         components.forget_unused();
         self.components = components;
@@ -121,6 +133,7 @@ impl Workshop {
         self.generation += 1;
         let config = &self.config;
         self.receipts.configure(config.receipts());
+        self.rollouts.settle(config, &compiled.chains);
         let digest = |policy: &str| self.components.digest(policy);
         let listeners = config.listeners().iter();
         Snapshot {
@@ -148,11 +161,12 @@ fn compile(
     config: &Config,
     engine: &Engine,
     components: &mut Components,
+    rollouts: &Rollouts,
     current: Option<&Arc<Targets>>,
 ) -> Result<Compiled, Problems> {
     let mut problems = Vec::new();
     let routes = routes::routes(config, &mut problems);
-    let chains = components::chains(config, engine, components, &mut problems);
+    let chains = components::chains(config, engine, components, rollouts, &mut problems);
     let targets = targets::targets(config, current, &mut problems);
     let signer = targets::signer(config, &mut problems);
     match (routes, chains, targets, signer) {
@@ -168,7 +182,7 @@ fn compile(
 pub(crate) fn try_out(config: &Config) -> Result<BTreeMap<String, String>, Error> {
     let engine = trial_engine(config)?;
     let mut components = Components::default();
-    compile(config, &engine, &mut components, None)?;
+    compile(config, &engine, &mut components, &Rollouts::default(), None)?;
     Ok(components.unsnapshotted())
 }
 

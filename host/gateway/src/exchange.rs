@@ -10,7 +10,7 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 use tokio::time::Instant;
 use tollgate_capability::{Exchange, Held, Opening};
 use tollgate_chain::{
-    Chain, Content, Error, Head, Hook, Matched, Payload, Receipt, Reply, Route, request, response,
+    Chain, Content, Error, Head, Matched, Payload, Receipt, Reply, Route, request, response,
 };
 use tollgate_edge::{Caller, Facts, Handler, LastOfConnection, RequestBody, ResponseBody};
 
@@ -168,7 +168,7 @@ impl Flow {
         answer: Response<ResponseBody>,
         receipt: &mut Receipt<'a>,
     ) -> (Self, Response<ResponseBody>) {
-        if !chain.policies.iter().any(|policy| policy.plugin.has(Hook::Response)) {
+        if !chain.policies.iter().any(|policy| policy.has_response_hook()) {
             return (self, answer);
         }
         self.asker.set_response(answer.status().as_u16(), answer.headers());

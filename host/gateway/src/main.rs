@@ -18,6 +18,7 @@ mod payload;
 mod receipts;
 mod reload;
 mod remote;
+mod rollouts;
 mod schema;
 mod serve;
 mod snapshot;

@@ -6,13 +6,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use clap::Args;
-use http::{HeaderValue, Request, Uri, header};
+use http::{HeaderValue, Method, Request, Uri, header};
 use http_body_util::{BodyExt, Limited};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use tollgate_upstream::{Protocol, Safety, Upstream, UpstreamSettings};
 
-use crate::admin::{Found, Listed, token};
+use crate::admin::{Found, Listed, Rolling, token};
+use crate::rollouts::RolloutForm;
 
 /// Longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -23,13 +24,13 @@ const ANSWER_BYTES_MAX: usize = 256 << 20;
 #[derive(Debug, Args)]
 pub(crate) struct AdminArguments {
     /// The policies folder; of a running gateway, its admin address and token are found in it.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", global = true)]
     pub(crate) policies: Option<PathBuf>,
     /// The admin address of the running gateway, `http://host:port`.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", global = true)]
     pub(crate) admin: Option<String>,
     /// The file that holds its admin token.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub(crate) token_file: Option<PathBuf>,
 }
 
@@ -91,8 +92,28 @@ impl Remote {
         self.get(&format!("/v1/receipts?after={after}&limit={limit}&sample_every={every}")).await
     }
 
+    /// The candidates that serve.
+    pub(crate) async fn rollouts(&self) -> Result<Vec<RolloutForm>> {
+        let rolling: Rolling = self.get("/v1/rollouts").await?;
+        Ok(rolling.rollouts)
+    }
+
+    /// Moves the candidate of a policy.
+    pub(crate) async fn advance(&self, policy: &str, wish: &str) -> Result<RolloutForm> {
+        let sound = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if policy.is_empty() || !policy.bytes().all(sound) {
+            bail!("{policy:?} is no policy's name");
+        }
+        self.ask(Method::POST, &format!("/v1/rollouts/{policy}?{wish}")).await
+    }
+
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.ask(Method::GET, path).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T> {
         let mut request = Request::new(Bytes::new());
+        *request.method_mut() = method;
         *request.uri_mut() = path.parse().with_context(|| format!("path {path}"))?;
         request.headers_mut().insert(header::AUTHORIZATION, self.token.clone());
         let deadline = Instant::now() + PATIENCE;

@@ -24,6 +24,7 @@ use crate::exchange::Gateway;
 use crate::live::Live;
 use crate::receipts::Receipts;
 use crate::reload::Follower;
+use crate::rollouts::Rollouts;
 use crate::telemetry::{self, Ledger};
 
 /// Access records that may wait for the disk.
@@ -52,9 +53,11 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
     let readiness = Readiness::default();
     let ledger = Ledger::default();
     let receipts = Receipts::new(config.receipts());
+    let rollouts = Rollouts::default();
     let responder = Arc::new(Responder::new(config.problem_type_base()));
     let api = Api {
         receipts: receipts.clone(),
+        rollouts: rollouts.clone(),
         token: token(&config)?,
         responder: Arc::clone(&responder),
     };
@@ -62,8 +65,9 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
         Admin { readiness: readiness.clone(), metrics, ledger: ledger.clone(), responder, api };
     let admin = start_admin(&config, told, &stop_admin)?;
     let owned = folder.to_owned();
+    let watching = tokio::spawn(rollouts.clone().watch());
     let opened = tokio::task::spawn_blocking(move || {
-        Workshop::open(&owned, config, ledger, Footing::Serving(receipts))
+        Workshop::open(&owned, config, ledger, Footing::Serving(receipts, rollouts))
     });
     let (workshop, first) = opened.await.context("compile")??;
     let drain = workshop.config().drain();
@@ -88,6 +92,7 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
         finish(&mut signals, &mut serving).await;
     }
     following.abort();
+    watching.abort();
     // The stores and the log write what is pending, on a thread that may block.
     let log = bound.access_log;
     tokio::task::spawn_blocking(move || {

@@ -42,6 +42,7 @@ pub(crate) fn start_metrics() -> Result<PrometheusHandle> {
     let handle =
         PrometheusBuilder::new().install_recorder().context("install the metrics recorder")?;
     ledger::describe();
+    crate::rollouts::describe();
     describe_gauge!(GENERATION, "Number of the Snapshot that serves.");
     describe_counter!(RELOADS, "Attempts to load a changed configuration, by outcome.");
     describe_gauge!(DRAINING, "1 from the signal to the end, 0 before.");

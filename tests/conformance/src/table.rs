@@ -107,4 +107,8 @@ impl Host for Table {
     fn tenant(&self) -> Option<(Environment, &str)> {
         None
     }
+
+    fn sticky(&self) -> u64 {
+        0
+    }
 }

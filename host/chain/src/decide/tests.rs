@@ -55,7 +55,7 @@ async fn decided(
     policy: &Policy<Script>,
     host: Script,
 ) -> (Script, Result<Verdict, Failure>, bool) {
-    let (host, decision) = decide(policy, Hook::Request, host).await;
+    let (host, decision) = decide(policy, None, Hook::Request, host).await;
     let walked = matches!(decision, Decision::Walked { .. });
     (host, decision.outcome().cloned().map_err(Clone::clone), walked)
 }
@@ -127,7 +127,7 @@ async fn a_new_answer_is_fed_to_the_component_and_nothing_is_asked_twice() {
     for _ in 0..2 {
         drop(decided(&policy, Script::saying(&["a"])).await);
     }
-    let (host, decision) = decide(&policy, Hook::Request, Script::saying(&["a", "b"])).await;
+    let (host, decision) = decide(&policy, None, Hook::Request, Script::saying(&["a", "b"])).await;
     let Decision::Ran { fed, .. } = decision else { panic!("walked: {decision:?}") };
     assert_eq!(fed, 3, "two answers and a command were known");
     assert_eq!(host.asked.len(), 3);

@@ -1,17 +1,13 @@
 //! Every cell of a run, by the real walks, with a policy that fails in every way there is.
 
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::Arc;
 
 use super::*;
 use crate::question::Nonsense;
-use crate::testing::{Script, policy};
-use crate::{
-    Authority, Chain, Error, Finished, Growth, Head, Plugin, Policy, Receipt, Run, request,
-    response,
-};
+use crate::testing::{Script, head, policy};
+use crate::{Chain, Error, Finished, Growth, Plugin, Policy, Receipt, Run, request, response};
 
 /// Fails as it is told, in both hooks.
 #[derive(Debug)]
@@ -117,18 +113,4 @@ fn the_table_has_each_cause_once_and_each_run_cause_for_both_hooks() {
     let loads = FAULTS.iter().filter(|row| row.when == When::Load);
     assert!(loads.clone().all(|row| !causes.contains(&row.cause)));
     assert_eq!(loads.count(), 5);
-}
-
-fn head() -> Head {
-    Head {
-        method: http::Method::GET,
-        authority: Authority::from_canonical("a.example"),
-        path: "/".into(),
-        query: None,
-        headers: http::HeaderMap::new(),
-        server_name: None,
-        secure: false,
-        client: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        request_id: "request-1".into(),
-    }
 }

@@ -8,14 +8,16 @@ use serde::Serialize;
 use tollgate_chain::{Content, Error, Head, Problem, Reply};
 use tollgate_edge::{Caller, Responder, ResponseBody};
 
-use super::query::Query;
+use super::query::{self, Query};
 use super::token::Token;
 use crate::receipts::{Form, Kept, Receipts};
+use crate::rollouts::{RolloutForm, Rollouts};
 use crate::telemetry::AUDIT;
 
 /// Where the API begins.
 pub(super) const ROOT: &str = "/v1/";
 const RECEIPTS: &str = "/v1/receipts";
+const ROLLOUTS: &str = "/v1/rollouts";
 /// Receipts in an answer, where the caller does not say.
 const LIMIT: usize = 20;
 
@@ -23,6 +25,7 @@ const LIMIT: usize = 20;
 #[derive(Debug, Clone)]
 pub(crate) struct Api {
     pub(crate) receipts: Receipts,
+    pub(crate) rollouts: Rollouts,
     /// Without one every call is refused.
     pub(crate) token: Option<Arc<Token>>,
     pub(crate) responder: Arc<Responder>,
@@ -40,6 +43,12 @@ pub(crate) struct Found {
 #[derive(Debug, Serialize, serde::Deserialize)]
 pub(crate) struct Listed {
     pub(crate) receipts: Vec<Form>,
+}
+
+/// The candidates that serve.
+#[derive(Debug, Serialize, serde::Deserialize)]
+pub(crate) struct Rolling {
+    pub(crate) rollouts: Vec<RolloutForm>,
 }
 
 impl Api {
@@ -71,6 +80,9 @@ impl Api {
         if !self.token.as_ref().is_some_and(|token| token.is_in(&head.headers)) {
             return self.unauthenticated(&caller);
         }
+        if let Some(rest) = head.path.strip_prefix(ROLLOUTS) {
+            return self.rollout(rest, head, &caller);
+        }
         if head.method != Method::GET {
             return self
                 .responder
@@ -85,6 +97,35 @@ impl Api {
         match head.path.strip_prefix(RECEIPTS).and_then(|rest| rest.strip_prefix('/')) {
             Some(request_id) if !request_id.is_empty() => self.find(request_id, &caller),
             _ => self.responder.problem(&Error::RouteNotFound, &caller),
+        }
+    }
+
+    /// `GET /v1/rollouts`, and `POST /v1/rollouts/{policy}?stage=&share_percent=`.
+    fn rollout(&self, rest: &str, head: &Head, caller: &Caller<'_>) -> Response<ResponseBody> {
+        let named = rest.strip_prefix('/').filter(|name| !name.is_empty());
+        let (wanted, policy) = match named {
+            None if rest.is_empty() => (Method::GET, None),
+            None => return self.responder.problem(&Error::RouteNotFound, caller),
+            Some(policy) => (Method::POST, Some(policy)),
+        };
+        if head.method != wanted {
+            let allow = wanted.as_str().into();
+            return self.responder.problem(&Error::MethodNotAllowed { allow }, caller);
+        }
+        let Some(policy) = policy else {
+            let rollouts = self.rollouts.list().iter().map(RolloutForm::of).collect();
+            return json(&Rolling { rollouts });
+        };
+        let Some(known) = self.rollouts.find(policy) else {
+            let detail = "No candidate of such a policy serves: declare it in `[rollouts.*]`.";
+            return self.refuse(404, "rollout-not-found", detail, caller);
+        };
+        match query::stage(head.query.as_deref().unwrap_or_default()) {
+            Ok(stage) => {
+                known.advance(stage);
+                json(&RolloutForm::of(&known))
+            }
+            Err(detail) => self.refuse(400, "malformed-request", detail, caller),
         }
     }
 

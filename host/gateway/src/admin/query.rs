@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use tollgate_chain::{Share, Stage};
+
 /// Most receipts in an answer.
 const LIMIT_MAX: usize = 500;
 
@@ -39,6 +41,31 @@ impl Query {
             }
         }
         Ok(own)
+    }
+}
+
+/// Reads `stage=&share_percent=` of a rollout.
+///
+/// # Errors
+/// Says what was expected.
+pub(super) fn stage(text: &str) -> Result<Stage, &'static str> {
+    let (mut stage, mut share) = (None, None);
+    for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=').ok_or("expected name=value")? {
+            ("stage", value) => stage = Some(value),
+            ("share_percent", value) => share = Some(value),
+            _ => return Err("expected stage and share_percent"),
+        }
+    }
+    let percent = share.and_then(|value| value.parse().ok()).and_then(Share::percent);
+    match (stage, share, percent) {
+        (Some("canary"), _, Some(percent)) => Ok(Stage::Canary(percent)),
+        (Some("canary"), _, None) => Err("share_percent: expected 0.01 to 99.99 for a canary"),
+        (Some(_), Some(_), _) => Err("share_percent: only a canary has one"),
+        (Some("off"), None, _) => Ok(Stage::Off),
+        (Some("shadow"), None, _) => Ok(Stage::Shadow),
+        (Some("full"), None, _) => Ok(Stage::Full),
+        _ => Err("stage: expected one of off, shadow, canary, full"),
     }
 }
 
@@ -80,6 +107,27 @@ mod tests {
         assert_eq!((query.limit, query.after, query.sample_every), (Some(7), Some(12), None));
         assert_eq!(Query::read("status=403").unwrap().status, Some(403..=403));
         assert_eq!(Query::read("status=&limit="), Ok(Query::default()));
+    }
+
+    #[test]
+    fn a_stage_has_a_share_when_it_is_a_canary_and_only_then() {
+        let canary = Share::percent(2.5).map(Stage::Canary).unwrap();
+        assert_eq!(stage("stage=canary&share_percent=2.5"), Ok(canary));
+        assert_eq!(stage("stage=off"), Ok(Stage::Off));
+        assert_eq!(stage("stage=full"), Ok(Stage::Full));
+        for text in [
+            "",
+            "stage=soon",
+            "stage=canary",
+            "stage=canary&share_percent=0",
+            "stage=canary&share_percent=100",
+            "stage=canary&share_percent=NaN",
+            "stage=full&share_percent=5",
+            "share_percent=5",
+            "stage=off&x=1",
+        ] {
+            assert!(stage(text).is_err(), "{text}");
+        }
     }
 
     #[test]

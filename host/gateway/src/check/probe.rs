@@ -208,4 +208,8 @@ impl Host for Probe {
     fn tenant(&self) -> Option<(Environment, &str)> {
         None
     }
+
+    fn sticky(&self) -> u64 {
+        0
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ring::digest::{SHA256, digest};
-use tollgate_chain::{Chain, Growth, Host, Plugin, Policy, Trees};
+use tollgate_chain::{Chain, Growth, Host, Plugin, Policy, Rollout, Trees};
 use tollgate_config::{Config, Limits as ConfigLimits, Policy as PolicyConfig, Problem};
 use tollgate_runtime::{
     Component, Engine, EngineSettings, Grants, Limits, LoadError, SettingProblem,
@@ -16,6 +16,7 @@ use tollgate_runtime::{
 use super::Error;
 use super::classes::unfit;
 use super::targets::chain_of;
+use crate::rollouts::Rollouts;
 use crate::snapshot::Asker;
 
 /// How long a run may wait for a free instance.
@@ -96,13 +97,22 @@ pub(super) fn chains(
     config: &Config,
     engine: &Engine,
     components: &mut Components,
+    rollouts: &Rollouts,
     problems: &mut Vec<Problem>,
 ) -> Option<Vec<Chain<Asker>>> {
-    let loaded: Vec<Option<Arc<Policy<Asker>>>> = config
+    let mut loaded: Vec<Option<Policy<Asker>>> = config
         .policies()
         .iter()
-        .map(|policy| load(config, policy, engine, components, problems).map(Arc::new))
+        .map(|policy| load(config, policy, engine, components, problems))
         .collect();
+    for own in config.rollouts() {
+        let candidate = loaded.get_mut(own.candidate).and_then(Option::take);
+        if let (Some(candidate), Some(Some(policy))) = (candidate, loaded.get_mut(own.policy)) {
+            let progress = rollouts.resume(&policy.name, &candidate, own.stage);
+            policy.rollout = Some(Rollout { candidate: Arc::new(candidate), progress });
+        }
+    }
+    let loaded: Vec<_> = loaded.into_iter().map(|policy| policy.map(Arc::new)).collect();
     let chain = |chain: &tollgate_config::Chain| {
         let policies = chain.policies.iter().map(|index| loaded.get(*index).cloned().flatten());
         Some(Chain { name: chain.name.as_str().into(), policies: policies.collect::<Option<_>>()? })
@@ -171,6 +181,7 @@ fn load(
         trees: Arc::clone(&kept.trees),
         questions_max: policy.limits.questions,
         answer_bytes_max: policy.limits.answer_bytes,
+        rollout: None,
     })
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use http::HeaderName;
-use tollgate_chain::{Branch, Chain, Class, Interests};
+use tollgate_chain::{Acting, Branch, Chain, Class, Interests, Policy};
 use tollgate_config::Config;
 
 /// A chain's policies.
@@ -29,6 +29,18 @@ pub(crate) struct Member {
     pub(crate) interests: Interests,
     /// Answers of raw text that the operator has declared.
     pub(crate) branches: Vec<Branch>,
+    /// The policy that may take its place.
+    pub(crate) candidate: Option<Box<Self>>,
+}
+
+impl Member {
+    /// The one of the two that decided.
+    pub(crate) fn version(&self, acting: Acting) -> &Self {
+        match (acting, &self.candidate) {
+            (Acting::Candidate, Some(candidate)) => candidate,
+            (Acting::Current | Acting::Candidate, _) => self,
+        }
+    }
 }
 
 /// The casts of these chains, in their order.
@@ -47,10 +59,15 @@ pub(crate) fn casts<H>(
             class: own.class,
             interests: own.interests.clone(),
             branches: own.branches.clone(),
+            candidate: None,
         })
     };
+    let both = |policy: &Policy<H>| {
+        let own = policy.rollout.as_ref().and_then(|rollout| member(&rollout.candidate.name));
+        Some(Member { candidate: own.map(Box::new), ..member(&policy.name)? })
+    };
     let cast = |chain: &Chain<H>| {
-        let members = chain.policies.iter().filter_map(|policy| member(&policy.name)).collect();
+        let members = chain.policies.iter().filter_map(|policy| both(policy)).collect();
         Arc::new(Cast { chain: Arc::clone(&chain.name), members, hidden: Arc::clone(&hidden) })
     };
     chains.iter().map(cast).collect()

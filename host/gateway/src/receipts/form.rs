@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tollgate_chain::{Answer, Check, Class, Hook, Question, Verdict};
+use tollgate_chain::{Acting, Answer, Check, Class, Hook, Question, Verdict};
 
 use super::cast::{Cast, Member};
 use super::kept::{Course, Kept, Lane, Part};
@@ -57,6 +57,9 @@ pub(crate) struct Form {
 pub(crate) struct PolicyForm {
     pub(crate) policy: String,
     pub(crate) plugin: String,
+    /// The policy whose place it took, as its candidate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) in_place_of: Option<String>,
     /// Of the component.
     pub(crate) sha256: String,
     pub(crate) class: Class,
@@ -154,9 +157,11 @@ impl Form {
 impl PolicyForm {
     fn of(part: &Part, kept: &Kept, redactor: &Redactor) -> Option<Self> {
         let cast: &Cast = &kept.cast;
-        let member = cast.members.get(part.index)?;
+        let slot = cast.members.get(part.index)?;
+        let member = slot.version(part.acting);
         let mut own = Self::blank(member, part.hook);
         own.took_us = micros(part.took);
+        own.in_place_of = (part.acting == Acting::Candidate).then(|| slot.name.to_string());
         let declared = Declared { branches: &member.branches, hidden: &cast.hidden };
         let (trace, verdict) = match &part.course {
             Course::Skipped => {
@@ -186,6 +191,7 @@ impl PolicyForm {
         Self {
             policy: member.name.to_string(),
             plugin: member.plugin.to_string(),
+            in_place_of: None,
             sha256: member.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
             class: member.class,
             hook,

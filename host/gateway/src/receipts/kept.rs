@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use http::Method;
 use tollgate_chain::{
-    Check, Decision, Entry, Failure, Hook, Lesson, Principal, Receipt, Route, Trace, Verdict,
+    Acting, Check, Decision, Entry, Failure, Hook, Lesson, Principal, Receipt, Route, Trace,
+    Verdict,
 };
 
 use super::cast::Cast;
@@ -57,6 +58,7 @@ pub(crate) struct Kept {
 pub(crate) struct Part {
     /// Its place in the cast.
     pub(crate) index: usize,
+    pub(crate) acting: Acting,
     pub(crate) hook: Hook,
     pub(crate) took: Duration,
     pub(crate) course: Course,
@@ -106,7 +108,13 @@ impl Part {
                 Course::Ran { trace, fed, outcome, contradicts }
             }
         };
-        Self { index: entry.index, hook: entry.hook, took: entry.took, course }
+        Self {
+            index: entry.index,
+            acting: entry.acting,
+            hook: entry.hook,
+            took: entry.took,
+            course,
+        }
     }
 
     fn weight(&self) -> usize {

@@ -2,7 +2,8 @@ use std::time::SystemTime;
 
 use http::{Method, StatusCode};
 use tollgate_chain::{
-    Answer, Class, Content, Entry, Failure, Hook, Interests, Question, Read, Reply, Trace, Verdict,
+    Acting, Answer, Class, Content, Entry, Failure, Hook, Interests, Question, Read, Reply, Trace,
+    Verdict,
 };
 
 use super::cast::Member;
@@ -22,7 +23,13 @@ fn kept(request_id: &str, lane: Lane) -> Kept {
     trace.push(Question::Read(Read::MethodIs("GET".into())), Answer::Bool(true));
     let outcome = Ok(Verdict::Proceed);
     let course = Course::Ran { trace, fed: 0, outcome, contradicts: false };
-    let part = Part { index: 0, hook: Hook::Request, took: Duration::from_micros(3), course };
+    let part = Part {
+        index: 0,
+        acting: Acting::Current,
+        hook: Hook::Request,
+        took: Duration::from_micros(3),
+        course,
+    };
     let member = Member {
         name: "first".into(),
         plugin: "plugin".into(),
@@ -30,6 +37,7 @@ fn kept(request_id: &str, lane: Lane) -> Kept {
         class: Class::Security,
         interests: Interests::default(),
         branches: Vec::new(),
+        candidate: None,
     };
     let second = Member {
         name: "second".into(),
@@ -38,6 +46,7 @@ fn kept(request_id: &str, lane: Lane) -> Kept {
         class: Class::Traffic,
         interests: Interests::default(),
         branches: Vec::new(),
+        candidate: None,
     };
     let members = vec![member, second];
     Kept {
@@ -125,7 +134,14 @@ fn refusals_and_failures_are_always_wanted_and_passes_one_in_so_many() {
     let outcome = Err(Failure::Time);
     let decision = Decision::Ran { trace: Trace::new(), fed: 0, outcome, lesson: None };
     let took = Duration::ZERO;
-    failed.entries.push(Entry { policy: "a", index: 0, hook: Hook::Request, decision, took });
+    failed.entries.push(Entry {
+        policy: "a",
+        index: 0,
+        hook: Hook::Request,
+        acting: Acting::Current,
+        decision,
+        took,
+    });
     assert_eq!(receipts.wants(&failed, &answer(200), NOBODY), Some(Lane::Failures));
 }
 

@@ -93,8 +93,11 @@ impl Ledger {
         let mut policies = self.0.policies.lock();
         let mut account = |chain: &Chain<H>| {
             let own = chain.policies.iter().map(|policy| {
-                if !trees.iter().any(|(name, _)| *name == policy.name) {
-                    trees.push((Arc::clone(&policy.name), Arc::clone(&policy.trees)));
+                let candidate = policy.rollout.as_ref().map(|rollout| &*rollout.candidate);
+                for own in [Some(&**policy), candidate].into_iter().flatten() {
+                    if !trees.iter().any(|(name, _)| *name == own.name) {
+                        trees.push((Arc::clone(&own.name), Arc::clone(&own.trees)));
+                    }
                 }
                 Arc::clone(policies.entry(Arc::clone(&policy.name)).or_default())
             });

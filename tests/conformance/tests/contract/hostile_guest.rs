@@ -59,6 +59,7 @@ fn chain(act: &str, class: Class) -> Chain<Table> {
         trees: Arc::new(Trees::new(&Growth::default(), &[])),
         questions_max: world::QUESTIONS_MAX,
         answer_bytes_max: world::ANSWER_BYTES_MAX,
+        rollout: None,
     };
     Chain { name: "test".into(), policies: vec![Arc::new(policy)] }
 }

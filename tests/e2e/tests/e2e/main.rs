@@ -13,6 +13,7 @@ mod readme;
 mod refusals;
 mod reloads;
 mod retries;
+mod rollouts;
 mod signals;
 mod swaps;
 mod trees;

@@ -14,6 +14,7 @@ fn policy(name: &str, way: Way, steps: &[(Question, Answer)]) -> PolicyForm {
     PolicyForm {
         policy: name.to_owned(),
         plugin: name.to_owned(),
+        in_place_of: None,
         sha256: "ab".repeat(32),
         class: Class::Security,
         hook: Hook::Request,

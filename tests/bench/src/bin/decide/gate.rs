@@ -144,6 +144,7 @@ fn policy(
         trees: Arc::new(Trees::new(growth, &[])),
         questions_max: 64,
         answer_bytes_max: 65_536,
+        rollout: None,
     }))
 }
 

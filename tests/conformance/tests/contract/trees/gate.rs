@@ -185,6 +185,7 @@ fn chain(growth: &Growth, settings: Settings, other: Option<&Chain<Asker>>) -> C
             trees: trees.map_or_else(|| Arc::new(Trees::new(growth, &[])), Arc::clone),
             questions_max: 64,
             answer_bytes_max: 65_536,
+            rollout: None,
         })
     });
     Chain { name: "six".into(), policies: policies.collect() }
