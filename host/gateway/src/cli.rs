@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::rollouts::command;
-use crate::{check, explain, schema, serve, telemetry};
+use crate::{check, explain, replay, schema, serve, telemetry};
 
 /// An API gateway whose every rule is a sandboxed WebAssembly component.
 #[derive(Debug, Parser)]
@@ -54,7 +54,13 @@ enum Command {
     /// Say in words why a request got its answer: a past one of a running gateway, or one that
     /// is described here, decided without a server.
     Explain(explain::Arguments),
+    /// Say which verdicts a candidate's rules would change, on recorded answers.
+    Replay(replay::Arguments),
 }
+
+/// The exit code of a command line that cannot be understood, and of a replay that cannot be run:
+/// neither may look like a replay's finding.
+pub(crate) const NOT_RUN: u8 = 3;
 
 /// Does what the command line says.
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
@@ -75,6 +81,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Explain(arguments) => {
             telemetry::start_logging("error")?;
             explain::explain(&arguments)
+        }
+        Command::Replay(arguments) => {
+            telemetry::start_logging("error")?;
+            replay::replay(&arguments)
         }
     }
 }

@@ -3,6 +3,7 @@
 //! What did not change is carried over from the Snapshot before: components by file, settings,
 //! grants and limits; upstreams with their connections; stores with what they hold.
 
+mod candidates;
 mod classes;
 mod components;
 mod routes;
@@ -23,6 +24,7 @@ use crate::rollouts::Rollouts;
 use crate::snapshot::{Asker, Snapshot, Targets};
 use crate::stores::{self, Opened};
 use crate::telemetry::Ledger;
+pub(crate) use candidates::{Candidate, Candidates};
 use components::{Cached, Components};
 pub(crate) use components::{compile as compile_one, read as read_component};
 pub(crate) use targets::chain_of;

@@ -7,7 +7,7 @@
 mod offline;
 mod reasons;
 mod story;
-mod words;
+pub(crate) mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -18,6 +18,7 @@ mod payload;
 mod receipts;
 mod reload;
 mod remote;
+mod replay;
 mod rollouts;
 mod schema;
 mod serve;
@@ -33,7 +34,16 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match cli::run(cli::Arguments::parse()) {
+    let arguments = match cli::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Nothing is left to be done when the terminal is gone.
+            let _ = error.print();
+            let misused = error.use_stderr();
+            return if misused { ExitCode::from(cli::NOT_RUN) } else { ExitCode::SUCCESS };
+        }
+    };
+    match cli::run(arguments) {
         Ok(code) => code,
         Err(error) => {
             telemetry::complain(&format!("{error:#}"));

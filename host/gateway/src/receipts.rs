@@ -132,8 +132,9 @@ impl Receipts {
 
     /// The oldest receipts numbered above `after`, oldest first.
     pub(crate) fn since(&self, after: u64, limit: usize) -> Vec<Arc<Kept>> {
-        let all = self.0.ring.lock().all();
-        all.into_iter().filter(|kept| kept.sequence > after).take(limit).collect()
+        let mut newer = self.0.ring.lock().since(after);
+        newer.truncate(limit);
+        newer
     }
 
     /// Keeps one pass in `every` for a while, where the configuration keeps fewer: what a recorder

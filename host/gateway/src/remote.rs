@@ -107,6 +107,12 @@ impl Remote {
         self.ask(Method::POST, &format!("/v1/rollouts/{policy}?{wish}")).await
     }
 
+    /// The number of the newest receipt; 0 where there is none.
+    pub(crate) async fn newest(&self) -> Result<u64> {
+        let listed: Listed = self.get("/v1/receipts?limit=1").await?;
+        Ok(listed.receipts.first().map_or(0, |form| form.sequence))
+    }
+
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         self.ask(Method::GET, path).await
     }

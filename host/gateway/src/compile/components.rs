@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use ring::digest::{SHA256, digest};
 use tollgate_chain::{Chain, Growth, Host, Plugin, Policy, Rollout, Trees};
-use tollgate_config::{Config, Limits as ConfigLimits, Policy as PolicyConfig, Problem};
+use tollgate_config::{
+    Config, Limits as ConfigLimits, Plugin as PluginConfig, Policy as PolicyConfig, Problem,
+};
 use tollgate_runtime::{
     Component, Engine, EngineSettings, Grants, Limits, LoadError, SettingProblem,
 };
@@ -128,16 +130,7 @@ fn load(
     problems: &mut Vec<Problem>,
 ) -> Option<Policy<Asker>> {
     let plugin = config.plugins().get(policy.plugin)?;
-    let bytes =
-        read(&plugin.file).map_err(|message| problems.push(plugin.problem(&message))).ok()?;
-    let sha256: [u8; 32] = digest(&SHA256, &bytes).as_ref().try_into().ok()?;
-    if plugin.sha256.is_some_and(|expected| expected != sha256) {
-        let (file, found) = (plugin.file.display(), hex(&sha256));
-        let expected = hex(&plugin.sha256.unwrap_or_default());
-        let message = format!("{file}: expected the SHA-256 {expected}, found {found}");
-        problems.push(plugin.problem(&message));
-        return None;
-    }
+    let (bytes, sha256) = bytes_of(plugin).map_err(|problem| problems.push(problem)).ok()?;
     components.digests.insert(policy.name.clone(), sha256);
     let key = Key {
         sha256,
@@ -187,6 +180,19 @@ fn load(
 
 fn hex(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A component's bytes and their SHA-256, which is the declared one where one is declared.
+pub(super) fn bytes_of(plugin: &PluginConfig) -> Result<(Vec<u8>, [u8; 32]), Problem> {
+    let bytes = read(&plugin.file).map_err(|message| plugin.problem(&message))?;
+    let mut sha256 = [0; 32];
+    sha256.copy_from_slice(digest(&SHA256, &bytes).as_ref());
+    if let Some(expected) = plugin.sha256.filter(|expected| *expected != sha256) {
+        let (file, found) = (plugin.file.display(), hex(&sha256));
+        let message = format!("{file}: expected the SHA-256 {}, found {found}", hex(&expected));
+        return Err(plugin.problem(&message));
+    }
+    Ok((bytes, sha256))
 }
 
 /// The bytes of a component, within their bound; else what was expected.

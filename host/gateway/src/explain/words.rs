@@ -7,7 +7,7 @@ use tollgate_chain::{
 };
 
 /// What was asked, or done.
-pub(super) fn question(question: &Question) -> String {
+pub(crate) fn question(question: &Question) -> String {
     match question {
         Question::Read(own) => format!("asked {}", read(own)),
         Question::Command(own) => command(own),
@@ -191,7 +191,7 @@ fn bucket(bucket: &Bucket) -> String {
 }
 
 /// What was decided.
-pub(crate) fn verdict(verdict: &Verdict) -> String {
+pub(super) fn verdict(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Proceed => "let it pass".to_owned(),
         Verdict::Forward(upstream) => format!("let it pass, to the upstream {upstream}"),

@@ -68,6 +68,12 @@ pub(crate) struct PolicyForm {
     /// Why it was skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) why: Option<String>,
+    /// The headers of which it wants to see one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) interest_headers: Vec<String>,
+    /// Whether it was skipped because the request has none of them.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) skipped_by_header: bool,
     pub(crate) took_us: f64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) steps: Vec<StepForm>,
@@ -165,7 +171,8 @@ impl PolicyForm {
         let declared = Declared { branches: &member.branches, hidden: &cast.hidden };
         let (trace, verdict) = match &part.course {
             Course::Skipped => {
-                own.why = Some(why_skipped(member, kept));
+                let (why, by_header) = why_skipped(member, kept);
+                (own.why, own.skipped_by_header) = (Some(why), by_header);
                 return Some(own);
             }
             Course::Walked { trace, verdict, check } => {
@@ -187,22 +194,37 @@ impl PolicyForm {
         Some(own)
     }
 
-    fn blank(member: &Member, hook: Hook) -> Self {
+    /// Of a policy that had no part.
+    pub(crate) fn absent(policy: &str, hook: Hook) -> Self {
+        let (policy, plugin, sha256) = (policy.to_owned(), String::new(), String::new());
         Self {
-            policy: member.name.to_string(),
-            plugin: member.plugin.to_string(),
+            policy,
+            plugin,
             in_place_of: None,
-            sha256: member.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
-            class: member.class,
+            sha256,
+            class: Class::Security,
             hook,
-            way: Way::Skipped,
+            way: Way::NotReached,
             why: None,
+            interest_headers: Vec::new(),
+            skipped_by_header: false,
             took_us: 0.0,
             steps: Vec::new(),
             verdict: None,
             verdict_hidden: false,
             failure: None,
             contradicts: false,
+        }
+    }
+
+    fn blank(member: &Member, hook: Hook) -> Self {
+        Self {
+            plugin: member.plugin.to_string(),
+            sha256: member.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+            class: member.class,
+            way: Way::Skipped,
+            interest_headers: member.interests.headers.iter().map(ToString::to_string).collect(),
+            ..Self::absent(&member.name, hook)
         }
     }
 }
@@ -218,21 +240,22 @@ fn not_reached(kept: &Kept) -> impl Iterator<Item = PolicyForm> {
     })
 }
 
-/// The first of a policy's interests that does not cover the request.
-fn why_skipped(member: &Member, kept: &Kept) -> String {
+/// The first of a policy's interests that does not cover the request, and whether it is the one
+/// in headers.
+fn why_skipped(member: &Member, kept: &Kept) -> (String, bool) {
     let interests = &member.interests;
     if !interests.methods.is_empty() && !interests.methods.contains(&kept.method) {
         let methods: Vec<&str> = interests.methods.iter().map(http::Method::as_str).collect();
-        return format!("it applies to {} only", methods.join(", "));
+        return (format!("it applies to {} only", methods.join(", ")), false);
     }
     let class = kept.route.as_ref().and_then(|route| route.attribute("class"));
     let classes = &interests.route_classes;
     if !classes.is_empty() && !class.is_some_and(|class| classes.iter().any(|own| **own == *class))
     {
-        return format!("it applies to routes of class {} only", classes.join(", "));
+        return (format!("it applies to routes of class {} only", classes.join(", ")), false);
     }
     let headers: Vec<&str> = interests.headers.iter().map(http::HeaderName::as_str).collect();
-    format!("it applies to requests with {} only", headers.join(" or "))
+    (format!("it applies to requests with {} only", headers.join(" or ")), true)
 }
 
 fn outcome(lane: Lane) -> &'static str {

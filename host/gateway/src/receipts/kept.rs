@@ -68,18 +68,8 @@ pub(crate) struct Part {
 #[derive(Debug)]
 pub(crate) enum Course {
     Skipped,
-    Walked {
-        trace: Arc<Trace>,
-        verdict: Verdict,
-        check: Check,
-    },
-    Ran {
-        trace: Trace,
-        /// So many answers were given before the instance was entered.
-        fed: usize,
-        outcome: Result<Verdict, Failure>,
-        contradicts: bool,
-    },
+    Walked { trace: Arc<Trace>, verdict: Verdict, check: Check },
+    Ran { trace: Trace, outcome: Result<Verdict, Failure>, contradicts: bool },
 }
 
 impl Kept {
@@ -103,9 +93,9 @@ impl Part {
                 let (trace, verdict) = (leaf.shared_trace(), leaf.verdict().clone());
                 Course::Walked { trace, verdict, check }
             }
-            Decision::Ran { trace, fed, outcome, lesson } => {
+            Decision::Ran { trace, outcome, lesson, .. } => {
                 let contradicts = lesson == Some(Lesson::Contradicts);
-                Course::Ran { trace, fed, outcome, contradicts }
+                Course::Ran { trace, outcome, contradicts }
             }
         };
         Self {

@@ -56,11 +56,17 @@ impl Ring {
         Some((Arc::clone(newest?), count))
     }
 
+    /// Those with a higher number, by their numbers.
+    pub(super) fn since(&self, after: u64) -> Vec<Arc<Kept>> {
+        let mut newer: Vec<Arc<Kept>> =
+            self.each().filter(|kept| kept.sequence > after).cloned().collect();
+        newer.sort_unstable_by_key(|kept| kept.sequence);
+        newer
+    }
+
     /// All, by their numbers.
     pub(super) fn all(&self) -> Vec<Arc<Kept>> {
-        let mut all: Vec<Arc<Kept>> = self.each().cloned().collect();
-        all.sort_unstable_by_key(|kept| kept.sequence);
-        all
+        self.since(0)
     }
 
     fn each(&self) -> impl Iterator<Item = &Arc<Kept>> {

@@ -22,7 +22,7 @@ fn kept(request_id: &str, lane: Lane) -> Kept {
     let mut trace = Trace::new();
     trace.push(Question::Read(Read::MethodIs("GET".into())), Answer::Bool(true));
     let outcome = Ok(Verdict::Proceed);
-    let course = Course::Ran { trace, fed: 0, outcome, contradicts: false };
+    let course = Course::Ran { trace, outcome, contradicts: false };
     let part = Part {
         index: 0,
         acting: Acting::Current,

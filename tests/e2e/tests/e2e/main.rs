@@ -12,6 +12,7 @@ mod platform;
 mod readme;
 mod refusals;
 mod reloads;
+mod replays;
 mod retries;
 mod rollouts;
 mod signals;

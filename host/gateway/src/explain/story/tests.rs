@@ -12,20 +12,14 @@ fn policy(name: &str, way: Way, steps: &[(Question, Answer)]) -> PolicyForm {
         hidden: Hidden::default(),
     };
     PolicyForm {
-        policy: name.to_owned(),
         plugin: name.to_owned(),
         in_place_of: None,
         sha256: "ab".repeat(32),
-        class: Class::Security,
-        hook: Hook::Request,
         way,
-        why: None,
         took_us: 1.5,
         steps: steps.iter().map(step).collect(),
         verdict: Some(Verdict::Proceed),
-        verdict_hidden: false,
-        failure: None,
-        contradicts: false,
+        ..PolicyForm::absent(name, Hook::Request)
     }
 }
 
