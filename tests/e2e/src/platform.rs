@@ -6,7 +6,7 @@ mod service;
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -200,6 +200,24 @@ impl Platform {
     pub async fn get(&self, path: &str, key: &str) -> Result<Reply> {
         let bearer = format!("Bearer {key}");
         self.send(Method::GET, path, &[("authorization", &bearer)], "").await
+    }
+
+    /// A file of the platform's folder.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Asks the gateway's admin listener, with its own token.
+    ///
+    /// # Errors
+    /// There is no token, or no whole reply in time.
+    pub async fn admin(&self, path: &str) -> Result<Reply> {
+        let token = fs::read_to_string(self.file("policies/admin.token"))?;
+        let request = Request::builder()
+            .uri(format!("http://127.0.0.1:{}{path}", self.admin))
+            .header("authorization", format!("Bearer {}", token.trim()));
+        Client::h1().send(request.body(bytes::Bytes::new())?).await
     }
 
     /// Kills the gateway as `kill -9` does and starts it again.

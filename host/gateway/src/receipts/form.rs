@@ -275,3 +275,6 @@ fn micros(took: Duration) -> f64 {
 fn is_false(value: &bool) -> bool {
     !value
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use e2e::gate::{Gate, component, six};
+use e2e::platform::Platform;
 use e2e::{Echo, Key};
 use http::Method;
 use ring::digest::{SHA256, digest};
@@ -132,6 +133,40 @@ async fn no_secret_is_in_any_receipt_explanation_log_or_metric() -> Result<()> {
         assert!(texts.contains(code), "no exchange ended with {code}");
     }
     assert!(texts.contains("(hidden: 17 bytes, "), "the agent was read, and is hidden");
+    Ok(())
+}
+
+/// The whole platform: what identity, the gateway and both deposits tell, after a journey.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_part_of_the_platform_tells_a_key_the_pepper_or_a_body() -> Result<()> {
+    let platform = Platform::start().await?;
+    let key = platform.tenant(&["sandbox"])?.remove(0).key;
+    let body = format!(r#"{{"currency":"USD","label":"{BODY}"}}"#);
+    for operation in ["sown-in-operation-1", "sown-in-operation-1", "sown-in-operation-2"] {
+        let reply = platform.post("/v1/deposit-accounts", &key, operation, &body).await?;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    }
+    let wrong = platform.post("/v1/deposit-accounts", &key, "sown-in-operation-1", "{}").await?;
+    assert_eq!(wrong.status.as_u16() / 100, 4, "{}", wrong.text());
+    platform.get("/v1/deposit-accounts/none", "tg_sandbox_sown-key").await?;
+
+    let mut told: Told = vec![
+        ("receipts", platform.admin("/v1/receipts?limit=500").await?.text()),
+        ("metrics", platform.admin("/metrics").await?.text()),
+        ("log", platform.gateway.log()),
+    ];
+    for (name, service) in ["identity", "deposits", "sandbox"].into_iter().zip(&platform.services) {
+        told.push((name, service.process.log()));
+    }
+    let pepper = std::fs::read_to_string(platform.file("pepper"))?;
+    let pepper = pepper.trim().trim_start_matches("1 ").to_owned();
+    let signing = std::fs::read_to_string(platform.file("principal.pem"))?;
+    let signing = signing.lines().nth(1).unwrap_or_default().to_owned();
+    for secret in [key.as_str(), "sown-key", BODY, "sown-in-operation", &pepper, &signing] {
+        assert!(secret.len() >= 8, "{secret}: too short to be searched for");
+        assert_eq!(found(&told, secret), [""; 0], "{secret} can be read");
+    }
+    assert_eq!(found(&told, "idempotency_key_reused"), ["receipts"]);
     Ok(())
 }
 
