@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tollgate_capability::principal::PrincipalSigner;
-use tollgate_chain::Chain;
+use tollgate_chain::{Chain, Principal};
 use tollgate_config::{Config, Descriptors as DescriptorSource, Problem, Problems};
 use tollgate_edge::Responder;
 use tollgate_runtime::Engine;
@@ -49,8 +49,9 @@ pub(crate) struct Workshop {
 pub(crate) enum Footing {
     /// What the configuration names: caches, stores, everything that outlives the process.
     Serving(Receipts, Rollouts),
-    /// Memory alone: nothing is left behind and nobody is asked.
-    Rehearsal,
+    /// Memory alone: nothing is left behind and nobody is asked. Keys are this principal's, if
+    /// there is one.
+    Rehearsal(Option<Arc<Principal>>),
 }
 
 /// What was compiled, before it is given stores and a number.
@@ -71,18 +72,21 @@ impl Workshop {
         ledger: Ledger,
         footing: Footing,
     ) -> Result<(Self, Snapshot), Error> {
-        let (cached, receipts, rollouts) = match footing {
-            Footing::Serving(receipts, rollouts) => (Cached::Configured, Some(receipts), rollouts),
-            Footing::Rehearsal => (Cached::Never, None, Rollouts::default()),
+        let (cached, rollouts) = match &footing {
+            Footing::Serving(_, rollouts) => (Cached::Configured, rollouts.clone()),
+            Footing::Rehearsal(_) => (Cached::Never, Rollouts::default()),
         };
         let engine = components::engine(&config, cached)?;
         let mut components = Components::default();
         let compiled = compile(&config, &engine, &mut components, &rollouts, None)?;
-        let stores = match &receipts {
-            Some(_) => Opened::open(&config, compiled.signer.as_ref())?,
-            None => Opened::in_memory(&config)?,
+        let (stores, receipts) = match footing {
+            Footing::Serving(receipts, _) => {
+                (Opened::open(&config, compiled.signer.as_ref())?, receipts)
+            }
+            Footing::Rehearsal(caller) => {
+                (Opened::in_memory(&config, caller)?, Receipts::new(config.receipts()))
+            }
         };
-        let receipts = receipts.unwrap_or_else(|| Receipts::new(config.receipts()));
         let (folder, generation) = (folder.to_owned(), 0);
         let mut workshop = Self {
             folder,

@@ -16,6 +16,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::remote::{AdminArguments, Remote};
+use crate::stores::assumed::Caller;
 use crate::telemetry::say;
 
 /// What `tollgate explain` is asked.
@@ -50,6 +51,10 @@ struct Described {
     /// The address that the request comes from.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     from: std::net::IpAddr,
+    /// Take the caller for this one, `tenant/environment` or `tenant/environment/scope,scope`:
+    /// any key will do, and a request without a key is given one. No store of keys is asked.
+    #[arg(long = "as", value_name = "CALLER")]
+    caller: Option<Caller>,
     /// The listener that accepts it; the first one if not said.
     #[arg(long, value_name = "NAME")]
     listener: Option<String>,

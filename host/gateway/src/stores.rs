@@ -1,12 +1,14 @@
 //! Back ends of the capabilities: opened once, shared by all Snapshots of the process, so that a
 //! reload forgets no quota, no claim and no cached credential.
 
+pub(crate) mod assumed;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tollgate_capability::credentials::{
-    CredentialStore, FileCredentials, IdentityCredentials, IdentityEndpoint, KeyDigest, Lookup,
-    Resolver, ResolverOptions, Unreachable,
+    CredentialStore, FileCredentials, IdentityCredentials, IdentityEndpoint, Resolver,
+    ResolverOptions,
 };
 use tollgate_capability::idempotency::{
     FileIdempotency, FileIdempotencyOptions, IdempotencyStore, MemoryIdempotency,
@@ -14,10 +16,11 @@ use tollgate_capability::idempotency::{
 };
 use tollgate_capability::principal::{Audience, PrincipalSigner};
 use tollgate_capability::quota::{MemoryQuota, MemoryQuotaLimits};
-use tollgate_capability::{Clock, Later, Stores, SystemClock};
-use tollgate_chain::Environment;
+use tollgate_capability::{Clock, Stores, SystemClock};
+use tollgate_chain::{Environment, Principal};
 use tollgate_config::{self as config, Config, Problem};
 
+use self::assumed::Assumed;
 use crate::compile::chain_of;
 
 /// Why a store could not be opened.
@@ -78,11 +81,16 @@ impl Opened {
 
     /// Stores that begin empty and end with the process: nothing of the configuration's own is
     /// touched, beside the file of credentials, which is read. No service is asked.
-    pub(crate) fn in_memory(config: &Config) -> Result<Self, Error> {
+    /// Every well-formed key is taken for `caller`, if there is one.
+    pub(crate) fn in_memory(
+        config: &Config,
+        caller: Option<Arc<Principal>>,
+    ) -> Result<Self, Error> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let store: Arc<dyn CredentialStore> = match &config.stores().credentials {
-            config::CredentialStore::Identity { .. } => Arc::new(Unasked),
-            own => credentials(own, None, &clock)?.0,
+        let store: Arc<dyn CredentialStore> = match (&config.stores().credentials, caller) {
+            (config::CredentialStore::Identity { .. }, None) => Arc::new(Assumed(None)),
+            (own, None) => credentials(own, None, &clock)?.0,
+            (_, caller) => Arc::new(Assumed(caller)),
         };
         let limits = MemoryIdempotencyLimits::default();
         let stores = Stores {
@@ -115,16 +123,6 @@ impl Opened {
         if let Some(file) = &self.idempotency {
             file.close();
         }
-    }
-}
-
-/// Stands for a service that is not asked.
-#[derive(Debug)]
-struct Unasked;
-
-impl CredentialStore for Unasked {
-    fn look_up(&self, _: KeyDigest) -> Later<'static, Result<Lookup, Unreachable>> {
-        Later::Ready(Err(Unreachable("not asked: nothing outside this process is".into())))
     }
 }
 

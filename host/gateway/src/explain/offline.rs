@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use bytes::Bytes;
+use http::request::Builder;
 use http::{HeaderName, HeaderValue, Method, Request, Uri, Version};
+use tollgate_capability::credentials::NewKey;
 use tollgate_chain::Head;
 use tollgate_config::Config;
 use tollgate_edge::head::{self, Checked, Origin, RequestId};
@@ -32,7 +34,8 @@ pub(super) fn rehearse(
     let content = Bytes::from(body(described.data.as_deref())?);
     let runtime = runtime()?;
     let _within = runtime.enter();
-    let opened = Workshop::open(folder, config, Ledger::default(), Footing::Rehearsal);
+    let caller = described.caller.as_ref().map(|caller| Arc::clone(&caller.0));
+    let opened = Workshop::open(folder, config, Ledger::default(), Footing::Rehearsal(caller));
     let (workshop, snapshot) = opened?;
     let snapshot = Arc::new(snapshot);
     let form = runtime.block_on(async {
@@ -72,6 +75,18 @@ fn listener(config: &Config, described: &Described) -> Result<Arc<str>> {
     Ok(found.name.as_str().into())
 }
 
+/// An assumed caller's request without a key is given a fresh one.
+fn with_key(request: Builder, described: &Described) -> Result<Builder> {
+    let Some(caller) = &described.caller else { return Ok(request) };
+    let headers = request.headers_ref();
+    let presents = |name| headers.is_some_and(|headers| headers.contains_key(name));
+    if presents("authorization") || presents("x-api-key") {
+        return Ok(request);
+    }
+    let key = NewKey::make(caller.0.environment).context("make a key")?;
+    Ok(request.header("authorization", format!("Bearer {}", key.expose())))
+}
+
 /// Checks the described head as the gateway checks every head.
 fn head(method: &str, url: &str, described: &Described) -> Result<Head> {
     let uri: Uri = url.parse().with_context(|| format!("URL {url}"))?;
@@ -90,6 +105,7 @@ fn head(method: &str, url: &str, described: &Described) -> Result<Head> {
         let value: HeaderValue = value.trim().parse().context("the value of a header")?;
         request = request.header(name, value);
     }
+    request = with_key(request, described)?;
     let (mut parts, ()) = request.body(()).context("the request")?.into_parts();
     let told = |error: tollgate_chain::Error| {
         anyhow!("the gateway would refuse the request before any policy sees it: {error}")

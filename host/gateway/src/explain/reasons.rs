@@ -77,24 +77,19 @@ fn against(step: &StepForm) -> Option<String> {
 }
 
 fn effect(step: &StepForm) -> Option<String> {
-    let reason = match &step.answer {
-        Answer::Taken(Taken::Denied(index)) => {
-            return Some(format!("the quota {} is used up", words::denied(&step.question, *index)));
-        }
-        Answer::Claimed(Claimed::InProgress) => {
+    if let Answer::Taken(Taken::Denied(index)) = &step.answer {
+        return Some(format!("the quota {} is used up", words::denied(&step.question, *index)));
+    }
+    let Answer::Claimed(claimed) = &step.answer else { return None };
+    let reason = match claimed {
+        Claimed::Claimed => return None,
+        Claimed::InProgress => {
             "another request with the same idempotency key is still being carried out"
         }
-        Answer::Claimed(Claimed::Reused) => {
-            "the idempotency key was used before, with a different request"
-        }
-        Answer::Claimed(Claimed::Completed(_)) => {
-            "the operation was carried out before, and its reply was kept"
-        }
-        Answer::Claimed(Claimed::Unavailable) => "idempotency keys cannot be looked up now",
-        Answer::Claimed(Claimed::BodyRefused(_)) => {
-            "the body is too large, too slow, or does not fit the route"
-        }
-        _ => return None,
+        Claimed::Reused => "the idempotency key was used before, with a different request",
+        Claimed::Completed(_) => "the operation was carried out before, and its reply was kept",
+        Claimed::Unavailable => "idempotency keys cannot be looked up now",
+        Claimed::BodyRefused(_) => "the body is too large, too slow, or does not fit the route",
     };
     Some(reason.to_owned())
 }

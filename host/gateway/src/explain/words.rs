@@ -100,7 +100,14 @@ pub(super) fn answer(question: &Question, answer: &Answer) -> Option<String> {
         Answer::Status(status) => status.to_string(),
         Answer::Taken(Taken::Allowed) => "there was room in all".to_owned(),
         Answer::Taken(Taken::Denied(index)) => format!("no room in {}", denied(question, *index)),
-        other => word(other).to_owned(),
+        Answer::ServerName(_)
+        | Answer::Origin(_)
+        | Answer::Matched(_)
+        | Answer::Presented(_)
+        | Answer::Resolution(_)
+        | Answer::Upstream(_)
+        | Answer::IdempotencyKey(_)
+        | Answer::Claimed(_) => word(answer).to_owned(),
     };
     Some(words)
 }
@@ -156,11 +163,10 @@ fn word(answer: &Answer) -> &'static str {
 
 fn chosen(question: &Question, index: Option<u32>) -> String {
     let Some(index) = index else { return "none of them".to_owned() };
-    let found = match question {
-        Question::Read(Read::AuthorityIn(texts)) => {
-            usize::try_from(index).ok().and_then(|index| texts.get(index))
-        }
-        _ => None,
+    let found = if let Question::Read(Read::AuthorityIn(texts)) = question {
+        usize::try_from(index).ok().and_then(|index| texts.get(index))
+    } else {
+        None
     };
     found.map_or_else(|| format!("number {}", index + 1), ToString::to_string)
 }

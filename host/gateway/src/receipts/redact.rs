@@ -111,18 +111,16 @@ impl Redactor {
             HIDDEN.iter().any(|own| own.eq_ignore_ascii_case(name))
                 || declared.hidden.iter().any(|own| own.as_str().eq_ignore_ascii_case(name))
         };
-        match question {
-            Question::Read(Read::HeaderIs(name, value)) if hides(name) => {
-                Question::Read(Read::HeaderIs(name.clone(), self.cover(value)))
-            }
-            Question::Read(Read::ResponseHeaderIs(name, value)) if hides(name) => {
-                Question::Read(Read::ResponseHeaderIs(name.clone(), self.cover(value)))
-            }
-            Question::Command(Command::ReplyHeaderSet(name, value)) if hides(name) => {
-                Question::Command(Command::ReplyHeaderSet(name.clone(), self.cover(value)))
-            }
-            _ => question.clone(),
+        let names_hidden = match question {
+            Question::Read(Read::HeaderIs(name, _) | Read::ResponseHeaderIs(name, _))
+            | Question::Command(Command::ReplyHeaderSet(name, _)) => hides(name),
+            Question::Read(_) | Question::Command(_) | Question::Effect(_) => false,
+        };
+        if !names_hidden {
+            return question.clone();
         }
+        // All that such a question holds is the field's name and the value.
+        each_text(question, &|text| if hides(text) { text.into() } else { self.cover(text) })
     }
 
     /// What stands in place of a text.

@@ -43,10 +43,10 @@ impl Fed {
         }
         if let Some(index) = self.own.iter().position(|(asked, _)| asked == question) {
             // An effect has happened once; a read may be repeated.
-            return match question {
-                Question::Effect(_) => Some(self.own.remove(index).1),
-                _ => self.own.get(index).map(|(_, answer)| answer.clone()),
-            };
+            if matches!(question, Question::Effect(_)) {
+                return Some(self.own.remove(index).1);
+            }
+            return self.own.get(index).map(|(_, answer)| answer.clone());
         }
         let found = self.shared.iter().find(|(asked, _)| asked == question);
         found.map(|(_, answer)| answer.clone())
@@ -56,17 +56,16 @@ impl Fed {
 impl RouteFacts {
     /// The answer to a question about the Route; none to any other.
     fn answer(&self, read: &Read) -> Option<Answer> {
-        match read {
-            Read::RouteName => Some(Answer::Text(Some(self.name.as_str().into()))),
-            Read::RouteAttribute(name) => {
-                let value = self.attributes.get(&**name);
-                Some(Answer::Text(value.map(|value| value.as_str().into())))
-            }
-            Read::RouteGrpcMethod => {
-                Some(Answer::Text(self.grpc.as_ref().map(|grpc| grpc.as_str().into())))
-            }
-            _ => None,
-        }
+        let text = if *read == Read::RouteName {
+            Some(&self.name)
+        } else if *read == Read::RouteGrpcMethod {
+            self.grpc.as_ref()
+        } else if let Read::RouteAttribute(name) = read {
+            self.attributes.get(&**name)
+        } else {
+            return None;
+        };
+        Some(Answer::Text(text.map(|text| text.as_str().into())))
     }
 }
 

@@ -53,7 +53,17 @@ impl Bench {
 
     /// What it says of a described one, with nobody serving.
     async fn tried(&self, method: &str, path: &str, more: &[&str]) -> Result<String> {
-        let (url, bearer) = (self.gate.url(path), self.key.bearer());
+        self.tried_by(&self.key.bearer(), method, path, more).await
+    }
+
+    async fn tried_by(
+        &self,
+        bearer: &str,
+        method: &str,
+        path: &str,
+        more: &[&str],
+    ) -> Result<String> {
+        let url = self.gate.url(path);
         let header = format!("authorization: {bearer}");
         let mut args = vec!["explain", method, &url, "-H", &header];
         args.extend(more);
@@ -112,6 +122,13 @@ async fn a_refusal_a_limit_and_a_pass_are_explained_live_and_without_a_server() 
     let told = bench.tried("POST", "/v1/things", &operation).await?;
     has(&told, &["Would pass, to the upstream echo-sandbox", "Upstream  not contacted"]);
     assert_eq!(bench.echo.calls(), before, "nothing is sent");
+    let nobody = Key::new("sandbox", 8).bearer();
+    let somebody =
+        [&operation[..], &["-H", "x-note: 1", "--as", "other/sandbox/things:write", "--json"]]
+            .concat();
+    let told = bench.tried_by(&nobody, "POST", "/v1/things", &somebody).await?;
+    let told: serde_json::Value = serde_json::from_str(&told)?;
+    assert_eq!((&told["tenant"], &told["upstream"]), (&"other".into(), &"echo-sandbox".into()));
     let again = bench.post("two", "{}").await?;
     assert_eq!(again.status, StatusCode::OK, "what was tried out used nothing up");
     Ok(())

@@ -71,8 +71,11 @@ async fn sow(gate: &Gate, keys: &[&Key]) -> Result<()> {
                 (Method::GET, "/v1/none".to_owned()),
                 (Method::DELETE, "/v1/things".to_owned()),
             ] {
-                let body = if method == Method::POST { BODY } else { "" };
-                gate.send(method, &format!("{path}{query}"), &headers, body).await?;
+                // The operation comes twice, with two bodies.
+                let is_post = method == Method::POST;
+                let body =
+                    if is_post { format!("{BODY} {}", authorization.0) } else { String::new() };
+                gate.send(method, &format!("{path}{query}"), &headers, &body).await?;
             }
         }
     }
