@@ -12,6 +12,7 @@ mod platform;
 mod plugins;
 mod say;
 mod setup;
+mod soak;
 mod status;
 mod test;
 mod tool;
@@ -48,6 +49,12 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
+    /// Reloads ten times a second under load, for ten minutes, and tells what was left behind.
+    Soak {
+        /// Passed on: `--seconds N`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
     /// Judges format, lints and the house rules, as CI does.
     Check,
     /// Measures what the gateway costs beside a bare proxy, and prints the table.
@@ -67,6 +74,7 @@ fn main() -> Result<()> {
         Verb::Down => down::run(&place),
         Verb::Status => status::run(&place),
         Verb::Test { rest } => test::run(&place, &rest),
+        Verb::Soak { rest } => soak::run(&place, &rest),
         Verb::Check => check::run(&place),
         Verb::Bench { rest } => bench::run(&place, &rest),
     }

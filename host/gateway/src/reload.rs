@@ -61,6 +61,7 @@ impl Follower {
         })
         .inspect_err(|error| tracing::warn!(%error, "no file events; looking at intervals"))
         .ok();
+        metrics::gauge!(telemetry::GENERATION).set(precise(live.pin().generation()));
         let (stamps, watched) = (stamps_of(&workshop.inputs()), BTreeSet::new());
         let seen = digest_of(&workshop.inputs());
         let mut follower =

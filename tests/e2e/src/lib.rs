@@ -2,7 +2,7 @@
 //! to call it with.
 //!
 //! [`Gate`] is the gateway alone before an [`Echo`]; [`Platform`](platform::Platform) is all of it;
-//! a [`Relay`] holds answers back between two parts.
+//! a [`Relay`] holds answers back between two parts. [`Soak`](soak::Soak) reloads one without end.
 
 pub mod echo;
 pub mod gate;
@@ -10,6 +10,7 @@ pub mod greeter;
 pub mod key;
 pub mod platform;
 pub mod relay;
+pub mod soak;
 
 pub use echo::Echo;
 pub use gate::Gate;

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -26,6 +27,8 @@ const VERIFICATIONS: &str = "tollgate_tree_verifications_total";
 const NODES: &str = "tollgate_tree_nodes";
 /// Bytes of a tree, estimated.
 const BYTES: &str = "tollgate_tree_bytes";
+/// Snapshots that serve, or that exchanges and streams still hold.
+const SNAPSHOTS_LIVE: &str = "tollgate_snapshots_live";
 /// 1 when a contradiction has switched the tree off.
 const OFF: &str = "tollgate_tree_off";
 
@@ -35,6 +38,7 @@ pub(super) fn describe() {
     describe_counter!(DECISIONS, "A policy's verdicts: walked, run in Wasm, or skipped.");
     describe_counter!(NANOSECONDS, "Time of a policy's decisions, waits for the host included.");
     describe_counter!(VERIFICATIONS, "Walks that were repeated in the component.");
+    describe_gauge!(SNAPSHOTS_LIVE, "Snapshots that serve or are still held by exchanges.");
     describe_gauge!(NODES, "Questions and leaves of a policy's tree.");
     describe_gauge!(BYTES, "Bytes of a policy's tree, estimated.");
     describe_gauge!(OFF, "1 when a contradiction switched the policy's tree off.");
@@ -47,6 +51,8 @@ pub(crate) struct Ledger(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     classes: [Tally; CLASSES.len()],
+    /// Meters that live: each Snapshot has one, for as long as it lives.
+    snapshots: AtomicUsize,
     policies: Mutex<HashMap<Arc<str>, Arc<Account>>>,
     /// The trees that serve, with the name of a policy that they belong to.
     trees: Mutex<Vec<(Arc<str>, Arc<Trees>)>>,
@@ -105,6 +111,7 @@ impl Ledger {
         };
         let chains = chains.iter().map(&mut account).collect();
         *self.0.trees.lock() = trees;
+        self.0.snapshots.fetch_add(1, Ordering::Relaxed);
         Meters { ledger: self.clone(), chains }
     }
 
@@ -113,6 +120,7 @@ impl Ledger {
         for (class, tally) in CLASSES.iter().zip(&self.0.classes) {
             counter!(EXCHANGES, "status" => *class).absolute(tally.sum());
         }
+        gauge!(SNAPSHOTS_LIVE).set(precise(self.0.snapshots.load(Ordering::Relaxed)));
         for (policy, account) in &*self.0.policies.lock() {
             account.request.publish(policy, Hook::Request);
             account.response.publish(policy, Hook::Response);
@@ -129,6 +137,12 @@ impl Ledger {
                 set(OFF, usize::from(figures.off));
             }
         }
+    }
+}
+
+impl Drop for Meters {
+    fn drop(&mut self) {
+        self.ledger.0.snapshots.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

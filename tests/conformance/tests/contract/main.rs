@@ -16,6 +16,7 @@ mod in_c;
 mod isolation;
 mod loading;
 mod sandbox;
+mod schemas;
 mod trace;
 mod trees;
 mod world;

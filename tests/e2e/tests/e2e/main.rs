@@ -16,5 +16,6 @@ mod replays;
 mod retries;
 mod rollouts;
 mod signals;
+mod soak;
 mod swaps;
 mod trees;

@@ -1,9 +1,14 @@
 //! Changes while the gateway runs: what a reload takes up, and what it must not forget.
 
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
 use anyhow::Result;
-use e2e::gate::{Gate, six};
+use e2e::gate::{Folder, Gate, SOON, six};
 use e2e::{Echo, Key};
 use http::{Method, StatusCode};
+use tollgate_harness::eventually;
 
 #[tokio::test]
 async fn a_key_that_leaves_the_file_is_refused_from_then_on() -> Result<()> {
@@ -34,5 +39,101 @@ async fn a_quota_survives_a_reload() -> Result<()> {
     gate.rewrite("rules.toml", changed.as_bytes(), "swapped").await?;
     let spent = gate.send(Method::GET, "/v1/few", &auth, "").await?;
     assert_eq!(spent.status, StatusCode::TOO_MANY_REQUESTS);
+    Ok(())
+}
+
+/// A gateway whose one route answers what its configuration says, without an upstream.
+async fn saying(origin: &str) -> Result<(Echo, Gate, String)> {
+    let echo = Echo::start().await?;
+    let Folder { toml, files, .. } = six(&echo, &[])?;
+    let toml = toml.replace("https://app.example.com", origin);
+    let gate = Gate::start(&Folder { toml: toml.clone(), files, ..Folder::default() }).await?;
+    Ok((echo, gate, toml))
+}
+
+/// Waits until the origin is allowed, by a generation that is one more than before.
+async fn is_taken_up(gate: &Gate, origin: &str, generation: f64) -> Result<()> {
+    eventually(&format!("{origin} in force"), SOON, async || {
+        let asked = [("origin", origin), ("access-control-request-method", "GET")];
+        let reply = gate.send(Method::OPTIONS, "/v1/few", &asked, "").await.ok()?;
+        (reply.header("access-control-allow-origin") == Some(origin)).then_some(())
+    })
+    .await?;
+    let now = gate.metric("tollgate_config_generation", "").await?;
+    assert!((now - generation - 1.0).abs() < 0.5, "{generation}, then {now}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_change_is_taken_up_however_an_editor_writes_it() -> Result<()> {
+    let first = "https://first.example.com";
+    let (_echo, gate, rules) = saying(first).await?;
+    assert!((gate.metric("tollgate_config_generation", "").await? - 1.0).abs() < 0.5);
+    let file = gate.file("rules.toml");
+    let ways: [(&str, fn(&Path, &str) -> Result<()>); 4] = [
+        ("in-place", |file, text| Ok(fs::write(file, text)?)),
+        ("renamed-over", |file, text| {
+            let fresh = file.with_extension("toml.swp");
+            fs::write(&fresh, text)?;
+            Ok(fs::rename(fresh, file)?)
+        }),
+        ("moved-away-first", |file, text| {
+            fs::rename(file, file.with_extension("toml~"))?;
+            Ok(fs::write(file, text)?)
+        }),
+        ("removed-first", |file, text| {
+            fs::remove_file(file)?;
+            Ok(fs::write(file, text)?)
+        }),
+    ];
+    for (way, write) in ways {
+        let generation = gate.metric("tollgate_config_generation", "").await?;
+        let origin = format!("https://{way}.example.com");
+        write(&file, &rules.replace(first, &origin))?;
+        is_taken_up(&gate, &origin, generation).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_swap_of_a_kubernetes_volume_is_taken_up_each_time() -> Result<()> {
+    let first = "https://first.example.com";
+    let (_echo, gate, rules) = saying(first).await?;
+    // As the kubelet lays a volume out: files are links through `..data`, which is exchanged whole.
+    let volume = |number: u32, text: &str| -> Result<()> {
+        let name = format!("..{number}");
+        fs::create_dir(gate.file(&name))?;
+        fs::write(gate.file(&name).join("rules.toml"), text)?;
+        symlink(&name, gate.file("..data_tmp"))?;
+        Ok(fs::rename(gate.file("..data_tmp"), gate.file("..data"))?)
+    };
+    volume(0, &rules)?;
+    symlink("..data/rules.toml", gate.file("rules.link"))?;
+    fs::rename(gate.file("rules.link"), gate.file("rules.toml"))?;
+    for number in 1..4 {
+        let generation = gate.metric("tollgate_config_generation", "").await?;
+        let origin = format!("https://volume-{number}.example.com");
+        volume(number, &rules.replace(first, &origin))?;
+        is_taken_up(&gate, &origin, generation).await?;
+        fs::remove_dir_all(gate.file(&format!("..{}", number - 1)))?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn snapshots_that_nobody_holds_are_gone() -> Result<()> {
+    let first = "https://first.example.com";
+    let (_echo, gate, rules) = saying(first).await?;
+    for number in 0..3 {
+        let origin = format!("https://{number}.example.com");
+        gate.rewrite("rules.toml", rules.replace(first, &origin).as_bytes(), "swapped").await?;
+        eventually("one Snapshot", SOON, async || {
+            let live = gate.metric("tollgate_snapshots_live", "").await.ok()?;
+            ((live - 1.0).abs() < 0.5).then_some(())
+        })
+        .await?;
+    }
+    gate.rewrite("rules.toml", b"garbage [[[", "refused").await?;
+    assert!((gate.metric("tollgate_snapshots_live", "").await? - 1.0).abs() < 0.5);
     Ok(())
 }

@@ -1,0 +1,18 @@
+//! `soak`: ten reloads a second under load. Options are passed on: `--seconds N`.
+
+use crate::place::Place;
+use crate::{plugins, say, test, tool};
+use anyhow::Result;
+use std::process::Command;
+
+/// Builds what the soak starts, and runs it.
+///
+/// # Errors
+/// When something does not build, or a promise was not kept: the figures say which.
+pub(crate) fn run(place: &Place, rest: &[String]) -> Result<()> {
+    plugins::run(place)?;
+    say::step("Binaries: building what the soak starts");
+    test::binaries(place)?;
+    say::step("Soak: reloading under load");
+    tool::run(Command::new(place.binary("soak")).args(rest).current_dir(place.root()))
+}

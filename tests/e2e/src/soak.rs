@@ -1,0 +1,309 @@
+//! Reloads without end, under load: one in three is a mistake, each good one changes settings, every
+//! third good one a component as well. Nothing is lost, and nothing stays behind.
+//!
+//! `cargo xtask soak` runs it for ten minutes, `tests/e2e/soak.rs` for less than one.
+
+use std::fmt;
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use http::{Method, Request, StatusCode};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tollgate_harness::{Client, Load, Plan, Report, eventually};
+
+use crate::gate::{SOON, component, six};
+use crate::{Echo, Gate, Key};
+
+/// How long, and how hard.
+#[derive(Debug, Clone, Copy)]
+pub struct Soak {
+    /// How long reloads go on.
+    pub lasts: Duration,
+    /// From one change of the folder to the next.
+    pub every: Duration,
+    /// Requests per second.
+    pub rate: u32,
+}
+
+/// What a process holds while nothing is asked of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Footprint {
+    /// Resident memory, in bytes.
+    pub memory: u64,
+    /// Open files and sockets.
+    pub descriptors: u64,
+    /// Threads.
+    pub threads: u64,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The traffic.
+    pub report: Report,
+    /// Changes that were written to the folder.
+    pub changes: u64,
+    /// Reloads that took effect.
+    pub swapped: u64,
+    /// Reloads that were refused.
+    pub refused: u64,
+    /// Before the first reload, when everything had been reached once.
+    pub before: Footprint,
+    /// After the last, when everything had come to rest.
+    pub after: Footprint,
+    /// Snapshots that live at the end.
+    pub snapshots: u64,
+    /// The generation at the end.
+    pub generation: u64,
+}
+
+/// Distinct settings, and distinct components, that take turns.
+const SETTINGS: u64 = 8;
+const COMPONENTS: u64 = 4;
+/// How long everything may take to come to rest: threads that wait for work leave after ten
+/// seconds, connections without use after their own time.
+const REST: Duration = Duration::from_secs(120);
+const CONNECTIONS: u32 = 20;
+const ORIGIN: &str = "https://app.example.com";
+/// Text of the auth plugin that can be exchanged for another of its length.
+const HINT: &str = "Send your API key as";
+
+impl Soak {
+    /// Runs it.
+    ///
+    /// # Errors
+    /// The gateway does not start, does not come to rest, or ends with another configuration than
+    /// the last good one.
+    pub async fn run(self) -> Result<Outcome> {
+        let (echo, key) = (Echo::start().await?, Key::new("sandbox", 31));
+        let mut folder = six(&echo, &[(&key, &["things:read"])])?;
+        folder.toml += "[engine]\ncompiled_cache = \"compiled\"\n";
+        let gate = Gate::start(&folder).await?;
+        let mut told = Told::new(gate)?;
+        // Everything is reached once before anything is measured, the cache of components too.
+        self.storm(&mut told, &key, 3 * SETTINGS * COMPONENTS).await?;
+        let before = told.at_rest(None).await?;
+        let counted = told.reloads().await?;
+        let changes = self.lasts.as_millis() / self.every.as_millis().max(1);
+        let changes = u64::try_from(changes).unwrap_or(u64::MAX);
+        let report = self.storm(&mut told, &key, changes).await?;
+        let after = told.at_rest(Some(before)).await?;
+        told.is_in_force().await?;
+        let (swapped, refused) = told.reloads().await?;
+        Ok(Outcome {
+            report,
+            changes,
+            swapped: swapped - counted.0,
+            refused: refused - counted.1,
+            before,
+            after,
+            snapshots: told.number("tollgate_snapshots_live", "").await?,
+            generation: told.number("tollgate_config_generation", "").await?,
+        })
+    }
+
+    /// So many changes under load; the last is a good one.
+    async fn storm(self, told: &mut Told, key: &Key, changes: u64) -> Result<Report> {
+        let load = self.load(&told.gate, key);
+        let mut pace = interval(self.every);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for change in 0..changes {
+            pace.tick().await;
+            if change % 3 == 2 { told.mistake(change / 3)? } else { told.change()? }
+        }
+        told.change()?;
+        eventually("the last change", SOON, async || told.is_in_force().await.ok()).await?;
+        load.stop().await
+    }
+
+    fn load(self, gate: &Gate, key: &Key) -> Load {
+        let (url, bearer) = (gate.url("/v1/things/1"), key.bearer());
+        Load::start(Plan {
+            client: Client::h1(),
+            request: Box::new(move |_| {
+                let request = Request::get(&url).header("authorization", &bearer);
+                request.body(bytes::Bytes::new()).unwrap_or_default()
+            }),
+            good: Box::new(|reply| reply.status == StatusCode::OK),
+            connections: CONNECTIONS,
+            rate: Some(self.rate),
+        })
+    }
+}
+
+/// A gateway, and what it was last told.
+struct Told {
+    gate: Gate,
+    rules: String,
+    auth: Vec<u8>,
+    good: u64,
+    origin: String,
+    hint: String,
+}
+
+impl Told {
+    fn new(gate: Gate) -> Result<Self> {
+        let rules = fs::read_to_string(gate.file("rules.toml"))?;
+        let (origin, hint) = (ORIGIN.to_owned(), HINT.to_owned());
+        Ok(Self { gate, rules, auth: component("auth")?, good: 0, origin, hint })
+    }
+
+    /// A good change: other settings, and every third time another component.
+    fn change(&mut self) -> Result<()> {
+        self.good += 1;
+        let origin = format!("https://app-{}.example.com", self.good % SETTINGS);
+        self.rules = self.rules.replace(&self.origin, &origin);
+        self.origin = origin;
+        if self.good.is_multiple_of(3) {
+            let number = self.good / 3 % COMPONENTS;
+            let hint = format!("{}{number:02}", HINT.get(..HINT.len() - 2).unwrap_or_default());
+            let old = self.hint.as_bytes();
+            let at = self.auth.windows(old.len()).position(|text| text == old);
+            let at = at.context("the text of the auth plugin")?;
+            let place = self.auth.get_mut(at..at + hint.len()).context("room for the text")?;
+            place.copy_from_slice(hint.as_bytes());
+            self.hint = hint;
+        }
+        self.put("auth.wasm", &self.auth)?;
+        self.put("rules.toml", self.rules.as_bytes())
+    }
+
+    /// A mistake; the next good change takes it back.
+    fn mistake(&self, number: u64) -> Result<()> {
+        match number % 3 {
+            0 => self.put("rules.toml", b"garbage [[["),
+            1 => {
+                let misspelt = self.rules.replace("origins = ", "orgins = ");
+                self.put("rules.toml", misspelt.as_bytes())
+            }
+            _ => self.put("auth.wasm", self.auth.get(..self.auth.len() / 2).unwrap_or_default()),
+        }
+    }
+
+    /// Replaces a file as editors do, so that none is ever read half.
+    fn put(&self, name: &str, content: &[u8]) -> Result<()> {
+        let fresh = self.gate.file(&format!(".{name}.new"));
+        fs::write(&fresh, content)?;
+        Ok(fs::rename(&fresh, self.gate.file(name))?)
+    }
+
+    async fn is_in_force(&self) -> Result<()> {
+        let asked = [("origin", self.origin.as_str()), ("access-control-request-method", "GET")];
+        let preflight = self.gate.send(Method::OPTIONS, "/v1/things/1", &asked, "").await?;
+        let allowed = preflight.header("access-control-allow-origin");
+        ensure!(allowed == Some(&self.origin), "{} is not allowed: {allowed:?}", self.origin);
+        let stranger = self.gate.send(Method::GET, "/v1/things/1", &[], "").await?;
+        ensure!(stranger.text().contains(&self.hint), "{}: {}", self.hint, stranger.text());
+        Ok(())
+    }
+
+    /// What the process holds once nothing moves, and no more than `most` of it if it ever does.
+    async fn at_rest(&self, most: Option<Footprint>) -> Result<Footprint> {
+        let mut last = None;
+        let mut since = Instant::now();
+        let rest = eventually("rest", REST, async || {
+            let now = self.footprint().ok()?;
+            let is_one = self.number("tollgate_snapshots_live", "").await.ok()? == 1;
+            // Memory may still be given back; threads and sockets leave in their own time.
+            let still =
+                |old: Footprint| (old.descriptors, old.threads) == (now.descriptors, now.threads);
+            if !last.is_some_and(still) {
+                since = Instant::now();
+            }
+            last = Some(now);
+            let enough = most.is_none_or(|most| now.is_within(most));
+            (is_one && enough && since.elapsed() > STILL).then_some(now)
+        });
+        match (rest.await, last) {
+            (Ok(rest), _) => Ok(rest),
+            // Whoever asked compares, and tells the figures.
+            (Err(_), Some(last)) if most.is_some() => Ok(last),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    fn footprint(&self) -> Result<Footprint> {
+        let process = format!("/proc/{}", self.gate.process.pid());
+        let count = |below: &str| -> Result<u64> {
+            Ok(u64::try_from(fs::read_dir(format!("{process}/{below}"))?.count())?)
+        };
+        Ok(Footprint {
+            memory: self.gate.process.resident()?,
+            descriptors: count("fd")?,
+            threads: count("task")?,
+        })
+    }
+
+    async fn reloads(&self) -> Result<(u64, u64)> {
+        let name = "tollgate_reloads_total";
+        let swapped = self.number(name, "outcome=\"swapped\"").await?;
+        Ok((swapped, self.number(name, "outcome=\"refused\"").await?))
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count")]
+    async fn number(&self, name: &str, part: &str) -> Result<u64> {
+        Ok(self.gate.metric(name, part).await? as u64)
+    }
+}
+
+/// How long nothing has moved where there is rest: longer than threads wait for work.
+const STILL: Duration = Duration::from_secs(12);
+
+impl Footprint {
+    /// Whether it is no more than five parts in a hundred above another.
+    #[must_use]
+    pub fn is_within(self, other: Self) -> bool {
+        let fits = |now: u64, then: u64| now * 100 <= then * 105;
+        fits(self.memory, other.memory)
+            && fits(self.descriptors, other.descriptors)
+            && fits(self.threads, other.threads)
+    }
+}
+
+impl Outcome {
+    /// What is promised of every soak, whatever its length.
+    ///
+    /// # Errors
+    /// What was not kept, with all figures.
+    pub fn judge(&self) -> Result<()> {
+        let causes = (&self.report.wrong, &self.report.first_wrong, &self.report.first_broken);
+        ensure!(self.report.failed() == 0, "{self}; requests failed: {causes:?}");
+        ensure!(self.snapshots == 1, "{self}; Snapshots were left behind");
+        ensure!(self.after.is_within(self.before), "{self}; something was left behind");
+        ensure!(self.refused > 0 && self.swapped > self.refused, "{self}; few reloads");
+        Ok(())
+    }
+}
+
+impl fmt::Display for Footprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kibibytes = self.memory / 1024;
+        let Self { descriptors, threads, .. } = self;
+        write!(f, "{kibibytes} KiB, {descriptors} descriptors, {threads} threads")
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = &self.report;
+        write!(
+            f,
+            "{} changes in {:.1?}: {} swapped, {} refused, generation {}\n\
+             {} requests, {:.0}/s, {} failed; 99 of 100 within {:?}\n\
+             before: {}\nafter:  {}\nSnapshots live: {}",
+            self.changes,
+            report.lasted,
+            self.swapped,
+            self.refused,
+            self.generation,
+            report.sent,
+            report.rate(),
+            report.failed(),
+            report.percentile(99),
+            self.before,
+            self.after,
+            self.snapshots,
+        )
+    }
+}
