@@ -34,7 +34,7 @@ async fn a_quota_survives_a_reload() -> Result<()> {
     for _ in 0..3 {
         assert_eq!(gate.send(Method::GET, "/v1/few", &auth, "").await?.status, StatusCode::OK);
     }
-    let rules = std::fs::read_to_string(gate.file("rules.toml"))?;
+    let rules = fs::read_to_string(gate.file("rules.toml"))?;
     let changed = rules.replace("https://app.example.com", "https://new.example.com");
     gate.rewrite("rules.toml", changed.as_bytes(), "swapped").await?;
     let spent = gate.send(Method::GET, "/v1/few", &auth, "").await?;
@@ -47,8 +47,9 @@ async fn saying(origin: &str) -> Result<(Echo, Gate, String)> {
     let echo = Echo::start().await?;
     let Folder { toml, files, .. } = six(&echo, &[])?;
     let toml = toml.replace("https://app.example.com", origin);
-    let gate = Gate::start(&Folder { toml: toml.clone(), files, ..Folder::default() }).await?;
-    Ok((echo, gate, toml))
+    let gate = Gate::start(&Folder { toml, files, ..Folder::default() }).await?;
+    let rules = fs::read_to_string(gate.file("rules.toml"))?;
+    Ok((echo, gate, rules))
 }
 
 /// Waits until the origin is allowed, by a generation that is one more than before.

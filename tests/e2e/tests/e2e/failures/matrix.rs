@@ -66,12 +66,12 @@ pub(super) const PROVOCATIONS: [Provocation; 9] = [
     hostile(("memory limit", "memory"), "allocate", "memory limit"),
     Provocation { guest: "c-grows", ..hostile(("table limit", "table"), "", "table limit") },
     hostile(("stack limit", "stack"), "recurse", "stack limit"),
-    hostile(("question quota", "questions"), "ask-forever", "more questions than"),
+    hostile(("question quota", "questions"), "ask-forever", "question: more questions than"),
     Provocation {
         limits: "time_ms = 1000, answer_bytes = 50",
-        ..hostile(("answer quota", "answers"), "read-on", "more bytes of answers than")
+        ..hostile(("answer quota", "answers"), "read-on", "question: more bytes of answers than")
     },
-    hostile(("nonsense question", "question"), "bad-header", "question: "),
+    hostile(("nonsense question", "question"), "bad-header", "question: reply-headers.set"),
     hostile(("nonsense verdict", "verdict"), "bad-status", "verdict: expected"),
 ];
 
