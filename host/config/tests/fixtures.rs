@@ -90,3 +90,26 @@ fn a_setting_problem_names_the_line_of_the_setting() {
     assert_eq!(problem.line, line);
     assert_eq!(problem.key, "policies.cors.settings.origins[1]");
 }
+
+#[test]
+fn a_problem_deep_in_the_settings_names_its_own_line_or_the_nearest() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[plugins.p]\nfile = \"p.wasm\"\n[policies.limit]\nplugin = \"p\"\n\
+                [policies.limit.settings]\npolicies = [\n    { name = \"a\", quota = 1 },\n    \
+                { name = \"b\", quota = -1, on = 2026-11-22 },\n]\n\
+                [policies.limit.settings.services.deposits]\nlive = \"x\"\n\
+                [chains.open]\npolicies = []\n\
+                [listeners.main]\naddress = \"127.0.0.1:1\"\nchain = \"open\"\n";
+    fs::write(folder.path().join("rules.toml"), text).unwrap();
+    let config = load(folder.path()).unwrap();
+    let policy = config.policies().first().unwrap();
+    let line = |key: &str| policy.setting_problem(key, "expected another").line;
+    let at = |part: &str| 1 + text.lines().position(|line| line.contains(part)).unwrap();
+    assert_eq!(line("policies[0].quota"), at("quota = 1 "));
+    assert_eq!(line("policies[1].quota"), at("quota = -1"));
+    assert_eq!(line("policies[1].window_seconds"), at("quota = -1"), "what is missing has no line");
+    assert_eq!(line("services.deposits.live"), at("live ="));
+    assert_eq!(line("colour"), at("[policies.limit]"));
+    let settings = r#"{"policies":[{"name":"a","quota":1},{"name":"b","on":"2026-11-22","quota":-1}],"services":{"deposits":{"live":"x"}}}"#;
+    assert_eq!(policy.settings, settings);
+}

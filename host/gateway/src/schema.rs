@@ -57,11 +57,12 @@ fn of(plugin: &Plugin) -> Result<Option<Value>> {
     let Some(text) = settings_schema(&bytes).with_context(|| format!("{shown}"))? else {
         return Ok(None);
     };
-    let schema = serde_json::from_str(text).with_context(|| format!("{shown}: its schema"))?;
-    match schema {
-        Value::Object(_) => Ok(Some(schema)),
-        _ => bail!("{shown}: its schema is no JSON object"),
+    let schema: Value =
+        serde_json::from_str(text).with_context(|| format!("{shown}: its schema"))?;
+    if !schema.is_object() {
+        bail!("{shown}: its schema is no JSON object");
     }
+    Ok(Some(schema))
 }
 
 /// The schema of the folder's TOML files, as far as policies and their settings go.

@@ -15,6 +15,7 @@ mod reloads;
 mod replays;
 mod retries;
 mod rollouts;
+mod schemas;
 mod signals;
 mod soak;
 mod swaps;
