@@ -65,13 +65,16 @@ async fn is_taken_up(gate: &Gate, origin: &str, generation: f64) -> Result<()> {
     Ok(())
 }
 
+/// A way to replace what a file says.
+type Way = fn(&Path, &str) -> Result<()>;
+
 #[tokio::test]
 async fn a_change_is_taken_up_however_an_editor_writes_it() -> Result<()> {
     let first = "https://first.example.com";
     let (_echo, gate, rules) = saying(first).await?;
     assert!((gate.metric("tollgate_config_generation", "").await? - 1.0).abs() < 0.5);
     let file = gate.file("rules.toml");
-    let ways: [(&str, fn(&Path, &str) -> Result<()>); 4] = [
+    let ways: [(&str, Way); 4] = [
         ("in-place", |file, text| Ok(fs::write(file, text)?)),
         ("renamed-over", |file, text| {
             let fresh = file.with_extension("toml.swp");
