@@ -88,6 +88,10 @@ impl Host for Fed {
     fn tenant(&self) -> Option<(Environment, &str)> {
         None
     }
+
+    fn sticky(&self) -> u64 {
+        0
+    }
 }
 
 /// What the policies of an exchange were told of the request itself.

@@ -105,7 +105,8 @@ fn look(own: &Known, windows: &mut HashMap<Arc<str>, Window>) {
     if !matches!(stage, Stage::Canary(_) | Stage::Full) {
         return;
     }
-    let [current, candidate] = [0, 1].map(|index| figures[index].since(window.from[index]));
+    let (from, now) = (window.from, figures);
+    let (current, candidate) = (now[0].since(from[0]), now[1].since(from[1]));
     if let Some(drift) = own.tolerance.judge(current, candidate) {
         if own.progress.give_back(stage, drift) {
             let (policy, name) = (&*own.policy, &*own.candidate);
