@@ -19,7 +19,7 @@ use crate::telemetry::say;
 /// Receipts in a page: as many as the admin API gives.
 const PAGE: usize = 500;
 /// How long the recorder waits after a page that was not full.
-const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What `tollgate replay record` is asked.
 #[derive(Debug, Args)]
