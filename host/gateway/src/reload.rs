@@ -101,12 +101,13 @@ impl Follower {
     /// Reloads if a file changed, or if `forced`.
     fn look(&mut self, forced: bool) {
         // Most looks find nothing: files that nobody touched are not read again.
-        let stamps = stamps_of(&self.workshop.inputs());
+        let inputs = self.workshop.inputs();
+        let stamps = stamps_of(&inputs);
         if stamps == self.stamps && !forced {
             return;
         }
         self.stamps = stamps;
-        let now = digest_of(&self.workshop.inputs());
+        let now = digest_of(&inputs);
         if now == self.seen && !forced {
             return;
         }
@@ -120,8 +121,7 @@ impl Follower {
                 metrics::counter!(telemetry::RELOADS, "outcome" => "swapped").increment(1);
                 tracing::info!(generation, "configuration swapped");
                 self.renew_certificates();
-                self.stamps = stamps_of(&self.workshop.inputs());
-                self.seen = digest_of(&self.workshop.inputs());
+                self.see(&inputs);
             }
             Err(problems) => {
                 metrics::counter!(telemetry::RELOADS, "outcome" => "refused").increment(1);
@@ -131,6 +131,19 @@ impl Follower {
             }
         }
         self.watch();
+    }
+
+    /// Takes note of the files that were compiled, which may be others than those that were looked
+    /// at. What was seen before compiling stays: a change that came meanwhile must not be taken for
+    /// one that was compiled.
+    fn see(&mut self, looked_at: &[PathBuf]) {
+        let compiled = self.workshop.inputs();
+        if compiled == looked_at {
+            return;
+        }
+        let unchanged = digest_of(looked_at) == self.seen;
+        self.stamps = if unchanged { stamps_of(&compiled) } else { Vec::new() };
+        self.seen = if unchanged { digest_of(&compiled) } else { None };
     }
 
     /// Reads certificates again; a damaged one is told and the old one kept.
