@@ -245,7 +245,7 @@ fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
 }
 
 /// Every file and folder that a Snapshot of this configuration is made of.
-fn inputs(config: &Config) -> Vec<PathBuf> {
+pub(crate) fn inputs(config: &Config) -> Vec<PathBuf> {
     let mut inputs = config.folders().to_vec();
     for folder in config.folders() {
         inputs.extend(tollgate_config::files(folder));

@@ -29,6 +29,22 @@ const QUIET_MAX: Duration = Duration::from_millis(200);
 /// How often the files are looked at without an event.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// Files as they were when they were about to be compiled.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    digest: Option<[u8; 32]>,
+    /// By what needs no reading.
+    stamps: Vec<Stamp>,
+}
+
+impl Seen {
+    /// Looks at these files.
+    pub(crate) fn of(inputs: &[PathBuf]) -> Self {
+        let stamps = stamps_of(inputs);
+        Self { digest: digest_of(inputs), stamps }
+    }
+}
+
 /// Follows the folder until dropped.
 pub(crate) struct Follower {
     live: Live,
@@ -37,18 +53,17 @@ pub(crate) struct Follower {
     certificates: Vec<(String, Arc<Tls>)>,
     watcher: Option<RecommendedWatcher>,
     watched: BTreeSet<PathBuf>,
-    seen: Option<[u8; 32]>,
-    /// The files as they were when `seen` was made, by what needs no reading.
-    stamps: Vec<Stamp>,
+    seen: Seen,
     events: mpsc::Receiver<()>,
     asked: mpsc::Receiver<()>,
 }
 
 impl Follower {
-    /// Watches what `workshop` was made of. A message to `asked` forces a reload.
+    /// Watches what `workshop` was made of, which was `seen` before it was compiled. A message to
+    /// `asked` forces a reload.
     pub(crate) fn new(
         live: Live,
-        workshop: Workshop,
+        (workshop, seen): (Workshop, Seen),
         certificates: Vec<(String, Arc<Tls>)>,
         asked: mpsc::Receiver<()>,
     ) -> Result<Self> {
@@ -62,10 +77,9 @@ impl Follower {
         .inspect_err(|error| tracing::warn!(%error, "no file events; looking at intervals"))
         .ok();
         metrics::gauge!(telemetry::GENERATION).set(precise(live.pin().generation()));
-        let (stamps, watched) = (stamps_of(&workshop.inputs()), BTreeSet::new());
-        let seen = digest_of(&workshop.inputs());
+        let watched = BTreeSet::new();
         let mut follower =
-            Self { live, workshop, certificates, watcher, watched, seen, stamps, events, asked };
+            Self { live, workshop, certificates, watcher, watched, seen, events, asked };
         follower.watch();
         Ok(follower)
     }
@@ -103,15 +117,15 @@ impl Follower {
         // Most looks find nothing: files that nobody touched are not read again.
         let inputs = self.workshop.inputs();
         let stamps = stamps_of(&inputs);
-        if stamps == self.stamps && !forced {
+        if stamps == self.seen.stamps && !forced {
             return;
         }
-        self.stamps = stamps;
-        let now = digest_of(&inputs);
-        if now == self.seen && !forced {
+        self.seen.stamps = stamps;
+        let digest = digest_of(&inputs);
+        if digest == self.seen.digest && !forced {
             return;
         }
-        self.seen = now;
+        self.seen.digest = digest;
         match self.workshop.rebuild(&self.live.pin()) {
             Ok(next) => {
                 let generation = next.generation();
@@ -141,9 +155,9 @@ impl Follower {
         if compiled == looked_at {
             return;
         }
-        let unchanged = digest_of(looked_at) == self.seen;
-        self.stamps = if unchanged { stamps_of(&compiled) } else { Vec::new() };
-        self.seen = if unchanged { digest_of(&compiled) } else { None };
+        let unchanged = digest_of(looked_at) == self.seen.digest;
+        self.seen =
+            if unchanged { Seen::of(&compiled) } else { Seen { digest: None, stamps: Vec::new() } };
     }
 
     /// Reads certificates again; a damaged one is told and the old one kept.

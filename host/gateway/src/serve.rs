@@ -18,12 +18,12 @@ use tollgate_edge::{
 
 use crate::admin::token::Token;
 use crate::admin::{Admin, Api, Readiness};
-use crate::compile::{Footing, Workshop, chain_of};
+use crate::compile::{Footing, Workshop, chain_of, inputs};
 use crate::drain::{Signals, Wish};
 use crate::exchange::Gateway;
 use crate::live::Live;
 use crate::receipts::Receipts;
-use crate::reload::Follower;
+use crate::reload::{Follower, Seen};
 use crate::rollouts::Rollouts;
 use crate::telemetry::{self, Ledger};
 
@@ -67,9 +67,11 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
     let owned = folder.to_owned();
     let watching = tokio::spawn(rollouts.clone().watch());
     let opened = tokio::task::spawn_blocking(move || {
-        Workshop::open(&owned, config, ledger, Footing::Serving(receipts, rollouts))
+        let seen = Seen::of(&inputs(&config));
+        let footing = Footing::Serving(receipts, rollouts);
+        Workshop::open(&owned, config, ledger, footing).map(|opened| (opened, seen))
     });
-    let (workshop, first) = opened.await.context("compile")??;
+    let ((workshop, first), seen) = opened.await.context("compile")??;
     let drain = workshop.config().drain();
     let stores = workshop.stores().clone();
     let live = Live::new(first);
@@ -83,7 +85,7 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
         serving.spawn(listener.serve(gateway, stop.clone()));
     }
     let (reload, asked) = mpsc::channel(1);
-    let follower = Follower::new(live, workshop, bound.certificates, asked)?;
+    let follower = Follower::new(live, (workshop, seen), bound.certificates, asked)?;
     let following = tokio::spawn(follower.run());
     readiness.ready();
     let aborted = await_end(&mut signals, &reload, &drain, &readiness, &mut serving).await?;
