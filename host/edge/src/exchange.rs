@@ -69,7 +69,7 @@ pub(crate) async fn exchange<H: Handler>(
             (refuse(&settings.responder, &error, &parts, &request_id), link.secure)
         }
     };
-    let last = link.shared.draining.load(Ordering::Relaxed);
+    let last = link.shared.draining.load(Ordering::Relaxed) || link.pulse.is_old();
     let stamp = Stamp { request_id, secure, head: is_head, version, last };
     settings.responder.finish(&mut response, &stamp);
     ending.note(&mut response);

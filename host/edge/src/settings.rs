@@ -54,7 +54,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// Longest time for which the peer takes nothing of what is sent.
     pub stall_timeout: Duration,
-    /// Age (±10 %) at which a connection is shut down gracefully.
+    /// Age (±10 %) at which a connection is shut down gracefully: HTTP/1 is told with its next
+    /// response, and closed after it; HTTP/2 by GOAWAY.
     pub age_max: Duration,
     /// Largest request head, in bytes; HTTP/1 needs at least 8,192.
     pub head_bytes_max: usize,

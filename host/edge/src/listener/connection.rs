@@ -34,9 +34,9 @@ pub(super) async fn serve<H: Handler>(
     shared: Arc<Shared<H>>,
     roster: Arc<Roster>,
 ) {
-    let pulse = Arc::new(Pulse::new());
-    let _entry = roster.enter(&pulse);
     let limits = &shared.settings.limits;
+    let pulse = Arc::new(Pulse::new(about(limits.age_max)));
+    let _entry = roster.enter(&pulse);
     let link = Link {
         shared: Arc::clone(&shared),
         peer,
@@ -118,7 +118,8 @@ where
         head: (spoken == Spoken::Http1).then_some(limits.head_timeout),
         idle: limits.idle_timeout,
         stall: limits.stall_timeout,
-        old: pulse.opened() + about(limits.age_max),
+        // A client of HTTP/1 that was not told may be sending its next request by then.
+        old: (spoken == Spoken::Http2).then(|| pulse.old()),
     };
     match spoken {
         Spoken::Http1 => {

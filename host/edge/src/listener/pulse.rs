@@ -12,6 +12,8 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Pulse {
     opened: Instant,
+    /// When the connection is old.
+    old: Instant,
     in_flight: AtomicU32,
     idle_since: AtomicU64,
     head_since: AtomicU64,
@@ -31,9 +33,11 @@ pub(super) enum Order {
 }
 
 impl Pulse {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(age_max: Duration) -> Self {
+        let opened = Instant::now();
         Self {
-            opened: Instant::now(),
+            opened,
+            old: opened + age_max,
             in_flight: AtomicU32::new(0),
             idle_since: AtomicU64::new(FRESH),
             head_since: AtomicU64::new(0),
@@ -45,8 +49,14 @@ impl Pulse {
         }
     }
 
-    pub(super) fn opened(&self) -> Instant {
-        self.opened
+    /// When the connection is old.
+    pub(super) fn old(&self) -> Instant {
+        self.old
+    }
+
+    /// Whether this response is to be the connection's last.
+    pub(crate) fn is_old(&self) -> bool {
+        Instant::now() >= self.old
     }
 
     /// Bytes came in. Outside an exchange they begin a head.

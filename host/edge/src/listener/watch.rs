@@ -27,8 +27,8 @@ pub(super) struct Clocks {
     pub(super) idle: Duration,
     /// For a peer that takes nothing of what we send.
     pub(super) stall: Duration,
-    /// When the connection is old.
-    pub(super) old: Instant,
+    /// When the connection is asked to finish; none where its next response tells so.
+    pub(super) old: Option<Instant>,
 }
 
 /// How a connection ended.
@@ -69,7 +69,7 @@ pub(super) struct Watched<C> {
 
 impl<C: Graceful> Watched<C> {
     pub(super) fn new(connection: C, pulse: Arc<Pulse>, clocks: Clocks) -> Self {
-        let armed = clocks.old;
+        let armed = clocks.old.unwrap_or_else(|| Instant::now() + clocks.idle);
         let timer = Box::pin(sleep_until(armed));
         Self { connection: Box::pin(connection), pulse, clocks, finishing: None, armed, timer }
     }
@@ -103,11 +103,11 @@ impl<C: Graceful> Watched<C> {
             return (since + head, Due::Head);
         }
         let idle = match (self.pulse.idle_since(), self.clocks.head) {
-            (None, _) => return (self.clocks.old, Due::End),
+            (None, _) => return (self.clocks.old.unwrap_or_else(far), Due::End),
             (Some(since), Some(head)) if self.pulse.is_fresh() => since + head,
             (Some(since), _) => since + self.clocks.idle,
         };
-        (idle.min(self.clocks.old), Due::End)
+        (self.clocks.old.map_or(idle, |old| idle.min(old)), Due::End)
     }
 
     /// Waits for the timer; something is due when it fires and the time has really come.
@@ -161,6 +161,11 @@ impl<C: Graceful> Future for Watched<C> {
             }
         }
     }
+}
+
+/// Later than anything else that is due.
+fn far() -> Instant {
+    Instant::now() + FINISH_MAX
 }
 
 /// How long a connection without exchanges may take to say goodbye.
