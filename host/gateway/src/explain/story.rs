@@ -123,6 +123,9 @@ fn part(number: usize, policy: &PolicyForm, form: &Form) -> Vec<String> {
     };
     let took = policy.took_us;
     let mut lines = vec![format!("{number}. {name}{hook}: {outcome} ({class}, {way}, {took} µs)")];
+    if let Some(own) = &policy.in_place_of {
+        lines.push(format!("     in place of {own}, whose candidate it is"));
+    }
     for step in &policy.steps {
         let question = words::question(&step.question);
         lines.push(match words::answer(&step.question, &step.answer) {

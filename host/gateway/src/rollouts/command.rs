@@ -88,6 +88,9 @@ fn show(own: &RolloutForm) {
             shadow.same, shadow.differs, shadow.undecidable, shadow.failed
         );
     }
+    if !own.differences.is_empty() {
+        println!("  of the newest differences:");
+    }
     for one in &own.differences {
         println!("    {} × {} → {} ({})", one.count, one.current, one.candidate, one.hook);
     }
