@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use crate::ground::{Ground, Pace};
 use crate::table::{self, figure};
-use crate::{alone, attack, growth, languages, protocols, startup, threads, transcode, workers};
+use crate::{
+    alone, attack, growth, languages, protocols, receipts, startup, threads, transcode, workers,
+};
 
 /// What is to be measured.
 #[derive(Debug, Args)]
@@ -73,6 +75,8 @@ enum Group {
     Attack,
     /// The same policy in Rust and in C.
     Languages,
+    /// With receipts and without.
+    Receipts,
 }
 
 /// A figure that has a budget.
@@ -150,5 +154,6 @@ async fn measure(group: Group, ground: &Ground) -> Result<Vec<Judged>> {
         Group::Startup => Box::pin(startup::run(ground)).await,
         Group::Attack => Box::pin(attack::run(ground)).await,
         Group::Languages => Box::pin(languages::run(ground)).await,
+        Group::Receipts => Box::pin(receipts::run(ground)).await,
     }
 }

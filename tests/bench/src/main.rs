@@ -17,6 +17,7 @@ mod metrics;
 mod origin;
 mod protocols;
 mod proxy;
+mod receipts;
 mod sides;
 mod startup;
 mod table;

@@ -73,6 +73,7 @@ fn expected(c_hosts: &Path) -> Vec<(&'static str, usize)> {
         ("normal traffic, right after", 1),
         ("hostile alone", 1),
         ("largest tree, bytes", 1),
+        ("receipts on, to off: 2 pairs", 1),
         ("six policies, warm, HTTP/1.1: ratio", 1),
         ("JSON → gRPC → JSON, six policies, warm: ratio", 1),
     ];

@@ -22,6 +22,8 @@ pub(crate) struct Setup {
     pub(crate) policies: Vec<&'static str>,
     /// Whether trees may decide.
     pub(crate) trees: bool,
+    /// Whether receipts are kept, as many as are usual.
+    pub(crate) receipts: bool,
     /// Worker threads.
     pub(crate) workers: usize,
     /// Routes.
@@ -45,6 +47,7 @@ impl Setup {
         Self {
             policies: policies.to_vec(),
             trees: true,
+            receipts: true,
             workers: 1,
             routes: ROUTES,
             keys: KEYS,
@@ -96,9 +99,10 @@ impl Setup {
              [stores.credentials]\nkind = \"file\"\npath = \"credentials\"\n\
              [stores.idempotency]\nkind = \"memory\"\nentries_max = {}\n\
              [stores.quota]\nkind = \"memory\"\nentries_max = {}\n\
-             [trees]\non = {}\n[engine]\nworkers = {}\n",
+             [receipts]\non = {}\n[trees]\non = {}\n[engine]\nworkers = {}\n",
             self.records,
             (2 * self.keys).max(100_000),
+            self.receipts,
             self.trees,
             self.workers,
         );

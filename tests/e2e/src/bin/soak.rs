@@ -19,7 +19,9 @@ async fn main() -> Result<()> {
         seconds = number.parse().context("a number after --seconds")?;
     }
     let lasts = Duration::from_secs(seconds);
-    let outcome = Soak { lasts, every: Duration::from_millis(100), rate: 300 }.run().await?;
+    let outcome = Soak { lasts, every: Duration::from_millis(100), rate: 300, memory_percent: 5 }
+        .run()
+        .await?;
     println!("{outcome}");
     outcome.judge()
 }
