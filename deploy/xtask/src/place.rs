@@ -12,13 +12,16 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Finds the workspace that this program was built from. Reads the environment, alone here.
+    /// Finds the workspace that cargo runs this program for; run without cargo, the one it was built
+    /// from. Checkouts that share a build folder share this program, so the two may differ.
+    /// Reads the environment, alone here.
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place of xtask that reads the environment"
     )]
     pub(crate) fn find() -> Result<Self> {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let here = std::env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
         let root = here.ancestors().nth(2).context("xtask lies two folders deep")?.to_path_buf();
         let target = std::env::var("CARGO_TARGET_DIR")
             .map_or_else(|_| root.join("target"), |given| root.join(given));

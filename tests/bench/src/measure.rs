@@ -128,9 +128,19 @@ fn row(side: &Side<'_>, own: &[Turn], all: &[Vec<Turn>]) -> Row {
 
 /// One turn: what the server's processor time is for each request.
 pub(crate) async fn turn(server: &Server, traffic: Traffic, ground: &Ground) -> Result<Turn> {
+    turn_of(server, traffic, ground, ground.pace.turn).await
+}
+
+/// A turn of another length.
+pub(crate) async fn turn_of(
+    server: &Server,
+    traffic: Traffic,
+    ground: &Ground,
+    during: Duration,
+) -> Result<Turn> {
     let watch = Watch::start(server).await?;
-    let sent = send(server, traffic, ground, ground.pace.turn).await?;
-    watch.stop(sent, ground.pace.turn).await
+    let sent = send(server, traffic, ground, during).await?;
+    watch.stop(sent, during).await
 }
 
 /// Processor time and decisions since a moment.
