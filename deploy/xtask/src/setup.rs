@@ -1,7 +1,7 @@
 //! `setup`: everything that a fresh Debian machine with Rust lacks. Skips what is there.
 
 use crate::place::Place;
-use crate::{say, tool, zig};
+use crate::{plugins, say, tool, zig};
 use anyhow::{Context, Result, bail};
 use nix::unistd::Uid;
 use std::process::Command;
@@ -13,7 +13,8 @@ use tollgate_parts::{kafka, postgres};
 /// When a package cannot be installed; the message is the package manager's own.
 pub(crate) fn run(place: &Place) -> Result<()> {
     packages()?;
-    wasm_target(place)?;
+    wasm_target(place, plugins::WASM)?;
+    wasm_target(place, plugins::WASI)?;
     jars(place)?;
     zig::ensure(place)?;
     buf(place)
@@ -81,16 +82,16 @@ fn apt() -> Command {
     command
 }
 
-fn wasm_target(place: &Place) -> Result<()> {
+fn wasm_target(place: &Place, target: &str) -> Result<()> {
     let sysroot =
         tool::output(Command::new("rustc").args(["--print", "sysroot"]).current_dir(place.root()))?;
-    let lib = std::path::Path::new(sysroot.trim()).join("lib/rustlib").join(WASM).join("lib");
+    let lib = std::path::Path::new(sysroot.trim()).join("lib/rustlib").join(target).join("lib");
     if lib.is_dir() {
-        say::step("Wasm target: there");
+        say::step(&format!("Wasm target: {target} is there"));
         return Ok(());
     }
-    say::step("Wasm target: adding it to the pinned toolchain");
-    tool::run(Command::new("rustup").args(["target", "add", WASM]).current_dir(place.root()))
+    say::step(&format!("Wasm target: adding {target} to the pinned toolchain"));
+    tool::run(Command::new("rustup").args(["target", "add", target]).current_dir(place.root()))
 }
 
 fn jars(place: &Place) -> Result<()> {
@@ -136,5 +137,4 @@ fn library(name: &str) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-const WASM: &str = "wasm32-unknown-unknown";
 const BUF: &str = "1.75.0";

@@ -26,7 +26,7 @@ use crate::reply_headers::ReplyHeaders;
 use crate::request::{self, Hidden, origin};
 use crate::response::{self, ResponseHead};
 use crate::upstreams::UpstreamStates;
-use crate::{log, principal, route};
+use crate::{log, principal, route, system};
 
 /// The back ends, shared by all exchanges.
 #[derive(Debug, Clone)]
@@ -147,6 +147,7 @@ impl Exchange {
             Read::ResponseStatus => response::status(response),
             Read::ResponseHeaderPresence(name) => response::header_presence(response, name),
             Read::ResponseHeaderIs(name, value) => response::header_is(response, name, value),
+            Read::System(asked) => system::answer(*asked),
         }
     }
 

@@ -15,6 +15,7 @@ mod reply_headers;
 mod request;
 mod response;
 mod route;
+mod system;
 mod upstreams;
 
 pub mod clock;

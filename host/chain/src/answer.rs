@@ -41,6 +41,10 @@ pub enum Answer {
     Taken(Taken),
     /// An HTTP status.
     Status(u16),
+    /// A moment, in nanoseconds since the clock's own beginning.
+    Nanoseconds(u64),
+    /// Random bytes.
+    Random(Box<[u8]>),
 }
 
 /// How often a header field occurs.
@@ -194,4 +198,6 @@ answers! {
     into_claimed: Claimed => Claimed,
     into_taken: Taken => Taken,
     into_status: Status => u16,
+    into_nanoseconds: Nanoseconds => u64,
+    into_random: Random => Box<[u8]>,
 }

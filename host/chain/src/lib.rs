@@ -47,7 +47,7 @@ pub use policy::{Chain, Class, Finished, Hook, Interests, Plugin, Policy, Trees}
 pub use principal::{Access, Environment, Identity, Principal};
 pub use question::{
     Bucket, Command, CredentialHandle, Effect, HeldHandle, LogLevel, Nonsense, Partition, Question,
-    Rate, Read, Rule, Source, Text,
+    Rate, Read, Rule, Source, System, Text,
 };
 pub use receipt::{Check, Decision, Entry, Receipt};
 pub use rollout::{

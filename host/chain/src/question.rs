@@ -85,6 +85,27 @@ pub enum Read {
     ResponseHeaderPresence(Text),
     /// `response.header-is`
     ResponseHeaderIs(Text, Text),
+    /// What a guest's language runtime asks of the machine.
+    System(System),
+}
+
+/// What language runtimes ask of the machine they believe to run on, by the interfaces of WASI 0.2.
+/// The answers are never the same for long, so none of them is an edge of a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum System {
+    /// `wasi:clocks/wall-clock.now`: nanoseconds since 1970-01-01T00:00:00Z.
+    WallClock,
+    /// `wasi:clocks/monotonic-clock.now`: nanoseconds since a moment of the process.
+    MonotonicClock,
+    /// `wasi:random/random` and `wasi:random/insecure`: so many bytes, fewer than
+    /// [`System::RANDOM_MAX`].
+    Random(u32),
+}
+
+impl System {
+    /// One answer of [`System::Random`] has fewer bytes.
+    pub const RANDOM_MAX: u32 = 4_096;
 }
 
 /// Questions whose answer is *done*, collected and applied with the verdict.
@@ -223,6 +244,10 @@ impl Question {
     /// Names the function and what was expected.
     pub fn check(&self) -> Result<(), Nonsense> {
         match self {
+            Self::Read(Read::System(System::Random(System::RANDOM_MAX..))) => Err(Nonsense {
+                function: "wasi:random",
+                expected: "less than 4096 bytes at a time",
+            }),
             Self::Read(_) => Ok(()),
             Self::Command(command) => command.check(),
             Self::Effect(Effect::QuotaTakeAll(buckets)) => check_buckets(buckets),

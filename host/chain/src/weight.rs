@@ -53,7 +53,8 @@ impl Read {
             | Self::PrincipalEnvironment
             | Self::PrincipalTenant
             | Self::IdempotencyKey
-            | Self::ResponseStatus => 0,
+            | Self::ResponseStatus
+            | Self::System(_) => 0,
         }
     }
 }
@@ -75,10 +76,16 @@ impl Command {
 }
 
 impl Answer {
-    /// Bytes of text that the answer carries into the guest, for the run's budget.
+    /// Bytes of text or randomness that the answer carries into the guest, for the run's budget.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        if let Self::Text(Some(text)) = self { text.len() } else { 0 }
+        if let Self::Text(Some(text)) = self {
+            text.len()
+        } else if let Self::Random(bytes) = self {
+            bytes.len()
+        } else {
+            0
+        }
     }
 
     /// Bytes of the answer.

@@ -140,12 +140,12 @@ impl Workshop {
         let config = &self.config;
         self.receipts.configure(config.receipts());
         self.rollouts.settle(config, &compiled.chains);
-        let digest = |policy: &str| self.components.digest(policy);
+        let edition = |policy: &str| self.components.edition(policy);
         let listeners = config.listeners().iter();
         Snapshot {
             meters: self.ledger.open(&compiled.chains),
             receipts: self.receipts.clone(),
-            casts: receipts::casts(config, &compiled.chains, digest),
+            casts: receipts::casts(config, &compiled.chains, edition),
             generation: self.generation,
             routes: compiled.routes.table,
             bindings: compiled.routes.bindings,

@@ -21,7 +21,7 @@ use tollgate_config::Receipts as Settings;
 use tollgate_edge::ResponseBody;
 use tollgate_edge::respond::Ended;
 
-pub(crate) use cast::{Cast, casts};
+pub(crate) use cast::{Cast, Edition, casts};
 #[cfg(test)]
 pub(crate) use form::Hidden;
 pub(crate) use form::{Form, PolicyForm, StepForm, Way};

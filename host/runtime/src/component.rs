@@ -45,7 +45,7 @@ impl<H: Host> Component<H> {
         let Prepared { compiled, unconfigured } = order.prepare::<H>()?;
         let inspection = describe(&compiled);
         inspection.check(grants)?;
-        let pre = link::<H>(engine.wasm(), &compiled, grants)?;
+        let pre = link::<H>(&compiled, grants)?;
         let (slot, measured) = (engine.trial_slot(), engine.measure());
         let mould = Mould::new(pre, limits, unconfigured.is_some().then_some(settings_json))?;
         drop((slot, measured));

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// An interface of the contract that can be granted.
+/// An interface of the contract that can be granted; and WASI, for guests whose language runtime
+/// wants it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "documented in the files of the contract that have these names")]
 pub enum Interface {
@@ -17,6 +18,9 @@ pub enum Interface {
     Notes,
     Log,
     Response,
+    /// What a language runtime asks of the machine: of WASI 0.2 the clocks, randomness, and an
+    /// environment without anything in it.
+    Wasi,
 }
 
 /// A name that is no interface of the contract.
@@ -29,7 +33,7 @@ pub struct UnknownInterface {
 
 impl Interface {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Request,
         Self::Route,
         Self::Credentials,
@@ -41,6 +45,7 @@ impl Interface {
         Self::Notes,
         Self::Log,
         Self::Response,
+        Self::Wasi,
     ];
 
     /// The interface's name, which is also the grant's.
@@ -58,6 +63,7 @@ impl Interface {
             Self::Notes => "notes",
             Self::Log => "log",
             Self::Response => "response",
+            Self::Wasi => "wasi",
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use tollgate_chain::{Answer, Command, CredentialHandle, Effect, Host, Mismatch, Question, Read};
 use wasmtime::Result;
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{Component, HasSelf, Linker};
 
 use crate::bindings::tollgate::policy::{
     credentials, idempotency, log, notes, principal, quota, reply_headers, request, response,
@@ -11,21 +11,23 @@ use crate::bindings::tollgate::policy::{
 };
 use crate::convert::{log_line, owned, texts};
 use crate::state::{State, Stop};
-use crate::{Grants, Interface};
+use crate::{Grants, Interface, wasi};
 
-/// A linker that knows the granted interfaces, and no other.
-pub(crate) fn linker<H: Host>(
-    engine: &wasmtime::Engine,
-    grants: &Grants,
-) -> Result<Linker<State<H>>> {
-    let mut linker = Linker::new(engine);
+/// A linker that knows the granted interfaces, and no other. Of WASI it knows what this component
+/// imports.
+pub(crate) fn linker<H: Host>(component: &Component, grants: &Grants) -> Result<Linker<State<H>>> {
+    let mut linker = Linker::new(component.engine());
     for interface in grants.iter() {
-        link(&mut linker, interface)?;
+        link(&mut linker, interface, component)?;
     }
     Ok(linker)
 }
 
-fn link<H: Host>(linker: &mut Linker<State<H>>, interface: Interface) -> Result<()> {
+fn link<H: Host>(
+    linker: &mut Linker<State<H>>,
+    interface: Interface,
+    component: &Component,
+) -> Result<()> {
     type Own<H> = HasSelf<State<H>>;
     match interface {
         Interface::Request => request::add_to_linker::<_, Own<H>>(linker, |state| state),
@@ -39,6 +41,7 @@ fn link<H: Host>(linker: &mut Linker<State<H>>, interface: Interface) -> Result<
         Interface::Notes => notes::add_to_linker::<_, Own<H>>(linker, |state| state),
         Interface::Log => log::add_to_linker::<_, Own<H>>(linker, |state| state),
         Interface::Response => response::add_to_linker::<_, Own<H>>(linker, |state| state),
+        Interface::Wasi => wasi::link(linker, component),
     }
 }
 

@@ -4,7 +4,7 @@ use wasmtime::component::types::ComponentItem;
 
 use crate::error::{ForeignImport, Ungranted};
 use crate::snapshot::ACCESSORS;
-use crate::{Engine, Grants, Interface, LoadError, sections};
+use crate::{Engine, Grants, Interface, LoadError, sections, wasi};
 
 /// The package of the contract.
 const PACKAGE: &str = "tollgate:policy/";
@@ -69,7 +69,7 @@ impl Inspection {
     fn foreign(&self) -> impl Iterator<Item = ForeignImport> {
         self.imports
             .iter()
-            .filter(|import| interface_name(&import.name).is_none_or(|name| !is_known(name)))
+            .filter(|import| !is_known(&import.name))
             .map(|import| ForeignImport(import.name.clone()))
     }
 
@@ -120,8 +120,7 @@ fn describe_import(engine: &wasmtime::Engine, name: &str, item: &ComponentItem) 
         | ComponentItem::Type(_)
         | ComponentItem::Resource(_) => vec![name.to_owned()],
     };
-    let grant =
-        interface_name(name).filter(|_| !functions.is_empty()).and_then(|name| name.parse().ok());
+    let grant = grant(name).filter(|_| !functions.is_empty());
     Import { name: name.to_owned(), functions, grant }
 }
 
@@ -146,8 +145,17 @@ fn is_served(contract: &str) -> bool {
         .is_some_and(|patch| patch.parse::<u32>().is_ok())
 }
 
-fn is_known(name: &str) -> bool {
-    name == TYPES_ONLY || name.parse::<Interface>().is_ok()
+fn is_known(import: &str) -> bool {
+    interface_name(import) == Some(TYPES_ONLY) || grant(import).is_some()
+}
+
+/// The grant that an import needs; none for one that the contract does not have.
+fn grant(import: &str) -> Option<Interface> {
+    if wasi::is_accepted(import) {
+        return Some(Interface::Wasi);
+    }
+    let own = interface_name(import)?.parse().ok();
+    own.filter(|interface| *interface != Interface::Wasi)
 }
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ mod sections;
 mod snapshot;
 mod state;
 mod ticker;
+mod version;
+mod wasi;
 
 pub use component::Component;
 pub use engine::{Engine, EngineError, EngineSettings};
@@ -32,3 +34,4 @@ pub use grants::{Grants, Interface, UnknownInterface};
 pub use inspect::{Import, Inspection, inspect};
 pub use limits::{Limits, OutOfBounds};
 pub use schema::{SchemaError, settings_schema};
+pub use version::version;

@@ -70,7 +70,7 @@ impl Order<'_> {
             return Ok(Err("it does not compile with accessors to its state".into()));
         };
         describe(&compiled).check(self.grants)?;
-        let pre = link::<H>(engine, &compiled, self.grants)?;
+        let pre = link::<H>(&compiled, self.grants)?;
         let configure = Exports::of(&compiled)?.configure;
         let _measured = self.engine.measure();
         let (store, instance) =
@@ -81,11 +81,10 @@ impl Order<'_> {
 
 /// Links a component against what it was granted.
 pub(crate) fn link<H: Host>(
-    engine: &wasmtime::Engine,
     compiled: &Compiled,
     grants: &Grants,
 ) -> Result<InstancePre<State<H>>, LoadError> {
     let link = |error: wasmtime::Error| LoadError::Link(format!("{error:#}"));
-    let linker = imports::linker::<H>(engine, grants).map_err(link)?;
+    let linker = imports::linker::<H>(compiled, grants).map_err(link)?;
     linker.instantiate_pre(compiled).map_err(link)
 }

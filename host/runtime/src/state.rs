@@ -36,6 +36,8 @@ pub(crate) enum Stop {
     Answer(#[from] Mismatch),
     #[error("a question was asked while configuring, where nothing may be asked")]
     Configuring,
+    #[error("the machine has no randomness")]
+    Randomness,
     #[error("time")]
     Time,
     #[error("memory")]
@@ -158,6 +160,7 @@ pub(crate) fn failure(error: &wasmtime::Error) -> Failure {
             Stop::Question(departure) => Failure::Question(departure.clone()),
             Stop::Answer(mismatch) => Failure::Engine(mismatch.to_string()),
             Stop::Configuring => Failure::Start(stop.to_string()),
+            Stop::Randomness => Failure::Engine(stop.to_string()),
             Stop::Time => Failure::Time,
             Stop::Memory => Failure::Memory,
             Stop::Table => Failure::Table,

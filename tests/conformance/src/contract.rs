@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use tollgate_chain::{Command, Effect, Question, Read};
+use tollgate_chain::{Command, Effect, Question, Read, System};
 
 /// All functions of `wit/`, as `interface.function`, read from the files themselves.
 ///
@@ -86,5 +86,8 @@ fn function_of_read(read: &Read) -> &'static str {
         Read::ResponseStatus => "response.status",
         Read::ResponseHeaderPresence(_) => "response.header-presence",
         Read::ResponseHeaderIs(..) => "response.header-is",
+        Read::System(System::WallClock) => "wasi:clocks/wall-clock.now",
+        Read::System(System::MonotonicClock) => "wasi:clocks/monotonic-clock.now",
+        Read::System(System::Random(_)) => "wasi:random/random.get-random-bytes",
     }
 }

@@ -81,7 +81,7 @@ fn allowed(name: &str) -> Option<&'static [&'static str]> {
             &["tollgate-sdk"]
         }
         // The guests of the tests.
-        "hostile" | "curious" | "modest" => &["tollgate-sdk"],
+        "hostile" | "curious" | "modest" | "worldly" => &["tollgate-sdk"],
         "tollgate-commons" => &["tollgate-proto"],
         "identity" | "deposits" => &["tollgate-proto", "tollgate-commons"],
         "xtask" | "tollgate-harness" => &["tollgate-parts"],

@@ -3,7 +3,8 @@
 //! Answers of few values always may, and so may what the operator wrote (a Route's name and
 //! attributes). Text that comes from a caller or stands for one branches only where the
 //! policy's declaration lists the question, and then under a root for each tenant and
-//! environment: no tenant learns from timing what another one sent.
+//! environment: no tenant learns from timing what another one sent. Moments and random bytes never
+//! branch: none comes twice.
 
 use crate::question::Text;
 use crate::{Answer, Question, Read, Trace};
@@ -69,6 +70,7 @@ impl Branch {
 pub(super) fn may_branch(trace: &Trace, listed: &[Branch]) -> bool {
     trace.steps().iter().all(|(question, answer)| match (question, answer) {
         (_, Answer::Text(None)) => true,
+        (_, Answer::Nanoseconds(_) | Answer::Random(_)) => false,
         (Question::Read(read), Answer::Text(Some(_))) => {
             !is_raw(read) || listed.iter().any(|branch| branch.is(read))
         }
@@ -93,6 +95,7 @@ fn is_raw(read: &Read) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::System;
 
     #[test]
     fn only_questions_with_raw_answers_can_be_listed() {
@@ -112,6 +115,19 @@ mod tests {
         assert!(!may_branch(&trace, &[]));
         assert!(!may_branch(&trace, &[Branch::Note("x-plan".into())]));
         assert!(may_branch(&trace, &[Branch::Header("x-plan".into())]));
+    }
+
+    #[test]
+    fn moments_and_random_bytes_never_branch() {
+        for (asked, answer) in [
+            (System::WallClock, Answer::Nanoseconds(1)),
+            (System::MonotonicClock, Answer::Nanoseconds(2)),
+            (System::Random(1), Answer::Random([3].into())),
+        ] {
+            let mut trace = Trace::new();
+            trace.push(Question::Read(Read::System(asked)), answer);
+            assert!(!may_branch(&trace, &[Branch::Tenant]), "{asked:?}");
+        }
     }
 
     #[test]

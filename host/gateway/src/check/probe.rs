@@ -8,7 +8,7 @@ use http::Method;
 use tollgate_chain::{
     Access, Answer, Asked, Claimed, Command, Content, CredentialHandle, Effect, Environment, Hook,
     Host, IdempotencyKey, Identity, OriginKind, Plugin as _, Presence, Presented, Question, Read,
-    Resolution, RouteMatch, Run, ServerName, Settlement, Taken, UpstreamState, Verdict,
+    Resolution, RouteMatch, Run, ServerName, Settlement, System, Taken, UpstreamState, Verdict,
 };
 use tollgate_config::{Config, Plugin, Policy, Problems, Route};
 use tollgate_runtime::{Component, Engine, Inspection};
@@ -184,6 +184,10 @@ impl Probe {
             Read::UpstreamState(_) => Answer::Upstream(UpstreamState::Ready),
             Read::IdempotencyKey => Answer::IdempotencyKey(IdempotencyKey::Valid),
             Read::ResponseStatus => Answer::Status(200),
+            Read::System(System::WallClock | System::MonotonicClock) => Answer::Nanoseconds(0),
+            Read::System(System::Random(bytes)) => {
+                Answer::Random(vec![0; usize::try_from(*bytes).unwrap_or_default()].into())
+            }
         }
     }
 }

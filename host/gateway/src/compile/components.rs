@@ -18,6 +18,7 @@ use tollgate_runtime::{
 use super::Error;
 use super::classes::unfit;
 use super::targets::chain_of;
+use crate::receipts::Edition;
 use crate::rollouts::Rollouts;
 use crate::snapshot::Asker;
 
@@ -53,8 +54,8 @@ struct Kept {
 pub(super) struct Components {
     compiled: HashMap<Key, Kept>,
     unsnapshotted: BTreeMap<String, String>,
-    /// SHA-256 of each policy's component.
-    digests: BTreeMap<String, [u8; 32]>,
+    /// What each policy's component is.
+    editions: BTreeMap<String, Edition>,
 }
 
 impl Components {
@@ -63,9 +64,9 @@ impl Components {
         self.compiled.retain(|_, kept| std::mem::take(&mut kept.used));
     }
 
-    /// SHA-256 of the component of the policy of this name.
-    pub(super) fn digest(&self, policy: &str) -> Option<[u8; 32]> {
-        self.digests.get(policy).copied()
+    /// What the component of the policy of this name is.
+    pub(super) fn edition(&self, policy: &str) -> Option<&Edition> {
+        self.editions.get(policy)
     }
 
     /// The policies that are configured in each instance, by name, and why.
@@ -131,7 +132,8 @@ fn load(
 ) -> Option<Policy<Asker>> {
     let plugin = config.plugins().get(policy.plugin)?;
     let (bytes, sha256) = bytes_of(plugin).map_err(|problem| problems.push(problem)).ok()?;
-    components.digests.insert(policy.name.clone(), sha256);
+    let version = tollgate_runtime::version(&bytes).map(Into::into);
+    components.editions.insert(policy.name.clone(), Edition { sha256, version });
     let key = Key {
         sha256,
         settings: policy.settings.clone(),

@@ -140,7 +140,9 @@ fn part(number: usize, policy: &PolicyForm, form: &Form) -> Vec<String> {
     if policy.failure.is_some() && policy.class == Class::Observe {
         lines.push("     a policy that only observes is passed over when it fails".to_owned());
     }
-    lines.push(format!("     component {} {}", policy.plugin, short(&policy.sha256)));
+    let version = policy.version.as_deref().unwrap_or("(no version)");
+    let digest = short(&policy.sha256);
+    lines.push(format!("     component {} {version}, {digest}", policy.plugin));
     lines
 }
 

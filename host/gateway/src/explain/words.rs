@@ -3,7 +3,7 @@
 use tollgate_chain::{
     Access, Answer, Bucket, Claimed, Command, Content, Effect, IdempotencyKey, OriginKind,
     Partition, Presence, Presented, Question, Read, Resolution, RouteMatch, Rule, ServerName,
-    Source, Taken, Text, UpstreamState, Verdict,
+    Source, System, Taken, Text, UpstreamState, Verdict,
 };
 
 /// What was asked, or done.
@@ -56,6 +56,9 @@ fn read(read: &Read) -> String {
         Read::ResponseHeaderIs(name, value) => {
             format!("whether the response's header {name} is \"{value}\"")
         }
+        Read::System(System::WallClock) => "what time it is".to_owned(),
+        Read::System(System::MonotonicClock) => "how much time has passed".to_owned(),
+        Read::System(System::Random(bytes)) => format!("for {bytes} random bytes"),
     }
 }
 
@@ -98,6 +101,8 @@ pub(super) fn answer(question: &Question, answer: &Answer) -> Option<String> {
         Answer::Environment(Some(environment)) => environment.to_string(),
         Answer::Environment(None) => "there is no caller yet".to_owned(),
         Answer::Status(status) => status.to_string(),
+        Answer::Nanoseconds(nanoseconds) => format!("{nanoseconds} ns"),
+        Answer::Random(_) => "random bytes".to_owned(),
         Answer::Taken(Taken::Allowed) => "there was room in all".to_owned(),
         Answer::Taken(Taken::Denied(index)) => format!("no room in {}", denied(question, *index)),
         Answer::ServerName(_)
@@ -157,6 +162,8 @@ fn word(answer: &Answer) -> &'static str {
         | Answer::Index(_)
         | Answer::Environment(_)
         | Answer::Status(_)
+        | Answer::Nanoseconds(_)
+        | Answer::Random(_)
         | Answer::Taken(_) => "",
     }
 }

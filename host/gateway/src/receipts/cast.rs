@@ -18,13 +18,21 @@ pub(crate) struct Cast {
     pub(crate) hidden: Arc<[HeaderName]>,
 }
 
+/// Which component it is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Edition {
+    /// Of the file.
+    pub(crate) sha256: [u8; 32],
+    /// What it says of itself.
+    pub(crate) version: Option<Box<str>>,
+}
+
 /// One policy.
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) name: Arc<str>,
     pub(crate) plugin: Box<str>,
-    /// SHA-256 of the component.
-    pub(crate) sha256: [u8; 32],
+    pub(crate) edition: Edition,
     pub(crate) class: Class,
     pub(crate) interests: Interests,
     /// Answers of raw text that the operator has declared.
@@ -44,10 +52,10 @@ impl Member {
 }
 
 /// The casts of these chains, in their order.
-pub(crate) fn casts<H>(
+pub(crate) fn casts<'a, H>(
     config: &Config,
     chains: &[Chain<H>],
-    digest: impl Fn(&str) -> Option<[u8; 32]>,
+    edition: impl Fn(&str) -> Option<&'a Edition>,
 ) -> Vec<Arc<Cast>> {
     let hidden: Arc<[HeaderName]> = config.hidden_headers().into();
     let member = |name: &Arc<str>| {
@@ -55,7 +63,7 @@ pub(crate) fn casts<H>(
         Some(Member {
             name: Arc::clone(name),
             plugin: config.plugins().get(own.plugin)?.name.as_str().into(),
-            sha256: digest(name).unwrap_or_default(),
+            edition: edition(name).cloned().unwrap_or_default(),
             class: own.class,
             interests: own.interests.clone(),
             branches: own.branches.clone(),

@@ -60,6 +60,9 @@ pub(crate) struct PolicyForm {
     /// The policy whose place it took, as its candidate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) in_place_of: Option<String>,
+    /// What the component says of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<String>,
     /// Of the component.
     pub(crate) sha256: String,
     pub(crate) class: Class,
@@ -201,6 +204,7 @@ impl PolicyForm {
             policy,
             plugin,
             in_place_of: None,
+            version: None,
             sha256,
             class: Class::Security,
             hook,
@@ -220,7 +224,8 @@ impl PolicyForm {
     fn blank(member: &Member, hook: Hook) -> Self {
         Self {
             plugin: member.plugin.to_string(),
-            sha256: member.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+            version: member.edition.version.as_ref().map(ToString::to_string),
+            sha256: member.edition.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
             class: member.class,
             way: Way::Skipped,
             interest_headers: member.interests.headers.iter().map(ToString::to_string).collect(),

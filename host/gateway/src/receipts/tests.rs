@@ -33,7 +33,7 @@ fn kept(request_id: &str, lane: Lane) -> Kept {
     let member = Member {
         name: "first".into(),
         plugin: "plugin".into(),
-        sha256: [7; 32],
+        edition: Edition { sha256: [7; 32], version: Some("1.2.3".into()) },
         class: Class::Security,
         interests: Interests::default(),
         branches: Vec::new(),
@@ -42,7 +42,7 @@ fn kept(request_id: &str, lane: Lane) -> Kept {
     let second = Member {
         name: "second".into(),
         plugin: "plugin".into(),
-        sha256: [8; 32],
+        edition: Edition { sha256: [8; 32], version: None },
         class: Class::Traffic,
         interests: Interests::default(),
         branches: Vec::new(),

@@ -1,17 +1,16 @@
 //! Whatever a guest does ends its own run, in time, by name, and nothing else.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use conformance::{Table, words};
 use tollgate_chain::{
-    Answer, Authority, Chain, Class, Departure, Error, Failure, Growth, Head, Hook, Interests,
-    Policy, Question, Read, Receipt, Settlement, Trees, Verdict, request,
+    Answer, Chain, Class, Departure, Error, Failure, Growth, Hook, Interests, Policy, Question,
+    Read, Receipt, Settlement, Trees, Verdict, request,
 };
 use tollgate_runtime::{Grants, LoadError};
 
-use crate::world::{self, engine, hostile, limits, load, run};
+use crate::world::{self, engine, head, hostile, limits, load, run};
 
 /// How a run of the act must end.
 enum End {
@@ -195,18 +194,4 @@ fn configure_may_ask_nothing_and_must_come_to_an_end() {
 fn the_limits_of_a_test_leave_room_for_what_the_acts_need() {
     assert!(limits().memory_bytes() > 4 << 20, "the long replies would end at the memory limit");
     assert!(engine().instances_free() > 0);
-}
-
-fn head() -> Head {
-    Head {
-        method: http::Method::GET,
-        authority: Authority::from_canonical("a.example"),
-        path: "/".into(),
-        query: None,
-        headers: http::HeaderMap::new(),
-        server_name: None,
-        secure: false,
-        client: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        request_id: "request-1".into(),
-    }
 }

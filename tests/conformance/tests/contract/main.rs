@@ -19,4 +19,5 @@ mod sandbox;
 mod schemas;
 mod trace;
 mod trees;
+mod wasi;
 mod world;

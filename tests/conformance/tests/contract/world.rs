@@ -1,10 +1,11 @@
 //! What every test here needs: one engine, guests, and a run.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use conformance::{Table, component};
-use tollgate_chain::{Failure, Hook, Plugin, Run, Trace, Verdict};
+use tollgate_chain::{Authority, Failure, Head, Hook, Plugin, Run, Trace, Verdict};
 use tollgate_runtime::{Component, Engine, EngineSettings, Grants, Limits, LoadError};
 
 pub(crate) const QUESTIONS_MAX: u32 = 64;
@@ -68,4 +69,19 @@ pub(crate) async fn run_fed(
     let (run, outcome) = component.run(hook, run).await;
     let (_host, trace) = run.finish(&outcome);
     (outcome, trace)
+}
+
+/// A request.
+pub(crate) fn head() -> Head {
+    Head {
+        method: http::Method::GET,
+        authority: Authority::from_canonical("a.example"),
+        path: "/".into(),
+        query: None,
+        headers: http::HeaderMap::new(),
+        server_name: None,
+        secure: false,
+        client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        request_id: "request-1".into(),
+    }
 }

@@ -14,6 +14,7 @@ fn policy(name: &str, way: Way, steps: &[(Question, Answer)]) -> PolicyForm {
     PolicyForm {
         plugin: name.to_owned(),
         in_place_of: None,
+        version: Some("1.2.3".to_owned()),
         sha256: "ab".repeat(32),
         way,
         took_us: 1.5,
@@ -76,6 +77,7 @@ fn a_refusal_says_who_refused_and_why_and_who_was_not_asked() {
     assert!(told.contains("The caller was told: What the caller reads."), "{told}");
     assert!(told.contains("1. judge: refused: 403 slug (security, in its component"), "{told}");
     assert!(told.contains("2. later: not asked, because judge had answered"), "{told}");
+    assert!(told.contains(" 1.2.3, abababababab"), "the component's version and digest: {told}");
 }
 
 #[test]

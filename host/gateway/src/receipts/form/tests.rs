@@ -1,7 +1,7 @@
 use tollgate_chain::{
     Access, Bucket, Claimed, Command, CredentialHandle, Effect, Environment, HeldHandle,
     IdempotencyKey, Identity, LogLevel, OriginKind, Partition, Presence, Presented, Rate, Read,
-    Resolution, RouteMatch, Rule, ServerName, Source, Taken, Text, UpstreamState,
+    Resolution, RouteMatch, Rule, ServerName, Source, System, Taken, Text, UpstreamState,
 };
 
 use super::*;
@@ -42,6 +42,9 @@ fn reads() -> Vec<Read> {
         Read::ResponseStatus,
         Read::ResponseHeaderPresence(text()),
         Read::ResponseHeaderIs(text(), text()),
+        Read::System(System::WallClock),
+        Read::System(System::MonotonicClock),
+        Read::System(System::Random(8)),
     ]
 }
 
@@ -115,6 +118,8 @@ fn answers() -> Vec<Answer> {
         Answer::Taken(Taken::Allowed),
         Answer::Taken(Taken::Denied(2)),
         Answer::Status(503),
+        Answer::Nanoseconds(u64::MAX),
+        Answer::Random([0, 255].into()),
     ];
     all.extend(resolutions.map(Answer::Resolution));
     all.extend(claims.map(Answer::Claimed));

@@ -1,21 +1,30 @@
-//! The JSON Schema of a guest's settings, put into its component where `tollgate schema` finds it:
-//! in a custom section, which no instance loads.
+//! What a component carries beside its code, in custom sections, which no instance loads: the JSON
+//! Schema of its settings, where `tollgate schema` finds it, and its version.
 
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::Path;
 
-/// Appends `settings.schema.json` of the guest's folder, if there is one.
+/// Appends `settings.schema.json` of the guest's folder, if there is one, and the version.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When the schema cannot be read.
 pub(super) fn append(component: &mut Vec<u8>, folder: &Path) -> Result<()> {
+    section(component, VERSION, version(folder).as_bytes());
     let path = folder.join("settings.schema.json");
     if path.exists() {
         let schema = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
-        section(component, SECTION, &schema);
+        section(component, SCHEMA, &schema);
     }
     Ok(())
+}
+
+/// The guest's own version where it has one, else the workspace's, which is this program's too.
+fn version(folder: &Path) -> String {
+    let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+    let own = manifest.lines().find_map(|line| line.strip_prefix("version = \""));
+    let own = own.and_then(|rest| rest.split('"').next());
+    own.unwrap_or(env!("CARGO_PKG_VERSION")).to_owned()
 }
 
 /// Appends a custom section: its identifier 0, its size, its name, what it holds.
@@ -38,7 +47,8 @@ fn number(to: &mut Vec<u8>, mut number: usize) {
     to.push(u8::try_from(number).unwrap_or_default());
 }
 
-const SECTION: &str = "tollgate:settings-schema";
+const SCHEMA: &str = "tollgate:settings-schema";
+const VERSION: &str = "version";
 
 #[cfg(test)]
 mod tests {
