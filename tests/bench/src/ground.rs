@@ -12,6 +12,7 @@ use tollgate_harness::{Ca, Process};
 use crate::groups::Wish;
 use crate::load::Protocol;
 use crate::measure::{Side, Traffic};
+use crate::processors::Processors;
 use crate::sides::{self, Server};
 
 /// What is there before any group begins.
@@ -25,6 +26,8 @@ pub(crate) struct Ground {
     pub(crate) bare: Server,
     /// How much is measured.
     pub(crate) pace: Pace,
+    /// Who runs where.
+    pub(crate) processors: Processors,
     /// Where gateways keep compiled components, when they may be told so.
     cache: Option<TempDir>,
     components: PathBuf,
@@ -62,11 +65,23 @@ impl Ground {
         let authority = Ca::new()?;
         authority.server(&[HOST])?.write(certificates.path(), "server")?;
         std::fs::write(certificates.path().join("ca.pem"), authority.pem())?;
-        let (origin, upstream) = sides::origin(false).await?;
+        let processors = Processors::find()?;
+        let (origin, upstream) = sides::origin(false, &processors).await?;
         let bare = sides::bare(upstream, certificates.path()).await?;
+        processors.first(bare.process.pid())?;
         let cache = wish.compiled_cache.then(tempfile::tempdir).transpose()?;
         let pace = wish.pace();
-        Ok(Self { gateway, upstream, bare, pace, cache, components, certificates, _origin: origin })
+        Ok(Self {
+            gateway,
+            upstream,
+            bare,
+            pace,
+            processors,
+            cache,
+            components,
+            certificates,
+            _origin: origin,
+        })
     }
 
     /// The file of a component.

@@ -15,6 +15,7 @@ mod load;
 mod measure;
 mod metrics;
 mod origin;
+mod processors;
 mod protocols;
 mod proxy;
 mod receipts;

@@ -188,12 +188,17 @@ pub(crate) async fn send(
         rate: traffic.rate,
         hostile: traffic.hostile,
     };
-    let output = tokio::process::Command::new(std::env::current_exe()?)
+    let load = tokio::process::Command::new(std::env::current_exe()?)
         .args(order.arguments())
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
-        .output()
-        .await?;
+        .spawn()?;
+    if let Some(pid) = load.id() {
+        ground.processors.rest(i32::try_from(pid)?)?;
+    }
+    let output = load.wait_with_output().await?;
     if !output.status.success() {
         bail!("the load failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }

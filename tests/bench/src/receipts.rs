@@ -53,7 +53,7 @@ async fn pair(on: &Server, off: &Server, ground: &Ground) -> Result<f64> {
             micros.push(measure::turn_of(server, traffic, ground, half).await?.micros);
         }
     }
-    let (with, without) = (median(with.into_iter()), median(without.into_iter()));
+    let (with, without) = (median(with), median(without));
     Ok(100.0 * (with - without) / without)
 }
 

@@ -12,6 +12,7 @@ use tollgate_harness::Process;
 
 use crate::load::Protocol;
 use crate::metrics::{Decisions, Metrics};
+use crate::processors::Processors;
 
 pub(crate) use gateway::{Setup, Unready};
 
@@ -57,11 +58,12 @@ pub(crate) async fn bare(upstream: SocketAddr, certificates: &Path) -> Result<Se
 }
 
 /// An upstream, in HTTP/1.1 or gRPC.
-pub(crate) async fn origin(grpc: bool) -> Result<(Process, SocketAddr)> {
+pub(crate) async fn origin(grpc: bool, processors: &Processors) -> Result<(Process, SocketAddr)> {
     let mut arguments = vec!["origin"];
     arguments.extend(grpc.then_some("--grpc"));
     let mut process = part(&arguments)?;
     let address = told(&mut process).await?.first().copied().context("an address")?;
+    processors.rest(process.pid())?;
     Ok((process, address))
 }
 

@@ -12,7 +12,7 @@ use crate::sides::{self, Setup};
 const MOST: f64 = 1.8;
 
 pub(crate) async fn run(ground: &Ground) -> Result<Vec<Judged>> {
-    let (_origin, address) = sides::origin(true).await?;
+    let (_origin, address) = sides::origin(true, &ground.processors).await?;
     let none = Setup { grpc: Some(address), ..Setup::of(&[]) }.start(ground).await?;
     let six = Setup { grpc: Some(address), ..Setup::six() }.start(ground).await?;
     let traffic = Traffic::over(Protocol::H1);

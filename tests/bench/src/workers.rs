@@ -14,8 +14,9 @@ const MOST: f64 = 1.05;
 pub(crate) async fn run(ground: &Ground) -> Result<Vec<Judged>> {
     let mut judged = Vec::new();
     for (trees, name) in [(true, "warm"), (false, "trees off")] {
-        let one = Setup { trees, ..Setup::six() }.start(ground).await?;
-        let two = Setup { trees, workers: 2, ..Setup::six() }.start(ground).await?;
+        let free = Setup { trees, has_first: false, ..Setup::six() };
+        let one = free.start(ground).await?;
+        let two = Setup { workers: 2, ..free }.start(ground).await?;
         let traffic = Traffic::over(Protocol::H1);
         let sides =
             [Side::new("one worker", &one, traffic), Side::new("two workers", &two, traffic)];

@@ -26,6 +26,8 @@ pub(crate) struct Setup {
     pub(crate) receipts: bool,
     /// Worker threads.
     pub(crate) workers: usize,
+    /// Whether it has the first processor to itself, and no other, once it is ready.
+    pub(crate) has_first: bool,
     /// Routes.
     pub(crate) routes: u64,
     /// Keys, each of a tenant of its own.
@@ -49,6 +51,7 @@ impl Setup {
             trees: true,
             receipts: true,
             workers: 1,
+            has_first: true,
             routes: ROUTES,
             keys: KEYS,
             records: RECORDS,
@@ -68,7 +71,11 @@ impl Setup {
     /// When it is not ready in time; the message ends with its log.
     pub(crate) async fn start(&self, ground: &Ground) -> Result<Server> {
         let prepared = self.prepare(ground)?;
-        prepared.start(ground).await?.ready().await
+        let server = prepared.start(ground).await?.ready().await?;
+        if self.has_first {
+            ground.processors.first(server.process.pid())?;
+        }
+        Ok(server)
     }
 
     /// Writes its folder.
