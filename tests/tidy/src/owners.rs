@@ -92,7 +92,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("sqlx", &["tollgate-commons", "identity", "deposits"]),
     ("rdkafka", &["tollgate-commons", "tollgate-capability"]),
     ("prost-reflect", &["tollgate-transcode"]),
-    ("wit-bindgen", &["tollgate-sdk"]),
+    ("wit-bindgen", &["tollgate-sdk", "worldly"]),
     ("wit-component", &["xtask"]),
     ("rcgen", &["tollgate-parts", "e2e", "conformance"]),
     ("notify", &["tollgate"]),
