@@ -90,6 +90,12 @@ pub struct Receipt<'a> {
 }
 
 impl Receipt<'_> {
+    /// An empty one, with room for so many policies.
+    #[must_use]
+    pub fn of(policies: usize) -> Self {
+        Self { entries: Vec::with_capacity(policies) }
+    }
+
     /// Which of the two decided about the request, where the policy at this place of the chain did.
     pub(crate) fn acted(&self, index: usize) -> Option<Acting> {
         let of_request = |entry: &&Entry<'_>| entry.index == index && entry.hook == Hook::Request;

@@ -256,3 +256,23 @@ impl<H: Host> Run<H> {
         Ok(answer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Script;
+    use crate::{Read, System};
+
+    #[test]
+    fn a_run_beside_another_is_told_each_time_in_its_order() {
+        let clock = || Question::Read(Read::System(System::MonotonicClock));
+        let mut recorded = Trace::new();
+        for moment in [10, 30] {
+            recorded.push(clock(), Answer::Nanoseconds(moment));
+        }
+        let mut run = Run::beside(Script::default(), recorded, 64, 4_096);
+        let told: Vec<_> = (0..3).map(|_| run.ask_ready(clock())).collect();
+        let expected = [10, 30, 30].map(|moment| Ok(Answer::Nanoseconds(moment)));
+        assert_eq!(told, expected, "one more question is told the last answer");
+    }
+}

@@ -135,7 +135,7 @@ impl Flow {
         let Some(chain) = snapshot.chain(self.chain) else {
             return self.refuse(&Error::Internal { internal: "no such chain".to_owned() });
         };
-        let mut receipt = Receipt::default();
+        let mut receipt = Receipt::of(chain.policies.len());
         let (head, route) = (Arc::clone(&self.head), self.route.clone());
         let (asker, decided) =
             request::walk(chain, &head, route.as_deref(), self.asker, &mut receipt).await;

@@ -32,7 +32,7 @@ pub(crate) async fn rehearse(
     let no_chain = || Error::Internal { internal: "no such chain".to_owned() };
     let mut flow = Flow::open(Arc::clone(&snapshot), listener, head, body);
     let chain = snapshot.chain(flow.chain).ok_or_else(no_chain)?;
-    let mut receipt = Receipt::default();
+    let mut receipt = Receipt::of(chain.policies.len());
     let (head, route) = (Arc::clone(&flow.head), flow.route.clone());
     let (asker, decided) =
         request::walk(chain, &head, route.as_deref(), flow.asker, &mut receipt).await;

@@ -42,8 +42,8 @@ impl Fed {
             return Some(answer);
         }
         if let Some(index) = self.own.iter().position(|(asked, _)| asked == question) {
-            // An effect has happened once; a read may be repeated.
-            if matches!(question, Question::Effect(_)) {
+            // An effect has happened once, and so has a moment; any other read may be repeated.
+            if matches!(question, Question::Effect(_) | Question::Read(Read::System(_))) {
                 return Some(self.own.remove(index).1);
             }
             return self.own.get(index).map(|(_, answer)| answer.clone());

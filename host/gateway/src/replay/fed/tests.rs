@@ -1,4 +1,4 @@
-use tollgate_chain::{Effect, Taken};
+use tollgate_chain::{Effect, System, Taken};
 
 use super::*;
 use crate::receipts::Hidden;
@@ -47,6 +47,18 @@ fn an_effect_happened_as_often_as_it_was_recorded() {
     assert_eq!(ask(&mut fed, &claim), Answer::Taken(Taken::Allowed));
     ask(&mut fed, &claim);
     assert_eq!(fed.unrecorded, Some(claim));
+}
+
+#[test]
+fn moments_are_told_in_their_order_and_each_once() {
+    let clock = Question::Read(Read::System(System::WallClock));
+    let own = [1, 2].map(|moment| step(clock.clone(), Answer::Nanoseconds(moment)));
+    let mut fed = Fed::new(&own, &Arc::default(), None);
+    assert_eq!(ask(&mut fed, &clock), Answer::Nanoseconds(1));
+    assert_eq!(ask(&mut fed, &clock), Answer::Nanoseconds(2));
+    assert_eq!(fed.unrecorded, None);
+    ask(&mut fed, &clock);
+    assert_eq!(fed.unrecorded, Some(clock));
 }
 
 #[test]
