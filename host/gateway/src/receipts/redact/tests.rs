@@ -1,4 +1,4 @@
-use tollgate_chain::{LogLevel, Rate, Rule};
+use tollgate_chain::{LogLevel, Rate, Rule, System};
 
 use super::*;
 
@@ -38,6 +38,17 @@ fn equal_texts_are_seen_to_be_equal_and_their_length_is_told() {
     assert_ne!(one, other);
     assert!(one.starts_with("(hidden: 6 bytes, "), "{one}");
     assert_ne!(one, Redactor::new().cover("secret"), "each process has a key of its own");
+}
+
+#[test]
+fn random_bytes_are_not_told_nor_what_is_made_of_them() {
+    let drawn = Question::Read(Read::System(System::Random(3)));
+    let set = Question::Command(Command::ReplyHeaderSet("x-nonce".into(), "0a0b0c".into()));
+    let trace = trace(&[(drawn, Answer::Random([10, 11, 12].into())), (set, Answer::Done)]);
+    let (steps, tainted) = Redactor::new().steps(&trace, NOTHING);
+    assert!(tainted && steps[0].hidden.answer && steps[1].hidden.question, "{steps:?}");
+    assert_eq!(steps[0].answer, Answer::Random(Box::default()));
+    assert!(!told(&trace, NOTHING).contains("0a0b0c"));
 }
 
 #[test]
