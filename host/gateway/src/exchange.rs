@@ -72,8 +72,14 @@ pub(crate) struct Flow {
 }
 
 impl Flow {
-    /// Matches the Route and prepares everything that may be asked.
-    fn open(snapshot: Arc<Snapshot>, listener: Arc<str>, head: Head, body: RequestBody) -> Self {
+    /// Matches the Route and prepares everything that may be asked. In a box, because it is handed
+    /// on from step to step.
+    fn open(
+        snapshot: Arc<Snapshot>,
+        listener: Arc<str>,
+        head: Head,
+        body: RequestBody,
+    ) -> Box<Self> {
         let head = Arc::new(head);
         let mut matched = snapshot.routes.find(&head.method, &head.path);
         let (route, allow, variables) = match &mut matched {
@@ -113,7 +119,7 @@ impl Flow {
         };
         let chain = chain.unwrap_or(usize::MAX);
         let began = Instant::now();
-        Self {
+        Box::new(Self {
             snapshot,
             head,
             route,
@@ -126,11 +132,11 @@ impl Flow {
             asker,
             facts,
             keeps_record: true,
-        }
+        })
     }
 
     /// Lets the chain decide, forwards, lets the chain decide about the response.
-    async fn run(mut self) -> Response<ResponseBody> {
+    async fn run(mut self: Box<Self>) -> Response<ResponseBody> {
         let snapshot = Arc::clone(&self.snapshot);
         let Some(chain) = snapshot.chain(self.chain) else {
             return self.refuse(&Error::Internal { internal: "no such chain".to_owned() });
@@ -163,11 +169,11 @@ impl Flow {
 
     /// Lets the policies that look at responses decide about this one.
     async fn reconsider<'a>(
-        mut self,
+        mut self: Box<Self>,
         chain: &'a Chain<Asker>,
         answer: Response<ResponseBody>,
         receipt: &mut Receipt<'a>,
-    ) -> (Self, Response<ResponseBody>) {
+    ) -> (Box<Self>, Response<ResponseBody>) {
         if !chain.policies.iter().any(|policy| policy.has_response_hook()) {
             return (self, answer);
         }
@@ -245,7 +251,7 @@ impl Flow {
     }
 
     /// What the access record should know.
-    fn close(mut self, mut answer: Response<ResponseBody>) -> Response<ResponseBody> {
+    fn close(mut self: Box<Self>, mut answer: Response<ResponseBody>) -> Response<ResponseBody> {
         if !self.keeps_record {
             return answer;
         }

@@ -3,9 +3,9 @@
 mod grpc;
 mod proxy;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use tokio::time::Instant;
 use tollgate_capability::idempotency::{Claim, Completion, StoredReply};
 use tollgate_capability::principal::Audience;
@@ -23,6 +23,8 @@ const PRINCIPAL: HeaderName = HeaderName::from_static("x-tollgate-principal-bin"
 const OPERATION_KEY: HeaderName = HeaderName::from_static("x-operation-key");
 const FINGERPRINT: HeaderName = HeaderName::from_static("x-request-fingerprint");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout");
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// An upstream's answer.
@@ -83,20 +85,18 @@ pub(crate) async fn forward(
     let principal = flow.asker().principal().map(std::sync::Arc::clone);
     wall(target, principal.as_deref())?;
     flow.facts().upstream = Some(std::sync::Arc::clone(&target.name));
-    let mut own = HeaderMap::new();
-    identify(flow, target, claim, &mut own)?;
     let deadline = flow.deadline.min(requested(&flow.head.headers)?);
     let safety = if claim.is_some() || flow.head.method.is_idempotent() {
         Safety::Repeatable
     } else {
         Safety::Once
     };
-    let road = Road { target, deadline, safety };
+    let road = Road { target, claim, deadline, safety };
     let binding = flow.route.as_ref().and_then(|route| snapshot.bindings.get(route.binding));
     let began = Instant::now();
     let answer = match binding.and_then(|binding| binding.call.as_ref()) {
-        Some(call) => grpc::call(flow, call, &road, own).await.map(Forwarded::Whole),
-        None => proxy::pass(flow, &road, own).await.map(Forwarded::Stream),
+        Some(call) => grpc::call(flow, call, &road).await.map(Forwarded::Whole),
+        None => proxy::pass(flow, &road).await.map(Forwarded::Stream),
     };
     flow.facts().upstream_us = u64::try_from(began.elapsed().as_micros()).ok();
     if let Err(Error::Grpc(failure)) = &answer {
@@ -123,6 +123,7 @@ pub(crate) async fn judge(flow: &mut Flow, chosen: Option<&str>) -> Result<(), E
 /// Where a request goes, and within which bounds.
 struct Road<'a> {
     target: &'a Target,
+    claim: Option<&'a Claim>,
     deadline: Instant,
     safety: Safety,
 }
@@ -144,12 +145,8 @@ fn wall(target: &Target, principal: Option<&Principal>) -> Result<(), Error> {
 }
 
 /// Writes what the gateway itself says to the service.
-fn identify(
-    flow: &Flow,
-    target: &Target,
-    claim: Option<&Claim>,
-    own: &mut HeaderMap,
-) -> Result<(), Error> {
+fn identify(flow: &Flow, road: &Road<'_>, own: &mut HeaderMap) -> Result<(), Error> {
+    let Road { target, claim, .. } = road;
     let invalid = |_| Error::Internal { internal: "a field of the gateway's own".to_owned() };
     own.insert(REQUEST_ID, HeaderValue::from_str(&flow.head.request_id).map_err(invalid)?);
     if let (Some(service), Some(signer)) = (&target.audience, &flow.snapshot.signer)
@@ -174,7 +171,7 @@ fn requested(headers: &HeaderMap) -> Result<Instant, Error> {
         detail: "X-Request-Timeout: expected 1 to 8 digits, in milliseconds".to_owned(),
     };
     let now = Instant::now();
-    if let Some(value) = headers.get("x-request-timeout") {
+    if let Some(value) = headers.get(REQUEST_TIMEOUT) {
         let digits = value.to_str().ok().filter(|text| (1..=8).contains(&text.len()));
         let milliseconds: u64 = digits
             .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
@@ -182,7 +179,7 @@ fn requested(headers: &HeaderMap) -> Result<Instant, Error> {
             .ok_or_else(malformed)?;
         return Ok(now + std::time::Duration::from_millis(milliseconds));
     }
-    if let Some(value) = headers.get("grpc-timeout") {
+    if let Some(value) = headers.get(GRPC_TIMEOUT) {
         let timeout = value.to_str().ok().and_then(tollgate_transcode::grpc::parse_timeout);
         let detail = "grpc-timeout: expected 1 to 8 digits and a unit".to_owned();
         return timeout
@@ -214,13 +211,29 @@ pub(crate) fn is_replayable(result: &Result<Forwarded, Error>) -> bool {
 /// Reads a response to its end.
 pub(crate) async fn whole(response: Response<ResponseBody>) -> Result<Whole, Error> {
     let (parts, body) = response.into_parts();
-    let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(|error| match error
-        .downcast::<Error>(
-    ) {
-        Ok(error) => *error,
-        Err(error) => Error::UpstreamInvalid { internal: error.to_string() },
-    })?;
-    Ok(Whole { status: parts.status, headers: parts.headers, body: body.to_bytes() })
+    let body = collect(body).await?;
+    Ok(Whole { status: parts.status, headers: parts.headers, body })
+}
+
+/// Reads a body to its end, within the bound. One of one piece is not copied; trailers are dropped.
+async fn collect(mut body: ResponseBody) -> Result<Bytes, Error> {
+    let (mut first, mut more) = (Bytes::new(), BytesMut::new());
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame?.into_data() else { continue };
+        if first.len().max(more.len()) + piece.len() > ANSWER_BYTES_MAX {
+            let internal = format!("an answer of more than {ANSWER_BYTES_MAX} bytes");
+            return Err(Error::UpstreamInvalid { internal });
+        }
+        if first.is_empty() {
+            first = piece;
+        } else {
+            if more.is_empty() {
+                more.extend_from_slice(&first);
+            }
+            more.extend_from_slice(&piece);
+        }
+    }
+    Ok(if more.is_empty() { first } else { more.freeze() })
 }
 
 /// Stores the answer for retries, or lets them be carried out again, before the caller hears.

@@ -123,7 +123,8 @@ impl Remote {
         *request.uri_mut() = path.parse().with_context(|| format!("path {path}"))?;
         request.headers_mut().insert(header::AUTHORIZATION, self.token.clone());
         let deadline = Instant::now() + PATIENCE;
-        let answer = self.upstream.send_bytes(request, deadline, Safety::Repeatable).await;
+        let make = || Ok(request.clone());
+        let answer = self.upstream.send_whole(make, deadline, Safety::Repeatable).await;
         let answer = answer.map_err(|error| {
             let internal = error.internal().unwrap_or_else(|| error.to_string());
             anyhow::anyhow!("ask the gateway's admin API: {internal}")

@@ -69,13 +69,8 @@ impl Outgoing {
         (Self::Streamed(Box::new(streamed)), Some(record))
     }
 
-    /// The same body once more, where it is at hand.
-    pub(crate) fn again(&self) -> Option<Self> {
-        match self {
-            Self::Empty => Some(Self::Empty),
-            Self::Whole(bytes) => Some(Self::Whole(bytes.clone())),
-            Self::Streamed(_) => None,
-        }
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self, Self::Empty)
     }
 }
 

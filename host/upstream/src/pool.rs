@@ -56,9 +56,7 @@ enum Pool {
 
 /// One request as an attempt needs it.
 pub(crate) struct Attempt {
-    pub(crate) request: Request<Outgoing>,
-    /// Keep a copy of what is sent, where the body allows it.
-    pub(crate) keep_copy: bool,
+    pub(crate) request: Box<Request<Outgoing>>,
     /// Use no connection that was idle before: it may have died like the last one.
     pub(crate) fresh: bool,
 }
@@ -231,16 +229,6 @@ impl Held {
             Self::Http1 { .. } | Self::Http2 { .. } => {}
         }
     }
-}
-
-/// The request once more, where its body is at hand.
-fn copy(request: &Request<Outgoing>) -> Option<Box<Request<Outgoing>>> {
-    let mut copy = Request::new(request.body().again()?);
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.version_mut() = request.version();
-    *copy.headers_mut() = request.headers().clone();
-    Some(Box::new(copy))
 }
 
 struct Waiting<'a>(&'a AtomicUsize);

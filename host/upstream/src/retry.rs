@@ -14,6 +14,7 @@ use tollgate_chain::Error;
 use crate::balance::Tried;
 use crate::error::{ConnectError, chain_text};
 use crate::outgoing::Outgoing;
+use crate::send::Make;
 
 /// Whether a request may be sent again after it may have been processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,10 +32,10 @@ const ATTEMPTS_MAX: usize = 3;
 pub(crate) enum Failure {
     /// No connection: the request is untouched.
     Unconnected { error: ConnectError, request: Box<Request<Outgoing>> },
-    /// It was certainly not processed; it is here where it could be kept.
+    /// It was certainly not processed; it is here where it was handed back.
     Unprocessed { cause: String, request: Option<Box<Request<Outgoing>>> },
     /// The connection was lost, or the stream reset, before an answer.
-    Lost { cause: String, request: Option<Box<Request<Outgoing>>> },
+    Lost { cause: String },
     /// Nothing that another attempt would change.
     Final(Error),
 }
@@ -62,36 +63,30 @@ impl Course {
         again
     }
 
-    /// Whether a copy is worth keeping while the request is sent.
-    pub(crate) fn keeps_copy(&self, multiplexed: bool) -> bool {
-        !self.resent && (multiplexed || self.safety == Safety::Repeatable)
-    }
-
     /// The request for another attempt, or the error to end with.
     pub(crate) fn after(
         &mut self,
         failure: Failure,
         budget: &Budget,
-    ) -> Result<Request<Outgoing>, Error> {
+        make: &Make<'_>,
+    ) -> Result<Box<Request<Outgoing>>, Error> {
         let (cause, request, unsent) = match failure {
             Failure::Unconnected { error, request }
                 if self.attempts < ATTEMPTS_MAX.min(self.endpoints) =>
             {
                 tracing::debug!(error = chain_text(&error), "another endpoint is tried");
-                return Ok(*request);
+                return Ok(request);
             }
             Failure::Unconnected { error, .. } => (chain_text(&error), None, true),
-            Failure::Unprocessed { cause, request } => (cause, request, true),
-            Failure::Lost { cause, request } if self.safety == Safety::Repeatable => {
-                (cause, request, false)
-            }
-            Failure::Lost { cause, .. } => (cause, None, false),
+            Failure::Unprocessed { cause, request } => (cause, request.or_else(make), true),
+            Failure::Lost { cause } if self.safety == Safety::Repeatable => (cause, make(), false),
+            Failure::Lost { cause } => (cause, None, false),
             Failure::Final(error) => return Err(error),
         };
         match request {
             Some(request) if !self.resent && budget.spend() => {
                 self.resent = true;
-                Ok(*request)
+                Ok(request)
             }
             _ => Err(Error::UpstreamUnavailable { internal: cause, unsent }),
         }

@@ -20,6 +20,12 @@ use crate::pool::{Answer, Attempt, Endpoint};
 use crate::retry::{Budget, Course, Failure, Safety};
 use crate::settings::{Protocol, UpstreamSettings};
 
+/// Makes a request once more, where that can be done.
+pub(crate) type Make<'a> = dyn Fn() -> Option<Box<Request<Outgoing>>> + Send + Sync + 'a;
+
+/// A request, and how it is made once more.
+type Repeated<'a> = (Box<Request<Outgoing>>, &'a Make<'a>);
+
 /// A service behind the gate: its endpoints, and the connections to them.
 pub struct Upstream {
     settings: UpstreamSettings,
@@ -81,28 +87,38 @@ impl Upstream {
     {
         let (head, body) = request.into_parts();
         let (body, record) = Outgoing::streamed(body);
-        self.exchange(Request::from_parts(head, body), record, deadline, safety).await
+        let spare = body.is_empty().then(|| head.clone());
+        let make = || Some(Box::new(Request::from_parts(spare.clone()?, Outgoing::Empty)));
+        let first = Box::new(Request::from_parts(head, body));
+        self.exchange((first, &make), record, deadline, safety).await
     }
 
-    /// Sends a request whose body is at hand, so that it may be sent once more where that is safe.
+    /// Sends a request whose body is at hand, so that it may be sent once more where that is safe:
+    /// `make` makes it, for each attempt anew, which is cheaper than a copy that is rarely wanted.
     /// Sets `Content-Length`. Otherwise as [`Upstream::send`].
     ///
     /// # Errors
-    /// As [`Upstream::send`].
-    pub async fn send_bytes(
+    /// As [`Upstream::send`], and those of `make`.
+    pub async fn send_whole<F>(
         &self,
-        request: Request<Bytes>,
+        make: F,
         deadline: Instant,
         safety: Safety,
-    ) -> Result<Response<UpstreamBody>, Error> {
-        let mut request = request.map(Outgoing::whole);
-        request.headers_mut().remove(CONTENT_LENGTH);
-        self.exchange(request, None, deadline, safety).await
+    ) -> Result<Response<UpstreamBody>, Error>
+    where
+        F: Fn() -> Result<Request<Bytes>, Error> + Send + Sync,
+    {
+        let make = || {
+            let mut request = Box::new(make()?.map(Outgoing::whole));
+            request.headers_mut().remove(CONTENT_LENGTH);
+            Ok(request)
+        };
+        self.exchange((make()?, &|| make().ok()), None, deadline, safety).await
     }
 
     async fn exchange(
         &self,
-        request: Request<Outgoing>,
+        request: Repeated<'_>,
         record: Option<Arc<Record>>,
         deadline: Instant,
         safety: Safety,
@@ -121,21 +137,21 @@ impl Upstream {
         }
     }
 
-    async fn attempts(&self, request: Request<Outgoing>, safety: Safety) -> Result<Answer, Error> {
+    async fn attempts(
+        &self,
+        (mut request, make): Repeated<'_>,
+        safety: Safety,
+    ) -> Result<Answer, Error> {
         let mut course = Course::new(safety, self.balance.endpoints().len());
         let keeps_host = request.headers().contains_key(HOST);
-        let mut request = self.prepare(request)?;
         loop {
+            self.prepare(&mut request)?;
             let (index, endpoint) = self.balance.pick(&course.tried).ok_or_else(|| {
                 let internal = format!("every endpoint of {} is ejected", self.settings.name);
                 Error::UpstreamUnavailable { internal, unsent: true }
             })?;
             self.address(&mut request, endpoint, keeps_host);
-            let attempt = Attempt {
-                request,
-                keep_copy: course.keeps_copy(self.is_grpc()),
-                fresh: course.begin(index),
-            };
+            let attempt = Attempt { request, fresh: course.begin(index) };
             let mut timing = self.balance.time(endpoint);
             match endpoint.attempt(attempt).await {
                 Ok(answer) => {
@@ -145,7 +161,7 @@ impl Upstream {
                 }
                 Err(failure) => {
                     timing.forget();
-                    request = self.again(failure, endpoint, &mut course)?;
+                    request = self.again(failure, endpoint, &mut course, make)?;
                 }
             }
         }
@@ -156,19 +172,20 @@ impl Upstream {
         failure: Failure,
         endpoint: &Endpoint,
         course: &mut Course,
-    ) -> Result<Request<Outgoing>, Error> {
+        make: &Make<'_>,
+    ) -> Result<Box<Request<Outgoing>>, Error> {
         // A service alone is not ejected for what one poisonous request did to its connection.
         if self.balance.is_choice() && matches!(failure, Failure::Lost { .. }) {
             endpoint.failed();
         }
-        let request = course.after(failure, &self.budget)?;
+        let request = course.after(failure, &self.budget, make)?;
         metrics::counter!("tollgate_upstream_retries_total", "upstream" => self.label.clone())
             .increment(1);
         Ok(request)
     }
 
-    /// Makes the request one of this connection's own protocol.
-    fn prepare(&self, mut request: Request<Outgoing>) -> Result<Request<Outgoing>, Error> {
+    /// Makes the request one of this connection's own protocol, unless it is that already.
+    fn prepare(&self, request: &mut Request<Outgoing>) -> Result<(), Error> {
         if request.method() == Method::CONNECT {
             return Err(Error::Internal { internal: "CONNECT cannot be forwarded".into() });
         }
@@ -184,7 +201,7 @@ impl Upstream {
         } else {
             *request.version_mut() = Version::HTTP_11;
         }
-        Ok(request)
+        Ok(())
     }
 
     /// Writes where the request goes: `:authority` for HTTP/2, `Host` for HTTP/1.1.

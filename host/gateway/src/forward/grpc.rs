@@ -1,5 +1,6 @@
 //! JSON → gRPC → JSON: one unary call over a Route's binding.
 
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE};
 use http::{Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Limited};
@@ -7,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use tollgate_chain::{Error, GrpcFailure, Member};
 use tollgate_transcode::grpc;
 
-use super::{ANSWER_BYTES_MAX, Road, Whole};
+use super::{ANSWER_BYTES_MAX, GRPC_TIMEOUT, Road, Whole, identify};
 use crate::exchange::Flow;
 use crate::snapshot::Call;
 
@@ -19,28 +20,10 @@ const PASSED: [HeaderName; 3] = [
 ];
 
 /// Calls the method and translates its answer.
-pub(super) async fn call(
-    flow: &Flow,
-    call: &Call,
-    road: &Road<'_>,
-    own: HeaderMap,
-) -> Result<Whole, Error> {
+pub(super) async fn call(flow: &Flow, call: &Call, road: &Road<'_>) -> Result<Whole, Error> {
     let body = flow.parcel.translated().await?;
-    let mut request = Request::new(body);
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = Uri::from(call.path.clone());
-    let headers = request.headers_mut();
-    *headers = own;
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert(TE, HeaderValue::from_static("trailers"));
-    let left = road.deadline.saturating_duration_since(Instant::now());
-    headers.insert("grpc-timeout", grpc::timeout(left).ok_or(Error::UpstreamTimeout)?);
-    for name in PASSED {
-        if let Some(value) = flow.head.headers.get(&name) {
-            headers.insert(name, value.clone());
-        }
-    }
-    let response = road.target.upstream.send_bytes(request, road.deadline, road.safety).await?;
+    let make = || request(flow, call, road, body.clone());
+    let response = road.target.upstream.send_whole(make, road.deadline, road.safety).await?;
     let (parts, body) = response.into_parts();
     let collected = timeout_at(road.deadline, Limited::new(body, ANSWER_BYTES_MAX).collect())
         .await
@@ -60,6 +43,29 @@ pub(super) async fn call(
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(Whole { status: StatusCode::OK, headers, body: content.body })
+}
+
+fn request(
+    flow: &Flow,
+    call: &Call,
+    road: &Road<'_>,
+    body: Bytes,
+) -> Result<Request<Bytes>, Error> {
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = Uri::from(call.path.clone());
+    let headers = request.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(TE, HeaderValue::from_static("trailers"));
+    let left = road.deadline.saturating_duration_since(Instant::now());
+    headers.insert(GRPC_TIMEOUT, grpc::timeout(left).ok_or(Error::UpstreamTimeout)?);
+    for name in PASSED {
+        if let Some(value) = flow.head.headers.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    identify(flow, road, headers)?;
+    Ok(request)
 }
 
 /// A service that knows the operation key with another fingerprint says so by this reason; the

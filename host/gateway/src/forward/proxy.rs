@@ -8,7 +8,7 @@ use tollgate_chain::Error;
 use tollgate_edge::ResponseBody;
 use tollgate_upstream::strip_client_fields;
 
-use super::Road;
+use super::{Road, identify};
 use crate::exchange::Flow;
 use crate::payload::Outgoing;
 
@@ -16,33 +16,31 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Sends the request on and gives the response as it comes.
-pub(super) async fn pass(
-    flow: &Flow,
-    road: &Road<'_>,
-    own: HeaderMap,
-) -> Result<Response<ResponseBody>, Error> {
-    let body = flow.parcel.outgoing().await?;
-    let headers = headers(flow, own)?;
-    let (uri, method) = (uri(flow)?, flow.head.method.clone());
+pub(super) async fn pass(flow: &Flow, road: &Road<'_>) -> Result<Response<ResponseBody>, Error> {
     let upstream = &road.target.upstream;
-    let response = match body {
+    let response = match flow.parcel.outgoing().await? {
         Outgoing::Whole(bytes) => {
-            let mut request = Request::new(bytes);
-            (*request.uri_mut(), *request.method_mut(), *request.headers_mut()) =
-                (uri, method, headers);
-            upstream.send_bytes(request, road.deadline, road.safety).await?
+            let make = || request(flow, road, bytes.clone());
+            upstream.send_whole(make, road.deadline, road.safety).await?
         }
         Outgoing::Stream(stream) => {
-            let mut request = Request::new(stream);
-            (*request.uri_mut(), *request.method_mut(), *request.headers_mut()) =
-                (uri, method, headers);
+            let request = request(flow, road, stream)?;
             upstream.send(request, road.deadline, road.safety).await?
         }
     };
     Ok(response.map(ResponseBody::stream))
 }
 
-fn headers(flow: &Flow, own: HeaderMap) -> Result<HeaderMap, Error> {
+fn request<B>(flow: &Flow, road: &Road<'_>, body: B) -> Result<Request<B>, Error> {
+    let mut request = Request::new(body);
+    *request.method_mut() = flow.head.method.clone();
+    *request.uri_mut() = uri(flow)?;
+    *request.headers_mut() = headers(flow)?;
+    identify(flow, road, request.headers_mut())?;
+    Ok(request)
+}
+
+fn headers(flow: &Flow) -> Result<HeaderMap, Error> {
     let mut headers = flow.head.headers.clone();
     headers.remove(http::header::HOST);
     strip_client_fields(&mut headers);
@@ -50,7 +48,6 @@ fn headers(flow: &Flow, own: HeaderMap) -> Result<HeaderMap, Error> {
         .map_err(|_| Error::Internal { internal: "an address is no field value".to_owned() })?;
     headers.insert(FORWARDED_FOR, client);
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(flow.head.scheme()));
-    headers.extend(own);
     Ok(headers)
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
@@ -11,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{AGE_MAX, ANSWER_HEAD_BYTES_MAX, Answer, Attempt, Endpoint, Held, Place, copy};
+use super::{AGE_MAX, ANSWER_HEAD_BYTES_MAX, Answer, Attempt, Endpoint, Held, Place};
 use crate::connect::{Connector, Stream};
 use crate::error::{ConnectError, chain_text};
 use crate::outgoing::Outgoing;
@@ -46,27 +45,23 @@ type Opened = Result<(Sender, Place), ConnectError>;
 
 impl Pool {
     pub(super) async fn attempt(&self, place: Place, attempt: Attempt) -> Result<Answer, Failure> {
-        let Attempt { request, keep_copy, fresh } = attempt;
+        let Attempt { request, fresh } = attempt;
         let kept = if fresh { self.drop_one() } else { self.take().await };
         let (mut sender, place) = match kept {
             Some(sender) => (sender, place),
             None => match open(place).await {
                 Ok(opened) => opened,
-                Err(error) => {
-                    let request = Box::new(request);
-                    return Err(Failure::Unconnected { error, request });
-                }
+                Err(error) => return Err(Failure::Unconnected { error, request }),
             },
         };
-        let copy = if keep_copy { copy(&request) } else { None };
-        match sender.requests.try_send_request(request).await {
+        match sender.requests.try_send_request(*request).await {
             Ok(response) => Ok(Answer { response, held: Held::Http1 { sender, place } }),
             Err(mut error) => Err(match error.take_message() {
                 Some(request) => Failure::Unprocessed {
                     cause: chain_text(error.error()),
                     request: Some(Box::new(request)),
                 },
-                None => lost(error.error(), copy),
+                None => lost(error.error()),
             }),
         }
     }
@@ -141,12 +136,12 @@ impl Pool {
     }
 }
 
-fn lost(error: &hyper::Error, request: Option<Box<Request<Outgoing>>>) -> Failure {
+fn lost(error: &hyper::Error) -> Failure {
     let cause = chain_text(error);
     if error.is_parse() {
         return Failure::Final(tollgate_chain::Error::UpstreamInvalid { internal: cause });
     }
-    Failure::Lost { cause, request }
+    Failure::Lost { cause }
 }
 
 /// Opens a connection on a task of its own: a caller who leaves does not throw away the work, the

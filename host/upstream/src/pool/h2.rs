@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 
-use super::{AGE_MAX, ANSWER_HEAD_BYTES_MAX, Answer, Attempt, Endpoint, Held, Place, copy};
+use super::{AGE_MAX, ANSWER_HEAD_BYTES_MAX, Answer, Attempt, Endpoint, Held, Place};
 use crate::connect::{self, Connector};
 use crate::error::{ConnectError, chain_text};
 use crate::outgoing::Outgoing;
@@ -104,15 +104,12 @@ impl Pool {
     }
 
     pub(super) async fn attempt(&self, place: Place, attempt: Attempt) -> Result<Answer, Failure> {
-        let Attempt { request, keep_copy, .. } = attempt;
+        let Attempt { request, .. } = attempt;
         let stream = match self.stream(&place.endpoint).await {
             Ok(stream) => stream,
-            Err(error) => {
-                return Err(Failure::Unconnected { error, request: Box::new(request) });
-            }
+            Err(error) => return Err(Failure::Unconnected { error, request }),
         };
-        let copy = if keep_copy { copy(&request) } else { None };
-        match stream.0.requests.clone().try_send_request(request).await {
+        match stream.0.requests.clone().try_send_request(*request).await {
             Ok(response) => {
                 Ok(Answer { response, held: Held::Http2 { _stream: stream, _place: place } })
             }
@@ -122,7 +119,7 @@ impl Pool {
                     let cause = chain_text(error.error());
                     Failure::Unprocessed { cause, request: Some(Box::new(request)) }
                 }
-                None => failed(&stream.0, error.error(), copy),
+                None => failed(&stream.0, error.error()),
             }),
         }
     }
@@ -199,11 +196,7 @@ impl State {
 }
 
 /// What a failed stream says about the request and about its connection.
-fn failed(
-    connection: &Connection,
-    error: &hyper::Error,
-    request: Option<Box<http::Request<Outgoing>>>,
-) -> Failure {
+fn failed(connection: &Connection, error: &hyper::Error) -> Failure {
     let cause = chain_text(error);
     let reset =
         std::error::Error::source(error).and_then(|source| source.downcast_ref::<h2::Error>());
@@ -211,13 +204,13 @@ fn failed(
         connection.dead.store(true, Ordering::Release);
     }
     if is_unprocessed(error) {
-        return Failure::Unprocessed { cause, request };
+        return Failure::Unprocessed { cause, request: None };
     }
     if reset.is_some_and(h2::Error::is_library) {
         // The peer broke the protocol: what it said is no answer.
         return Failure::Final(tollgate_chain::Error::UpstreamInvalid { internal: cause });
     }
-    Failure::Lost { cause, request }
+    Failure::Lost { cause }
 }
 
 async fn handshake(endpoint: &Arc<Endpoint>, pings: Pings) -> Result<Connection, ConnectError> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use tollgate_upstream::{Protocol, Safety, Upstream};
 
+use crate::SendBytes as _;
 use crate::server::{Gate, Server, get, read, settings, soon, text, until};
 
 #[tokio::test]

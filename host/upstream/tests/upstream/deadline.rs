@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tollgate_chain::Error;
 use tollgate_upstream::{Protocol, Safety, Upstream};
 
+use crate::SendBytes as _;
 use crate::server::{Server, get, settings, soon, text, until};
 
 fn shortly() -> Instant {

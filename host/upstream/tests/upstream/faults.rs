@@ -4,6 +4,7 @@ use tokio::net::TcpListener;
 use tollgate_chain::{Error, UpstreamState};
 use tollgate_upstream::{Protocol, Safety, Upstream};
 
+use crate::SendBytes as _;
 use crate::server::{Server, get, read, settings, soon, text, until};
 
 #[tokio::test]

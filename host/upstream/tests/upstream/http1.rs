@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tollgate_chain::Error;
 use tollgate_upstream::{Protocol, Safety, Upstream};
 
+use crate::SendBytes as _;
 use crate::server::{Gate, Server, get, read, read_head, settings, soon, text, until};
 
 /// A server that answers each request with the head it got.

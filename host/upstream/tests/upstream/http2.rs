@@ -10,6 +10,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use tollgate_upstream::{Protocol, Safety};
 
+use crate::SendBytes as _;
 use crate::server::{Answer, Gate, Server, get, read, soon, text};
 
 #[tokio::test]

@@ -18,3 +18,24 @@ mod retry;
 mod server;
 mod settings;
 mod tls;
+
+/// Sends requests that tests have already made.
+trait SendBytes {
+    async fn send_bytes(
+        &self,
+        request: http::Request<bytes::Bytes>,
+        deadline: tokio::time::Instant,
+        safety: tollgate_upstream::Safety,
+    ) -> Result<http::Response<tollgate_upstream::UpstreamBody>, tollgate_chain::Error>;
+}
+
+impl SendBytes for tollgate_upstream::Upstream {
+    async fn send_bytes(
+        &self,
+        request: http::Request<bytes::Bytes>,
+        deadline: tokio::time::Instant,
+        safety: tollgate_upstream::Safety,
+    ) -> Result<http::Response<tollgate_upstream::UpstreamBody>, tollgate_chain::Error> {
+        self.send_whole(|| Ok(request.clone()), deadline, safety).await
+    }
+}

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tollgate_chain::Error;
 use tollgate_upstream::{Protocol, Safety, Upstream};
 
+use crate::SendBytes as _;
 use crate::server::{Server, get, read, read_head, settings, soon, text};
 
 fn unavailable(outcome: Result<Response<tollgate_upstream::UpstreamBody>, Error>) -> bool {

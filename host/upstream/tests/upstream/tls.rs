@@ -11,6 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use tollgate_chain::Error;
 use tollgate_upstream::{Protocol, Safety, TlsSettings, Upstream, UpstreamSettings};
 
+use crate::SendBytes as _;
 use crate::server::{Server, get, read, serve, settings, soon, text};
 
 type Authority = CertifiedIssuer<'static, KeyPair>;

@@ -31,7 +31,7 @@ fn endpoint(address: std::net::SocketAddr) -> Arc<Endpoint> {
 fn attempt() -> Attempt {
     let mut request = Request::new(Outgoing::Empty);
     *request.uri_mut() = "http://service/".parse().unwrap();
-    Attempt { request, keep_copy: false, fresh: false }
+    Attempt { request: Box::new(request), fresh: false }
 }
 
 /// Takes a connection's first call and then neither reads nor writes; answers on later ones.

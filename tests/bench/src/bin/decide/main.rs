@@ -14,6 +14,10 @@ use std::time::{Duration, Instant};
 
 use gate::{Count, Gate};
 
+/// The gateway's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What to decide.
 #[derive(Debug, Parser)]
 #[command(name = "decide")]
