@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, anyhow};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use data_encoding::HEXLOWER;
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use std::fs;
@@ -15,7 +16,7 @@ use std::path::Path;
 /// # Errors
 /// When the system gives no randomness.
 pub fn random_hex(bytes: usize) -> Result<String> {
-    Ok(random(bytes)?.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(HEXLOWER.encode(&random(bytes)?))
 }
 
 /// Returns random bytes.

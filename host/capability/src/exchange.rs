@@ -85,6 +85,19 @@ pub(crate) struct RunState {
     pub(crate) retry_after: Option<Duration>,
 }
 
+impl RunState {
+    /// Begins anew. Runs are many and mostly leave nothing: cheaper than another state in its place.
+    fn clear(&mut self) {
+        let Self { resolved, held, quota, claim, retry_after } = self;
+        *resolved = None;
+        held.clear();
+        quota.reservations.clear();
+        quota.reported.clear();
+        *claim = None;
+        *retry_after = None;
+    }
+}
+
 impl Exchange {
     /// An exchange before its first policy.
     #[must_use]
@@ -197,23 +210,23 @@ impl Host for Exchange {
     }
 
     fn settle(&mut self, settlement: Settlement) {
-        let run = std::mem::take(&mut self.run);
         match settlement {
             Settlement::Commit => {
-                for mut reservation in run.quota.reservations {
+                for mut reservation in self.run.quota.reservations.drain(..) {
                     reservation.commit();
                     self.kept.push(reservation);
                 }
-                self.claim = run.claim.or_else(|| self.claim.take());
-                self.held = run.held;
+                self.claim = self.run.claim.take().or_else(|| self.claim.take());
+                self.held = std::mem::take(&mut self.run.held);
             }
             Settlement::Release => {
                 self.held.clear();
-                if run.claim.is_some() {
+                if self.run.claim.is_some() {
                     self.detached.store(false, Ordering::Release);
                 }
             }
         }
+        self.run.clear();
     }
 
     fn tenant(&self) -> Option<(Environment, &str)> {

@@ -22,8 +22,6 @@ pub use claim::{Claim, Completion, Holder};
 pub use file::{FileIdempotency, FileIdempotencyOptions, OpenError, SealingKey};
 pub use memory::{MemoryIdempotency, MemoryIdempotencyLimits};
 pub use operation::OperationKey;
-#[cfg(test)]
-pub(crate) use operation::hex;
 pub use record::{TTL_DEFAULT, TTL_MIN, Ticket};
 pub use reply::{BODY_BYTES_MAX, StoredReply};
 

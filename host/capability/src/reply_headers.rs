@@ -1,13 +1,18 @@
 //! `reply-headers`: what policies want of the header of the reply, whatever the reply is.
 
+use std::sync::Arc;
+
 use http::header::VARY;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
 use tollgate_chain::Text;
 
 /// The commands of all runs so far. Names and values were checked when they were asked.
 #[derive(Debug, Default)]
 pub(crate) struct ReplyHeaders {
-    dropped: Vec<HeaderName>,
+    /// As the policies wrote them: an answer has few fields, and most of these are not among them,
+    /// so that comparing is cheaper than parsing each name.
+    dropped: SmallVec<[Arc<[Text]>; 1]>,
     /// A dozen at most in practice, so that looking through them beats a map.
     set: Vec<(HeaderName, HeaderValue)>,
     vary: Vec<HeaderName>,
@@ -36,12 +41,17 @@ impl ReplyHeaders {
         }
     }
 
-    pub(crate) fn drop_upstream(&mut self, names: &[Text]) {
-        self.dropped.extend(parsed(names));
+    pub(crate) fn drop_upstream(&mut self, names: &Arc<[Text]>) {
+        self.dropped.push(Arc::clone(names));
     }
 
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
-        for name in &self.dropped {
+        let dropped = |name: &&HeaderName| {
+            let mut names = self.dropped.iter().flat_map(|names| names.iter());
+            names.any(|dropped| dropped.eq_ignore_ascii_case(name.as_str()))
+        };
+        let there: SmallVec<[HeaderName; 4]> = headers.keys().filter(dropped).cloned().collect();
+        for name in there {
             headers.remove(name);
         }
         for (name, value) in &self.set {
@@ -93,7 +103,7 @@ mod tests {
         let mut reply = ReplyHeaders::default();
         reply.set_text("Access-Control-Allow-Origin", "https://a");
         reply.set_text("access-control-allow-origin", "https://b");
-        reply.drop_upstream(&["Access-Control-Allow-Origin".into(), "server".into()]);
+        reply.drop_upstream(&["Access-Control-Allow-Origin".into(), "server".into()].into());
         let mut written = headers(&[
             ("access-control-allow-origin", "*"),
             ("access-control-allow-origin", "https://evil"),

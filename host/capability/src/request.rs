@@ -4,7 +4,7 @@ pub(crate) mod origin;
 
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION};
+use http::header::{AUTHORIZATION, AsHeaderName, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tollgate_chain::{Answer, Head, Presence, ServerName, Text};
 
@@ -30,7 +30,7 @@ impl Hidden {
     /// The only value of a field that a policy may read.
     pub(crate) fn readable<'a>(&self, head: &'a Head, name: &str) -> Option<&'a HeaderValue> {
         let name = HeaderName::try_from(name).ok()?;
-        if self.covers(&name) { None } else { only(&head.headers, name.as_str()) }
+        if self.covers(&name) { None } else { only(&head.headers, name) }
     }
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn presence(headers: &HeaderMap, name: &str) -> Presence {
 }
 
 /// The value of a field that occurs exactly once.
-pub(crate) fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a HeaderValue> {
+pub(crate) fn only(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&HeaderValue> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?;
     values.next().is_none().then_some(first)

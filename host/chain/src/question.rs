@@ -3,6 +3,8 @@
 //! Questions are values: they are compared, recorded in a [`Trace`](crate::Trace) and asked again.
 //! Their serialised form is the one of receipts, and comes back as the same value.
 
+use std::sync::Arc;
+
 use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
@@ -119,7 +121,7 @@ pub enum Command {
     /// `reply-headers.add-vary`
     ReplyVary(Box<[Text]>),
     /// `reply-headers.drop-upstream`
-    ReplyDropUpstream(Box<[Text]>),
+    ReplyDropUpstream(Arc<[Text]>),
     /// `principal.establish`
     PrincipalEstablish(CredentialHandle),
     /// `quota.report`

@@ -69,7 +69,8 @@ impl Command {
                 name.len() + other.len()
             }
             Self::ReplyHeaderSetFrom(name, _) | Self::Log(_, name) => name.len(),
-            Self::ReplyVary(names) | Self::ReplyDropUpstream(names) => list(names),
+            Self::ReplyVary(names) => list(names),
+            Self::ReplyDropUpstream(names) => list(names),
             Self::PrincipalEstablish(_) | Self::QuotaReport => 0,
         }
     }

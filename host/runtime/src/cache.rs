@@ -12,6 +12,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use data_encoding::HEXLOWER;
 use nix::fcntl::OFlag;
 use nix::sys::stat::futimens;
 use nix::sys::time::TimeSpec;
@@ -52,7 +53,7 @@ impl Key {
         engine.precompile_compatibility_hash().hash(&mut digesting);
         digesting.write(digest(&SHA256, file).as_ref());
         digesting.write(settings.as_bytes());
-        Self(digesting.0.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(HEXLOWER.encode(digesting.0.finish().as_ref()))
     }
 }
 

@@ -210,7 +210,7 @@ impl<H: Host> reply_headers::Host for State<H> {
     }
 
     fn drop_upstream(&mut self, names: Vec<String>) -> Result<()> {
-        self.command(Command::ReplyDropUpstream(texts(names)))
+        self.command(Command::ReplyDropUpstream(texts(names).into()))
     }
 }
 

@@ -4,6 +4,7 @@
 //! beside it, so a repeat gets the first answer, whatever the gateway remembers. A repeat that comes
 //! while the first is still running waits for its lock (2 s at most) and then reads its outcome.
 
+use data_encoding::HEXLOWER;
 use prost::Message;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use tollgate_proto::events::EventEnvelope;
@@ -139,7 +140,7 @@ impl Scope {
     /// The operation key in lower-case hex.
     #[must_use]
     pub fn operation_key(&self) -> Option<String> {
-        self.operation.map(|o| o.key.iter().map(|byte| format!("{byte:02x}")).collect())
+        self.operation.map(|operation| HEXLOWER.encode(&operation.key))
     }
 
     fn world(&self) -> &'static str {
@@ -343,24 +344,8 @@ fn digest(metadata: &MetadataMap, name: &'static str) -> Result<Option<[u8; 32]>
         return Err(refused(name));
     }
     let text = value.to_str().map_err(|_| refused(name))?;
-    from_hex(text).map(Some).ok_or_else(|| refused(name))
-}
-
-fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let digits: Vec<u8> = text.bytes().map(hex_digit).collect::<Option<_>>()?;
-    let bytes: Vec<u8> = digits
-        .chunks_exact(2)
-        .filter_map(|pair| Some((pair.first()? << 4) | pair.last()?))
-        .collect();
-    if digits.len() == 64 { bytes.try_into().ok() } else { None }
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    }
+    let bytes = HEXLOWER.decode(text.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.map(Some).ok_or_else(|| refused(name))
 }
 
 fn refused(name: &'static str) -> Error {

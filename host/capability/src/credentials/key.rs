@@ -4,6 +4,7 @@
 //! the store, not security: the 190 random bits are.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -16,8 +17,17 @@ const RANDOM: usize = 32;
 const CHECKSUM: usize = 6;
 
 /// SHA-256 of a whole key: what stores are asked by.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct KeyDigest(pub [u8; 32]);
+
+impl Hash for KeyDigest {
+    /// Eight bytes of a digest spread as well as all of them.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        if let Some(first) = self.0.first_chunk() {
+            state.write_u64(u64::from_le_bytes(*first));
+        }
+    }
+}
 
 impl fmt::Debug for KeyDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use tollgate_chain::Fingerprint;
 
-use super::operation::hex;
 use super::{OperationKey, STORE_TIMEOUT, StoredReply, Ticket};
 use crate::later::Later;
 
@@ -67,7 +67,7 @@ impl Claim {
     /// The fingerprint, 64 lower-case hexadecimal digits; travels as `x-request-fingerprint`.
     #[must_use]
     pub fn fingerprint_hex(&self) -> String {
-        hex(&self.fingerprint)
+        HEXLOWER.encode(&self.fingerprint)
     }
 
     /// How long the claim holds from its grant or its last renewal.

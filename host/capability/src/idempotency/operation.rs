@@ -2,13 +2,15 @@
 //! digest. Not the API key: a retry after its rotation must find the record.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
+use data_encoding::HEXLOWER;
 use ring::digest::{Context, SHA256};
 use tollgate_chain::{Head, Principal};
 
 /// SHA-256 over the scope and the caller's key. Travels to the service as
 /// `x-operation-key`, and finds the record here; the caller's key itself is kept nowhere.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OperationKey(pub [u8; 32]);
 
 impl OperationKey {
@@ -37,7 +39,17 @@ impl OperationKey {
     /// 64 lower-case hexadecimal digits.
     #[must_use]
     pub fn hex(&self) -> String {
-        hex(&self.0)
+        HEXLOWER.encode(&self.0)
+    }
+}
+
+impl Hash for OperationKey {
+    /// Eight bytes of a digest spread as well as all of them. Tables are to hash them under a key
+    /// of their own: callers choose what goes into the digest.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        if let Some(first) = self.0.first_chunk() {
+            state.write_u64(u64::from_le_bytes(*first));
+        }
     }
 }
 
@@ -45,17 +57,6 @@ impl fmt::Debug for OperationKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.hex())
     }
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from(if value < 10 { b'0' + value } else { b'a' + value - 10 });
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(byte & 15));
-    }
-    text
 }
 
 #[cfg(test)]
@@ -78,7 +79,7 @@ mod tests {
     fn the_digest_is_the_published_one() {
         let key = OperationKey::of(&principal("t1", Environment::Live), &head_with(&[]), "k1");
         let parts = b"\0\0\0\x02t1\0\0\0\x04live\0\0\0\x04POST\0\0\0\x0c/v1/deposits\0\0\0\x02k1";
-        assert_eq!(key.hex(), hex(ring::digest::digest(&SHA256, parts).as_ref()));
+        assert_eq!(key.hex(), HEXLOWER.encode(ring::digest::digest(&SHA256, parts).as_ref()));
         assert_eq!(key.hex().len(), 64);
     }
 

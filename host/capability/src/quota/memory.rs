@@ -3,7 +3,7 @@
 
 mod shard;
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,8 +47,7 @@ pub struct MemoryQuota {
 #[derive(Debug)]
 struct Inner {
     clock: Arc<dyn Clock>,
-    /// Two keys, so that an id has 128 bits that nobody outside can steer.
-    hashers: [RandomState; 2],
+    hashers: RandomState,
     shards: Vec<Mutex<Shard>>,
 }
 
@@ -75,7 +74,7 @@ impl MemoryQuota {
         let of =
             |max: usize| (0..SHARDS).map(move |_| Mutex::new(Shard::new(max.div_ceil(SHARDS))));
         let shards = of(limits.principal_buckets_max).chain(of(limits.address_buckets_max));
-        let hashers = [RandomState::new(), RandomState::new()];
+        let hashers = RandomState::new();
         Self { inner: Arc::new(Inner { clock, hashers, shards: shards.collect() }) }
     }
 
@@ -135,9 +134,12 @@ impl QuotaStore for MemoryQuota {
 impl Inner {
     fn place(&self, charge: &Charge<'_>) -> Planned {
         let kind = matches!(charge.rule, Rule::Concurrency(_));
-        let [high, low] = &self.hashers;
-        let key = (charge.name, charge.owner, kind);
-        let (high, low) = (high.hash_one(key), low.hash_one(key));
+        // Two hashes of two texts under one key: 128 bits that nobody outside can steer.
+        let mut hasher = self.hashers.build_hasher();
+        (charge.name, charge.owner, kind).hash(&mut hasher);
+        let high = hasher.finish();
+        hasher.write_u8(1);
+        let low = hasher.finish();
         let group = if matches!(charge.owner, Owner::Address(_)) { SHARDS } else { 0 };
         let shard = group + usize::try_from(high).unwrap_or(0) % SHARDS;
         let bucket = Bucket::full(charge.rule);

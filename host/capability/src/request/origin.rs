@@ -34,7 +34,7 @@ pub(crate) fn is_in(head: &Head, entries: &[Text]) -> bool {
 }
 
 fn text(head: &Head) -> Option<&str> {
-    only(&head.headers, ORIGIN.as_str())?.to_str().ok()
+    only(&head.headers, ORIGIN)?.to_str().ok()
 }
 
 fn is_own(head: &Head, origin: &str) -> bool {
@@ -55,15 +55,21 @@ fn matches_pattern(pattern: &str, origin: &str) -> bool {
 /// Whether the text is `scheme "://" host [":" port]` as a browser would serialise it: lower
 /// case, no path, no user information, no default port.
 fn is_serialised(origin: &str) -> bool {
-    let Some((scheme, rest)) = origin.split_once("://") else { return false };
+    // No scheme has a colon.
+    let Some((scheme, rest)) = origin.split_once(':') else { return false };
+    let Some(rest) = rest.strip_prefix("//") else { return false };
     let (host, port) = split_port(rest);
     is_scheme(scheme) && is_host(host) && port.is_none_or(|port| is_port(scheme, port))
 }
 
 fn split_port(rest: &str) -> (&str, Option<&str>) {
     // The colons inside of an IPv6 literal's brackets begin no port.
-    let after_literal = rest.rfind(']').map_or(0, |bracket| bracket + 1);
-    match rest.get(after_literal..).and_then(|tail| tail.find(':')) {
+    let after_literal = match rest.strip_prefix('[') {
+        Some(literal) => literal.rfind(']').map_or(0, |bracket| bracket + 2),
+        None => 0,
+    };
+    let mut bytes = rest.bytes().skip(after_literal);
+    match bytes.position(|byte| byte == b':') {
         Some(colon) => {
             let (host, port) = rest.split_at(after_literal + colon);
             (host, port.strip_prefix(':'))
@@ -84,10 +90,10 @@ fn is_host(host: &str) -> bool {
         return literal.parse::<Ipv6Addr>().is_ok_and(|address| address.to_string() == literal);
     }
     let labels = host.strip_suffix('.').unwrap_or(host);
-    labels.split('.').all(|label| {
+    labels.as_bytes().split(|byte| *byte == b'.').all(|label| {
         !label.is_empty()
             && label
-                .bytes()
+                .iter()
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'))
     })
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use http::{HeaderMap, header};
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -106,7 +107,7 @@ pub(crate) fn read(path: &Path) -> Result<String, Error> {
 fn draw() -> Result<String, Error> {
     let mut bytes = [0; 32];
     SystemRandom::new().fill(&mut bytes).map_err(|_| Error::NoRandomness)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(HEXLOWER.encode(&bytes))
 }
 
 /// Writes beside the place and renames, so that nobody's older file lends its mode or is followed.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use ring::digest::{SHA256, digest};
 use tollgate_chain::{Chain, Growth, Host, Plugin, Policy, Rollout, Trees};
 use tollgate_config::{
@@ -180,18 +181,15 @@ fn load(
     })
 }
 
-fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// A component's bytes and their SHA-256, which is the declared one where one is declared.
 pub(super) fn bytes_of(plugin: &PluginConfig) -> Result<(Vec<u8>, [u8; 32]), Problem> {
     let bytes = read(&plugin.file).map_err(|message| plugin.problem(&message))?;
     let mut sha256 = [0; 32];
     sha256.copy_from_slice(digest(&SHA256, &bytes).as_ref());
     if let Some(expected) = plugin.sha256.filter(|expected| *expected != sha256) {
-        let (file, found) = (plugin.file.display(), hex(&sha256));
-        let message = format!("{file}: expected the SHA-256 {}, found {found}", hex(&expected));
+        let [expected, found] = [expected, sha256].map(|digest| HEXLOWER.encode(&digest));
+        let file = plugin.file.display();
+        let message = format!("{file}: expected the SHA-256 {expected}, found {found}");
         return Err(plugin.problem(&message));
     }
     Ok((bytes, sha256))

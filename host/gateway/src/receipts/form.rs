@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -225,7 +226,7 @@ impl PolicyForm {
         Self {
             plugin: member.plugin.to_string(),
             version: member.edition.version.as_ref().map(ToString::to_string),
-            sha256: member.edition.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: HEXLOWER.encode(&member.edition.sha256),
             class: member.class,
             way: Way::Skipped,
             interest_headers: member.interests.headers.iter().map(ToString::to_string).collect(),

@@ -6,6 +6,7 @@
 //! place of a text stand its length and a digest under a key that is drawn at the start and never
 //! leaves the process, so that equal texts can be seen to be equal and none can be guessed.
 
+use data_encoding::HEXLOWER;
 use http::HeaderName;
 use ring::hmac;
 use ring::rand::SystemRandom;
@@ -130,9 +131,8 @@ impl Redactor {
         let mut cover = format!("(hidden: {} bytes", text.len());
         if let Some(key) = &self.0 {
             let tag = hmac::sign(key, text.as_bytes());
-            let digest: String =
-                tag.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-            cover = format!("{cover}, {digest}");
+            let digest = tag.as_ref().get(..8).unwrap_or_default();
+            cover = format!("{cover}, {}", HEXLOWER.encode(digest));
         }
         format!("{cover})").into()
     }
@@ -203,7 +203,7 @@ fn each_of_command(command: &Command, change: &dyn Fn(&str) -> Text) -> Command 
             Command::ReplyHeaderSetFrom(change(name), source.clone())
         }
         Command::ReplyVary(names) => Command::ReplyVary(list(names)),
-        Command::ReplyDropUpstream(names) => Command::ReplyDropUpstream(list(names)),
+        Command::ReplyDropUpstream(names) => Command::ReplyDropUpstream(list(names).into()),
         Command::NoteSet(name, value) => Command::NoteSet(change(name), change(value)),
         Command::Log(level, text) => Command::Log(*level, change(text)),
         Command::PrincipalEstablish(_) | Command::QuotaReport => command.clone(),

@@ -124,7 +124,7 @@ fn reply_headers() -> Vec<Case> {
         command(ReplyHeaderSetFrom(text("allow"), Source::RouteMethods)),
         command(ReplyHeaderSetFrom(text("retry-after"), Source::RetryAfter)),
         command(ReplyVary(texts(["origin"]))),
-        command(ReplyDropUpstream(texts(["server", "x-powered-by"]))),
+        command(ReplyDropUpstream(texts(["server", "x-powered-by"]).into())),
     ]
 }
 

@@ -1,10 +1,11 @@
+use data_encoding::HEXLOWER;
+
 use super::*;
 use crate::credentials::NewKey;
-use crate::idempotency::hex;
 use crate::testing::ManualClock;
 
 fn entry(id: &str, digest: &KeyDigest, more: &str) -> String {
-    let sha256 = hex(&digest.0);
+    let sha256 = HEXLOWER.encode(&digest.0);
     format!(
         "[[keys]]\nid = \"{id}\"\nsha256 = \"{sha256}\"\ntenant = \"acme\"\n\
          environment = \"live\"\nscopes = [\"deposits:write\"]\n{more}\n"

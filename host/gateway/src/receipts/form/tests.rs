@@ -55,7 +55,7 @@ fn commands() -> Vec<Command> {
         Command::ReplyHeaderSetFrom(text(), Source::RouteMethods),
         Command::ReplyHeaderSetFrom(text(), Source::RetryAfter),
         Command::ReplyVary(texts()),
-        Command::ReplyDropUpstream(texts()),
+        Command::ReplyDropUpstream(texts().into()),
         Command::PrincipalEstablish(CredentialHandle(u32::MAX)),
         Command::QuotaReport,
         Command::NoteSet(text(), text()),
