@@ -67,7 +67,7 @@ impl Ground {
         std::fs::write(certificates.path().join("ca.pem"), authority.pem())?;
         let processors = Processors::find()?;
         let (origin, upstream) = sides::origin(false, &processors).await?;
-        let bare = sides::bare(upstream, certificates.path()).await?;
+        let bare = sides::bare(upstream, certificates.path(), 1).await?;
         processors.first(bare.process.pid())?;
         let cache = wish.compiled_cache.then(tempfile::tempdir).transpose()?;
         let pace = wish.pace();

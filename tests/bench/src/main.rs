@@ -57,6 +57,9 @@ enum Part {
         /// The folder of `server.pem` and `server.key`.
         #[arg(long)]
         certificates: PathBuf,
+        /// Its worker threads.
+        #[arg(long, default_value_t = 1)]
+        workers: usize,
     },
     /// The load.
     Load(load::Order),
@@ -64,11 +67,19 @@ enum Part {
 
 fn main() -> Result<()> {
     let line = Line::parse();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let workers = if let Some(Part::Proxy { workers, .. }) = &line.part { *workers } else { 1 };
+    let mut runtime = match workers {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    if workers > 1 {
+        runtime.worker_threads(workers);
+    }
+    let runtime = runtime.enable_all().build()?;
     runtime.block_on(async {
         match line.part {
             Some(Part::Origin { grpc }) => origin::serve(grpc).await,
-            Some(Part::Proxy { to, certificates }) => proxy::serve(to, &certificates).await,
+            Some(Part::Proxy { to, certificates, .. }) => proxy::serve(to, &certificates).await,
             Some(Part::Load(order)) => load::run(order).await,
             None => groups::run(line.wish).await,
         }

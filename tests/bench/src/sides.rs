@@ -53,8 +53,12 @@ impl Server {
 }
 
 /// The bare proxy before an upstream.
-pub(crate) async fn bare(upstream: SocketAddr, certificates: &Path) -> Result<Server> {
-    bare::start(upstream, certificates).await
+pub(crate) async fn bare(
+    upstream: SocketAddr,
+    certificates: &Path,
+    workers: usize,
+) -> Result<Server> {
+    bare::start(upstream, certificates, workers).await
 }
 
 /// An upstream, in HTTP/1.1 or gRPC.

@@ -1,4 +1,5 @@
-//! Decisions in process, without sockets: one thread and two, by trees and in the components.
+//! Decisions in process, without sockets: one thread and two, by trees and in the components. Beside
+//! them two threads that share nothing: what this machine gives a second thread at the time.
 //!
 //! Each turn decides a fixed number of requests that were made before it. Speed is told by the
 //! wall's clock, which a busy machine disturbs, and by the threads' own, which does not see waits
@@ -20,6 +21,7 @@ const LEAST: f64 = 1.9;
 #[derive(Debug, Clone, Copy)]
 struct Turn {
     threads: usize,
+    gates: usize,
     requests: f64,
     wall: Duration,
     cpu: Duration,
@@ -30,14 +32,23 @@ pub(crate) async fn run(ground: &Ground) -> Result<Vec<Judged>> {
     let (mut cells, mut judged) = (Vec::new(), Vec::new());
     for (trees, name) in [(true, "trees on"), (false, "trees off")] {
         let turns = turns(ground, trees).await?;
-        let (one, two): (Vec<_>, Vec<_>) = turns.into_iter().partition(|turn| turn.threads == 1);
-        let pairs = || one.iter().zip(&two);
-        let speed: Vec<f64> = pairs().map(|(one, two)| rate(two) / rate(one)).collect();
-        let cpu = median(pairs().map(|(one, two)| 2.0 * micros(one) / micros(two)));
-        let middle = median(speed.iter().copied());
+        let of = |threads, gates| -> Vec<Turn> {
+            let own = |turn: &&Turn| (turn.threads, turn.gates) == (threads, gates);
+            turns.iter().filter(own).copied().collect()
+        };
+        let one = of(1, 1);
         cells.push(row(&format!("{name}, 1 thread"), &one, [None; 3]));
-        let ratios = [Some(middle), Some(spread(&speed)), Some(cpu)];
-        cells.push(row(&format!("{name}, 2 threads"), &two, ratios));
+        let mut beside = |two: &[Turn], what: &str| {
+            let pairs = || one.iter().zip(two);
+            let speed: Vec<f64> = pairs().map(|(one, two)| rate(two) / rate(one)).collect();
+            let cpu = median(pairs().map(|(one, two)| 2.0 * micros(one) / micros(two)));
+            let middle = median(speed.iter().copied());
+            let ratios = [Some(middle), Some(spread(&speed)), Some(cpu)];
+            cells.push(row(&format!("{name}, {what}"), two, ratios));
+            middle
+        };
+        let middle = beside(&of(2, 1), "2 threads");
+        beside(&of(2, 2), "2 threads, nothing shared");
         let what = format!("two threads to one, {name}: decisions/s");
         judged.push(Judged::least(&what, middle, 2, LEAST));
     }
@@ -99,10 +110,12 @@ async fn turns(ground: &Ground, trees: bool) -> Result<Vec<Turn>> {
 fn parse(line: &str) -> Result<Turn> {
     let mut words = line.split(' ');
     let mut next = || words.next().context("a turn said too little");
-    let (threads, requests) = (next()?.parse()?, next()?.parse()?);
+    let (threads, gates) = (next()?.parse()?, next()?.parse()?);
+    let requests = next()?.parse()?;
     let (wall, cpu) = (next()?.parse()?, next()?.parse()?);
     Ok(Turn {
         threads,
+        gates,
         requests,
         wall: Duration::from_nanos(wall),
         cpu: Duration::from_nanos(cpu),

@@ -1,4 +1,5 @@
-//! Records in this process. For tests and for those who can lose them at a restart.
+//! Records in this process. For tests and for those who can lose them at a restart. Sharded, so
+//! that workers do not wait for each other.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -31,15 +32,21 @@ impl Default for MemoryIdempotencyLimits {
     }
 }
 
-/// The store in memory. A record is forgotten, oldest first, when there is no room: resolved
-/// ones only, because the service remembers those operations too.
+/// Most shards, and the fewest records that are worth one.
+const SHARDS_MAX: usize = 16;
+const SHARD_RECORDS_MIN: usize = 512;
+
+/// The store in memory. A record is forgotten, the oldest of its shard first, when there is no
+/// room: resolved ones only, because the service remembers those operations too. Shards have equal
+/// parts of the bounds; a store of fewer than 1,024 records, or of less than 512 KiB for bodies, is
+/// a single one.
 #[derive(Debug, Clone)]
 pub struct MemoryIdempotency {
-    inner: Arc<Inner>,
+    shards: Arc<[Arc<Shard>]>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct Shard {
     clock: Arc<dyn Clock>,
     limits: MemoryIdempotencyLimits,
     records: Mutex<Records>,
@@ -58,29 +65,44 @@ impl MemoryIdempotency {
     /// An empty store.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, limits: MemoryIdempotencyLimits) -> Self {
-        let body_bytes_max = limits.body_bytes_max.max(BODY_BYTES_MAX);
-        let limits = MemoryIdempotencyLimits { body_bytes_max, ..limits };
-        Self { inner: Arc::new(Inner { clock, limits, records: Mutex::default() }) }
+        let MemoryIdempotencyLimits { records_max, body_bytes_max, ttl } = limits;
+        let worth = (records_max / SHARD_RECORDS_MIN).min(body_bytes_max / BODY_BYTES_MAX);
+        let count = worth.clamp(1, SHARDS_MAX);
+        let limits = MemoryIdempotencyLimits {
+            records_max: records_max.div_ceil(count),
+            body_bytes_max: (body_bytes_max / count).max(BODY_BYTES_MAX),
+            ttl,
+        };
+        let shard = || Shard { clock: Arc::clone(&clock), limits, records: Mutex::default() };
+        Self { shards: (0..count).map(|_| Arc::new(shard())).collect() }
+    }
+
+    fn shard(&self, operation: OperationKey) -> Option<&Arc<Shard>> {
+        let [.., last] = operation.0;
+        self.shards.get(usize::from(last) % self.shards.len())
     }
 
     /// Forgets every record, as an operator may at any moment.
     pub fn clear(&self) {
-        *self.inner.records.lock() = Records::default();
+        self.shards.iter().for_each(|shard| *shard.records.lock() = Records::default());
     }
 
     /// Records that are held now.
     #[must_use]
     pub fn records(&self) -> usize {
-        self.inner.records.lock().by_operation.len()
+        self.shards.iter().map(|shard| shard.records.lock().by_operation.len()).sum()
     }
 }
 
 impl IdempotencyStore for MemoryIdempotency {
     fn claim(&self, request: ClaimRequest) -> Later<'_, ClaimOutcome> {
-        Later::Ready(match self.inner.claim(&request) {
+        let Some(shard) = self.shard(request.operation) else {
+            return Later::Ready(ClaimOutcome::Unavailable);
+        };
+        Later::Ready(match shard.claim(&request) {
             Some(Found::Granted(record)) => {
                 let ticket = Ticket { operation: request.operation, generation: record.generation };
-                let holder: Arc<dyn Holder> = Arc::<Inner>::clone(&self.inner);
+                let holder: Arc<dyn Holder> = Arc::<Shard>::clone(shard);
                 let claim = Claim::new(holder, ticket, request.fingerprint, request.lease);
                 ClaimOutcome::Claimed(claim)
             }
@@ -92,7 +114,7 @@ impl IdempotencyStore for MemoryIdempotency {
     }
 }
 
-impl Inner {
+impl Shard {
     fn now(&self) -> Now {
         let (monotonic, unix) = (self.clock.monotonic(), self.clock.unix());
         Now { monotonic, unix, ttl: self.limits.ttl }
@@ -116,7 +138,7 @@ impl Inner {
     }
 }
 
-impl Holder for Inner {
+impl Holder for Shard {
     fn complete(&self, ticket: Ticket, reply: StoredReply) -> Later<'static, Completion> {
         let now = self.now();
         let mut records = self.records.lock();

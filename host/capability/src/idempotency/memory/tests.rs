@@ -46,6 +46,26 @@ async fn a_store_full_of_operations_in_progress_is_unavailable_and_evicts_none()
 }
 
 #[tokio::test]
+async fn the_bounds_hold_over_all_shards() {
+    let clock = Arc::new(ManualClock::new());
+    let limits = MemoryIdempotencyLimits { records_max: 2_048, ..Default::default() };
+    let store = MemoryIdempotency::new(clock, limits);
+    assert_eq!(store.shards.len(), 4);
+    for operation in 0..10_000_u32 {
+        let key = ring::digest::digest(&ring::digest::SHA256, &operation.to_be_bytes());
+        let operation = OperationKey(key.as_ref().try_into().expect("32 bytes"));
+        let request = ClaimRequest { operation, fingerprint: [1; 32], lease: LEASE };
+        let again = request;
+        let ClaimOutcome::Claimed(claim) = store.claim(request).get().await else { panic!("new") };
+        assert_eq!(claim.complete(reply(1)).await, Completion::Stored);
+        assert!(matches!(store.claim(again).get().await, ClaimOutcome::Completed(_)));
+    }
+    assert_eq!(store.records(), 2_048);
+    store.clear();
+    assert_eq!(store.records(), 0);
+}
+
+#[tokio::test]
 async fn bodies_are_bounded_together_and_the_oldest_goes_first() {
     let (_, store) = store_of(100);
     for operation in 0..3 {
@@ -75,6 +95,7 @@ async fn an_operation_that_is_retried_for_ever_does_not_grow_the_store() {
     for _ in 0..1_000 {
         granted(&store, 1).await.retryable().await;
     }
-    assert!(store.inner.records.lock().resolved.len() <= 2 * 2 + 17);
+    let [shard] = &*store.shards else { panic!("a small store is a single shard") };
+    assert!(shard.records.lock().resolved.len() <= 2 * 2 + 17);
     assert!(matches!(ask(&store, 0).await, ClaimOutcome::Completed(_)));
 }

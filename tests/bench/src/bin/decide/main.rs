@@ -13,6 +13,7 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use gate::{Count, Gate};
+use tollgate_capability::Opening;
 
 /// The gateway's own.
 #[global_allocator]
@@ -45,32 +46,42 @@ struct Turn {
     count: Count,
 }
 
-/// Decides with one thread and with two in turn, after a round that does not count; prints a line
-/// for each turn: `threads requests wall-ns cpu-ns walked ran`.
+/// Decides with one thread, with two, and with two that have a gate each and share nothing, in turn,
+/// after a round that does not count; prints a line for each turn:
+/// `threads gates requests wall-ns cpu-ns walked ran`.
 fn main() -> Result<()> {
     let order = Order::parse();
-    let gate = Gate::new(&order.components, order.trees)?;
+    let gate = || Gate::new(&order.components, order.trees);
+    let (gate, other) = (gate()?, gate()?);
     for round in 0..=order.rounds {
-        for threads in [1, 2] {
-            let turn = turn(&gate, threads, order.requests)?;
+        let turns: [(usize, &[&Gate]); 3] =
+            [(1, &[&gate]), (1, &[&gate, &gate]), (2, &[&gate, &other])];
+        for (apart, gates) in turns {
+            let turn = turn(gates, order.requests)?;
             if round > 0 {
                 let Turn { requests, wall, cpu, count } = turn;
                 let (wall, cpu) = (wall.as_nanos(), cpu.as_nanos());
-                println!("{threads} {requests} {wall} {cpu} {} {}", count.walked, count.ran);
+                let threads = gates.len();
+                println!(
+                    "{threads} {apart} {requests} {wall} {cpu} {} {}",
+                    count.walked, count.ran
+                );
             }
         }
     }
     Ok(())
 }
 
-fn turn(gate: &Gate, threads: usize, requests: usize) -> Result<Turn> {
-    let together = Barrier::new(threads);
+/// One thread for each of the gates.
+fn turn(gates: &[&Gate], requests: usize) -> Result<Turn> {
+    let together = Barrier::new(gates.len());
     let turns: Vec<Result<Turn>> = std::thread::scope(|scope| {
-        let own = |number| {
+        let own = |(number, gate)| {
             let together = &together;
             move || thread(gate, number, requests, together)
         };
-        let started: Vec<_> = (0..threads).map(|number| scope.spawn(own(number))).collect();
+        let gates = gates.iter().copied().enumerate();
+        let started: Vec<_> = gates.map(|gate| scope.spawn(own(gate))).collect();
         let panicked = |_| Err(anyhow::anyhow!("a thread panicked"));
         started.into_iter().map(|thread| thread.join().unwrap_or_else(panicked)).collect()
     });
@@ -86,24 +97,40 @@ fn turn(gate: &Gate, threads: usize, requests: usize) -> Result<Turn> {
     Ok(sum)
 }
 
-/// Makes requests, waits for the other threads, and decides.
+/// Requests that are made before they are decided: few enough to be fresh in the caches, like those
+/// that come from a socket, and so many that threads that begin together decide together.
+const BATCH: usize = 500;
+
+/// Makes requests, waits for the other threads, and decides, batch after batch. Only deciding counts.
 fn thread(gate: &Gate, number: usize, requests: usize, together: &Barrier) -> Result<Turn> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let mut dice = Dice::new(u64::try_from(number)?);
-    let made: Result<Vec<_>> = (0..requests).map(|_| gate.opening(&mut dice)).collect();
-    // Whatever went wrong, the others must not wait for ever.
-    together.wait();
-    let (runtime, made) = (runtime?, made?);
-    let (since, used) = (Instant::now(), of_this_thread()?);
-    let mut count = Count::default();
-    runtime.block_on(async {
+    let mut turn = Turn::default();
+    let batches = 0..requests.div_ceil(BATCH);
+    let outcomes: Vec<Result<()>> = batches
+        .map(|_| {
+            let made: Result<Vec<_>> = (0..BATCH).map(|_| gate.opening(&mut dice)).collect();
+            // Whatever went wrong, the others must not wait for ever.
+            together.wait();
+            let runtime = runtime.as_ref().map_err(|error| anyhow::anyhow!("runtime: {error}"))?;
+            runtime.block_on(turn.decide(gate, made?))
+        })
+        .collect();
+    outcomes.into_iter().collect::<Result<()>>()?;
+    Ok(turn)
+}
+
+impl Turn {
+    async fn decide(&mut self, gate: &Gate, made: Vec<Opening>) -> Result<()> {
+        #[expect(clippy::cast_precision_loss, reason = "requests of a batch are few")]
+        let requests = made.len() as f64;
+        let (since, used) = (Instant::now(), of_this_thread()?);
         for opening in made {
-            gate.decide(opening, &mut count).await?;
+            gate.decide(opening, &mut self.count).await?;
         }
-        anyhow::Ok(())
-    })?;
-    let (wall, cpu) = (since.elapsed(), of_this_thread()?.saturating_sub(used));
-    #[expect(clippy::cast_precision_loss, reason = "requests of a turn are few")]
-    let requests = requests as f64;
-    Ok(Turn { requests, wall, cpu, count })
+        self.wall += since.elapsed();
+        self.cpu += of_this_thread()?.saturating_sub(used);
+        self.requests += requests;
+        Ok(())
+    }
 }
