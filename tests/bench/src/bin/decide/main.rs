@@ -17,7 +17,7 @@ use tollgate_capability::Opening;
 
 /// The gateway's own.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// What to decide.
 #[derive(Debug, Parser)]
