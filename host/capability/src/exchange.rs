@@ -18,6 +18,7 @@ use tollgate_chain::{
 };
 
 use self::readback::Held;
+use crate::Clock;
 use crate::credentials::Resolver;
 use crate::idempotency::{self, Claim, IdempotencyStore};
 use crate::notes::Notes;
@@ -31,6 +32,8 @@ use crate::{log, principal, route, system};
 /// The back ends, shared by all exchanges.
 #[derive(Debug, Clone)]
 pub struct Stores {
+    /// What policies are told of time, where they may be told.
+    pub clock: Arc<dyn Clock>,
     /// Who keys stand for.
     pub credentials: Resolver,
     /// Rates and requests in flight.
@@ -160,7 +163,7 @@ impl Exchange {
             Read::ResponseStatus => response::status(response),
             Read::ResponseHeaderPresence(name) => response::header_presence(response, name),
             Read::ResponseHeaderIs(name, value) => response::header_is(response, name, value),
-            Read::System(asked) => system::answer(*asked),
+            Read::System(asked) => system::answer(*asked, &*self.stores.clock),
         }
     }
 

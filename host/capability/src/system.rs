@@ -1,13 +1,12 @@
 //! What language runtimes ask of the machine: the time, and randomness. Files, sockets and the
 //! environment there are none.
 
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use ring::rand::{SecureRandom, SystemRandom};
 use tollgate_chain::{Answer, System};
 
-use crate::{Clock, SystemClock};
+use crate::Clock;
 
 /// The finest that a policy is told of time: a guest that could time its own questions could tell
 /// what the host has at hand from what it must fetch.
@@ -15,11 +14,10 @@ const RESOLUTION: Duration = Duration::from_millis(1);
 
 /// The answer. Without randomness in the machine there are fewer bytes than were asked for, which
 /// ends the run.
-pub(crate) fn answer(asked: System) -> Answer {
-    static CLOCK: LazyLock<SystemClock> = LazyLock::new(SystemClock::new);
+pub(crate) fn answer(asked: System, clock: &dyn Clock) -> Answer {
     match asked {
-        System::WallClock => Answer::Nanoseconds(coarse(CLOCK.unix())),
-        System::MonotonicClock => Answer::Nanoseconds(coarse(CLOCK.monotonic())),
+        System::WallClock => Answer::Nanoseconds(coarse(clock.unix())),
+        System::MonotonicClock => Answer::Nanoseconds(coarse(clock.monotonic())),
         System::Random(count) => {
             let mut bytes = vec![0; usize::try_from(count).unwrap_or_default()];
             let filled = SystemRandom::new().fill(&mut bytes);
@@ -37,23 +35,28 @@ fn coarse(time: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::ManualClock;
 
     #[test]
-    fn time_is_told_in_milliseconds() {
-        assert_eq!(coarse(Duration::from_nanos(1_999_999)), 1_000_000);
-        let Answer::Nanoseconds(now) = answer(System::WallClock) else { panic!("no moment") };
-        assert!(now > 1_700_000_000_000_000_000 && now.is_multiple_of(1_000_000), "{now}");
-        let Answer::Nanoseconds(passed) = answer(System::MonotonicClock) else {
-            panic!("no moment")
+    fn time_is_told_in_milliseconds_and_goes_by_the_clock_that_is_passed_in() {
+        let clock = ManualClock::new();
+        let told = || {
+            [System::WallClock, System::MonotonicClock]
+                .map(|asked| answer(asked, &clock).into_nanoseconds().unwrap())
         };
-        assert!(passed < now);
+        let [wall, monotonic] = told();
+        clock.advance(Duration::from_nanos(1_999_999));
+        assert_eq!(told(), [wall + 1_000_000, monotonic + 1_000_000]);
+        clock.set_unix(Duration::from_secs(7));
+        assert_eq!(told(), [7_000_000_000, monotonic + 1_000_000]);
     }
 
     #[test]
     fn random_bytes_are_as_many_as_asked_for_and_never_the_same() {
-        let drawn = || answer(System::Random(32)).into_random().unwrap();
+        let random = |count| answer(System::Random(count), &ManualClock::new()).into_random();
+        let drawn = || random(32).unwrap();
         assert_eq!(drawn().len(), 32);
         assert_ne!(drawn(), drawn());
-        assert_eq!(answer(System::Random(0)).into_random(), Ok(Box::default()));
+        assert_eq!(random(0), Ok(Box::default()));
     }
 }

@@ -100,14 +100,15 @@ pub enum System {
     WallClock,
     /// `wasi:clocks/monotonic-clock.now`: nanoseconds since a moment of the process.
     MonotonicClock,
-    /// `wasi:random/random` and `wasi:random/insecure`: so many bytes, fewer than
+    /// `wasi:random/random` and `wasi:random/insecure`: so many bytes, at most
     /// [`System::RANDOM_MAX`].
     Random(u32),
 }
 
 impl System {
-    /// One answer of [`System::Random`] has fewer bytes.
-    pub const RANDOM_MAX: u32 = 4_096;
+    /// Most bytes of one answer of [`System::Random`].
+    pub const RANDOM_MAX: u32 = 4_095;
+    const RANDOM_END: u32 = Self::RANDOM_MAX + 1;
 }
 
 /// Questions whose answer is *done*, collected and applied with the verdict.
@@ -246,10 +247,9 @@ impl Question {
     /// Names the function and what was expected.
     pub fn check(&self) -> Result<(), Nonsense> {
         match self {
-            Self::Read(Read::System(System::Random(System::RANDOM_MAX..))) => Err(Nonsense {
-                function: "wasi:random",
-                expected: "less than 4096 bytes at a time",
-            }),
+            Self::Read(Read::System(System::Random(System::RANDOM_END..))) => {
+                Err(Nonsense { function: "wasi:random", expected: "at most 4095 bytes at a time" })
+            }
             Self::Read(_) => Ok(()),
             Self::Command(command) => command.check(),
             Self::Effect(Effect::QuotaTakeAll(buckets)) => check_buckets(buckets),

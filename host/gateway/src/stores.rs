@@ -72,6 +72,7 @@ impl Opened {
             ..MemoryQuotaLimits::default()
         };
         let stores = Stores {
+            clock: Arc::clone(&clock),
             quota: Arc::new(MemoryQuota::new(Arc::clone(&clock), limits)),
             idempotency,
             credentials: Resolver::new(store, clock, ResolverOptions::default()),
@@ -94,6 +95,7 @@ impl Opened {
         };
         let limits = MemoryIdempotencyLimits::default();
         let stores = Stores {
+            clock: Arc::clone(&clock),
             quota: Arc::new(MemoryQuota::new(Arc::clone(&clock), MemoryQuotaLimits::default())),
             idempotency: Arc::new(MemoryIdempotency::new(Arc::clone(&clock), limits)),
             credentials: Resolver::new(store, clock, ResolverOptions::default()),

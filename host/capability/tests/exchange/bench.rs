@@ -52,6 +52,7 @@ impl Bench {
             (MemoryQuotaLimits::default(), MemoryIdempotencyLimits::default());
         let options = ResolverOptions::default();
         let stores = Arc::new(Stores {
+            clock: Arc::clone(&clock) as _,
             credentials: Resolver::new(Arc::clone(&keys) as _, Arc::clone(&clock) as _, options),
             quota: Arc::new(MemoryQuota::new(Arc::clone(&clock) as _, quota)),
             idempotency: Arc::new(MemoryIdempotency::new(Arc::clone(&clock) as _, idempotency)),

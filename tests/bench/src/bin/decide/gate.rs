@@ -154,6 +154,7 @@ fn stores() -> Result<Stores> {
     let records = MemoryIdempotencyLimits { records_max: RECORDS, ..Default::default() };
     let options = ResolverOptions::default();
     Ok(Stores {
+        clock: Arc::clone(&clock),
         credentials: Resolver::new(Arc::new(keys), Arc::clone(&clock), options),
         quota: Arc::new(MemoryQuota::new(Arc::clone(&clock), MemoryQuotaLimits::default())),
         idempotency: Arc::new(MemoryIdempotency::new(clock, records)),

@@ -72,6 +72,7 @@ impl Gate {
         let (quota, idempotency) =
             (MemoryQuotaLimits::default(), MemoryIdempotencyLimits::default());
         let stores = Arc::new(Stores {
+            clock: Arc::clone(&clock) as _,
             credentials: Resolver::new(
                 Arc::clone(&credentials) as _,
                 Arc::clone(&clock) as _,
