@@ -7,11 +7,7 @@ use std::sync::Arc;
 use http::header::{AUTHORIZATION, AsHeaderName, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tollgate_chain::{Answer, Head, Presence, ServerName, Text};
-
-/// The field that carries a key when `Authorization` does not.
-pub(crate) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-/// The key of an operation, which policies claim without seeing it.
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+use tollgate_terms::headers::{API_KEY, IDEMPOTENCY_KEY};
 
 /// Names whose values no policy reads: credentials, cookies, and what the operator adds.
 #[derive(Debug, Clone)]
@@ -23,7 +19,7 @@ impl Hidden {
     }
 
     pub(crate) fn covers(&self, name: &HeaderName) -> bool {
-        [AUTHORIZATION, X_API_KEY, IDEMPOTENCY_KEY, COOKIE, PROXY_AUTHORIZATION].contains(name)
+        [AUTHORIZATION, API_KEY, IDEMPOTENCY_KEY, COOKIE, PROXY_AUTHORIZATION].contains(name)
             || self.0.contains(name)
     }
 

@@ -8,8 +8,6 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
-use crate::Environment;
-
 /// Text inside a question or an answer.
 pub type Text = Box<str>;
 
@@ -344,11 +342,5 @@ fn check_rate(rate: Rate) -> Result<(), Nonsense> {
             function: "quota.take-all",
             expected: "quota and burst of 1 to 1000000, a window of 1 to 86400 s, a cost of 1 to burst",
         })
-    }
-}
-
-impl From<Environment> for Text {
-    fn from(environment: Environment) -> Self {
-        environment.as_str().into()
     }
 }

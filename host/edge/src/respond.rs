@@ -22,6 +22,7 @@ use http::header::{
 use http::{Response, StatusCode, Version};
 use http_body::Body;
 use tollgate_chain::{Content, Error, Head, Reply};
+use tollgate_terms::headers::REQUEST_ID;
 
 pub use protocol::Protocol;
 pub use status::{grpc_of_http, http_of_grpc};
@@ -178,7 +179,7 @@ impl Responder {
         let last = stamp.last || told || closes(response.status());
         let closes = last && stamp.version <= Version::HTTP_11;
         let headers = response.headers_mut();
-        headers.insert(X_REQUEST_ID, stamp.request_id.value().clone());
+        headers.insert(REQUEST_ID, stamp.request_id.value().clone());
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.entry(CACHE_CONTROL).or_insert(NO_STORE);
         headers.remove(SERVER);
@@ -240,7 +241,6 @@ fn header_text(headers: &mut HeaderMap, name: &'static str, text: Cow<'_, str>) 
 }
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 
 #[cfg(test)]

@@ -4,13 +4,17 @@ mod grpc;
 mod proxy;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use tokio::time::Instant;
 use tollgate_capability::idempotency::{Claim, Completion, StoredReply};
 use tollgate_capability::principal::Audience;
 use tollgate_chain::{Environment, Error, Principal};
 use tollgate_edge::ResponseBody;
+use tollgate_terms::headers::{
+    GRPC_TIMEOUT, IDEMPOTENT_REPLAYED, OPERATION_KEY, PRINCIPAL, REQUEST_FINGERPRINT, REQUEST_ID,
+    REQUEST_TIMEOUT,
+};
 use tollgate_upstream::Safety;
 
 use crate::exchange::Flow;
@@ -18,14 +22,6 @@ use crate::snapshot::Target;
 
 /// Longest answer that is read whole, in bytes.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
-
-const PRINCIPAL: HeaderName = HeaderName::from_static("x-tollgate-principal-bin");
-const OPERATION_KEY: HeaderName = HeaderName::from_static("x-operation-key");
-const FINGERPRINT: HeaderName = HeaderName::from_static("x-request-fingerprint");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout");
-const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// An upstream's answer.
 pub(crate) enum Forwarded {
@@ -159,7 +155,7 @@ fn identify(flow: &Flow, road: &Road<'_>, own: &mut HeaderMap) -> Result<(), Err
     if let Some(claim) = claim {
         let hex = |text: String| HeaderValue::try_from(text).map_err(invalid);
         own.insert(OPERATION_KEY, hex(claim.operation().hex())?);
-        own.insert(FINGERPRINT, hex(claim.fingerprint_hex())?);
+        own.insert(REQUEST_FINGERPRINT, hex(claim.fingerprint_hex())?);
     }
     Ok(())
 }
@@ -261,7 +257,7 @@ pub(crate) fn replay(stored: &StoredReply) -> Response<ResponseBody> {
     *response.status_mut() = stored.status;
     *response.headers_mut() = stored.headers.iter().cloned().collect();
     let headers = response.headers_mut();
-    headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

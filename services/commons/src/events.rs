@@ -4,6 +4,7 @@ use prost::Name;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use tollgate_proto::events::EventEnvelope;
+use tollgate_proto::principal as wire;
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -115,7 +116,7 @@ fn envelope(
         r#type: event.kind,
         schema_version: event.schema_version,
         tenant_id: scope.tenant_id().into(),
-        environment: scope.environment().map_or(0, |e| e.to_proto().into()),
+        environment: scope.environment().map_or(0, |e| wire::Environment::from(e).into()),
         payload: event.payload,
         occurred_at: Some(recorded_at),
         recorded_at: Some(recorded_at),

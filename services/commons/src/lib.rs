@@ -5,7 +5,6 @@
 //! `outbox` write what happened, `relay` tells it to Kafka. Nothing here knows a service by name.
 
 pub mod config;
-pub mod environment;
 pub mod error;
 pub mod events;
 pub mod kafka;
@@ -14,9 +13,11 @@ pub mod outbox;
 pub mod principal;
 pub mod relay;
 pub mod server;
+mod stage;
 pub mod store;
 pub mod telemetry;
 pub mod testing;
 
-pub use environment::{Environment, Stage};
 pub use error::{Error, FieldViolation};
+pub use stage::{Stage, UnknownStage};
+pub use tollgate_terms::{Access, Environment};

@@ -9,18 +9,15 @@ use prost::Message;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use tollgate_proto::events::EventEnvelope;
 use tollgate_proto::google::rpc;
+use tollgate_terms::metadata::{OPERATION_KEY, REQUEST_FINGERPRINT, REQUEST_ID};
 use tonic::metadata::MetadataMap;
 
-use crate::environment::Environment;
+use crate::Environment;
 use crate::error::Error;
 use crate::events::{self, Event};
 use crate::principal::Principal;
 use crate::server::status;
 use crate::store::{self, Meaning};
-
-const KEY: &str = "x-operation-key";
-const FINGERPRINT: &str = "x-request-fingerprint";
-const REQUEST_ID: &str = "x-request-id";
 
 /// What makes two calls the same call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,11 +72,11 @@ impl Operation {
     /// # Errors
     /// [`Error::InvalidArgument`] when one is missing, doubled, or not 64 lower-case hex digits.
     pub fn optional(metadata: &MetadataMap) -> Result<Option<Self>, Error> {
-        match (digest(metadata, KEY)?, digest(metadata, FINGERPRINT)?) {
+        match (digest(metadata, OPERATION_KEY)?, digest(metadata, REQUEST_FINGERPRINT)?) {
             (Some(key), Some(fingerprint)) => Ok(Some(Self { key, fingerprint })),
             (None, None) => Ok(None),
-            (Some(_), None) => Err(refused(FINGERPRINT)),
-            (None, Some(_)) => Err(refused(KEY)),
+            (Some(_), None) => Err(refused(REQUEST_FINGERPRINT)),
+            (None, Some(_)) => Err(refused(OPERATION_KEY)),
         }
     }
 
@@ -88,7 +85,7 @@ impl Operation {
     /// # Errors
     /// [`Error::InvalidArgument`] when it did not, or wrote it wrongly.
     pub fn required(metadata: &MetadataMap) -> Result<Self, Error> {
-        Self::optional(metadata)?.ok_or_else(|| refused(KEY))
+        Self::optional(metadata)?.ok_or_else(|| refused(OPERATION_KEY))
     }
 }
 

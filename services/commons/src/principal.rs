@@ -12,27 +12,12 @@ use std::collections::BTreeSet;
 pub use keys::{KeysError, PublicKeys};
 pub use verify::{Audience, Clock, Verifier, Worlds, system_clock};
 
-use crate::environment::Environment;
-use crate::error::Error;
+use tollgate_terms::{Access, Environment};
 
-/// The metadata key that a signed principal travels under.
-pub const METADATA: &str = "x-tollgate-principal-bin";
+use crate::error::Error;
 
 /// What is signed before the principal's own bytes, so that no other signature can be passed off.
 pub const SIGNING_CONTEXT: &[u8] = b"tollgate-principal-v1\0";
-
-/// What the tenant's state lets its keys do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Everything its scopes allow.
-    Full,
-    /// Everything but moving money out.
-    NoMoneyOut,
-    /// Reading only.
-    ReadOnly,
-    /// Nothing.
-    None,
-}
 
 /// What a call is about to do, as far as access is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,17 +49,17 @@ pub enum Caller {
     Gateway,
 }
 
-impl Access {
-    /// Whether it permits an effect.
+impl Effect {
+    /// Reports whether `access` permits an operation with this effect.
     #[must_use]
-    pub fn permits(self, effect: Effect) -> bool {
-        match (self, effect) {
-            (Self::Full, _)
-            | (Self::NoMoneyOut, Effect::Read | Effect::MoneyIn)
-            | (Self::ReadOnly, Effect::Read) => true,
-            (Self::NoMoneyOut, Effect::MoneyOut)
-            | (Self::ReadOnly, Effect::MoneyIn | Effect::MoneyOut)
-            | (Self::None, _) => false,
+    pub fn is_permitted_by(self, access: Access) -> bool {
+        match (access, self) {
+            (Access::Full, _)
+            | (Access::NoMoneyOut, Self::Read | Self::MoneyIn)
+            | (Access::ReadOnly, Self::Read) => true,
+            (Access::NoMoneyOut, Self::MoneyOut)
+            | (Access::ReadOnly, Self::MoneyIn | Self::MoneyOut)
+            | (Access::None, _) => false,
         }
     }
 }
@@ -121,7 +106,7 @@ impl Principal {
                 description: format!("the key lacks the scope {scope}"),
             });
         }
-        if !self.access.permits(effect) {
+        if !effect.is_permitted_by(self.access) {
             return Err(Error::PermissionDenied {
                 reason: "ACCESS_RESTRICTED",
                 description: "the tenant's state does not allow this".into(),

@@ -3,7 +3,7 @@
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
-use crate::environment::Stage;
+use crate::Stage;
 
 /// Why logs or metrics could not be set up.
 #[derive(Debug, thiserror::Error)]

@@ -7,11 +7,12 @@ use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use time::{Duration, OffsetDateTime};
 use tollgate_proto::principal as proto;
+use tollgate_terms::metadata as names;
 use tonic::metadata::{MetadataMap, MetadataValue};
 
-use crate::environment::Environment;
+use crate::Environment;
 use crate::events::timestamp;
-use crate::principal::{METADATA, SIGNING_CONTEXT};
+use crate::principal::SIGNING_CONTEXT;
 
 /// Signs as the gateway does.
 pub struct Signer {
@@ -54,7 +55,7 @@ impl Signer {
     /// Signs a principal into a call's metadata.
     pub fn attach(&self, principal: &proto::Principal, metadata: &mut MetadataMap) {
         let value = MetadataValue::from_bytes(&self.sign(principal).encode_to_vec());
-        metadata.insert_bin(METADATA, value);
+        metadata.insert_bin(names::PRINCIPAL, value);
     }
 }
 
@@ -69,12 +70,12 @@ pub fn tenant(
     let now = OffsetDateTime::now_utc();
     proto::Principal {
         tenant_id: tenant_id.into(),
-        environment: environment.to_proto().into(),
+        environment: proto::Environment::from(environment).into(),
         scopes: scopes.iter().map(|&scope| scope.into()).collect(),
         key_id: "key_test".into(),
         access: proto::Access::Full.into(),
         audience_service: service.into(),
-        audience_environment: environment.to_proto().into(),
+        audience_environment: proto::Environment::from(environment).into(),
         issued_at: Some(timestamp(now)),
         expires_at: Some(timestamp(now + Duration::seconds(20))),
         issuer: "tollgate".into(),
@@ -103,8 +104,8 @@ pub fn operation(
     body: &str,
     metadata: &mut MetadataMap,
 ) -> Result<(), tonic::metadata::errors::InvalidMetadataValue> {
-    metadata.insert("x-operation-key", digest(key).parse()?);
-    metadata.insert("x-request-fingerprint", digest(body).parse()?);
+    metadata.insert(names::OPERATION_KEY, digest(key).parse()?);
+    metadata.insert(names::REQUEST_FINGERPRINT, digest(body).parse()?);
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use tollgate_commons::Environment;
 use tollgate_commons::events::{Event, timestamp, topic};
 use tollgate_proto::identity as proto;
+use tollgate_proto::principal as wire;
 
 use crate::domain::tenant::TenantState;
 use crate::store::keys::Key;
@@ -48,7 +49,7 @@ pub fn key_minted(key: &Key, succeeds: Option<&str>) -> Event {
     let fact = proto::ApiKeyMinted {
         key_id: key.key_id.clone(),
         tenant_id: key.tenant_id.clone(),
-        environment: key.environment().map_or(0, |e| e.to_proto().into()),
+        environment: key.environment().map_or(0, |e| wire::Environment::from(e).into()),
         scopes: key.scopes.clone(),
         expires_at: key.expires_at.map(timestamp),
         succeeds_key_id: succeeds.unwrap_or_default().into(),
@@ -62,7 +63,7 @@ pub fn key_revoked(key: &Key) -> Event {
     let fact = proto::ApiKeyRevoked {
         key_id: key.key_id.clone(),
         tenant_id: key.tenant_id.clone(),
-        environment: key.environment().map_or(0, |e| e.to_proto().into()),
+        environment: key.environment().map_or(0, |e| wire::Environment::from(e).into()),
     };
     Event::of(&key.key_id, key.version, &fact)
 }
@@ -73,7 +74,7 @@ pub fn key_rotated(key: &Key, successor: &str) -> Event {
     let fact = proto::ApiKeyRotated {
         key_id: key.key_id.clone(),
         tenant_id: key.tenant_id.clone(),
-        environment: key.environment().map_or(0, |e| e.to_proto().into()),
+        environment: key.environment().map_or(0, |e| wire::Environment::from(e).into()),
         successor_key_id: successor.into(),
         expires_at: key.expires_at.map(timestamp),
     };

@@ -1,9 +1,11 @@
 //! The specifications of the services, compiled to Rust.
 //!
 //! The modules mirror the packages; [`FILE_DESCRIPTOR_SET`] is what the gateway transcodes by.
-//! No logic lives here: rules about these messages belong to the service that owns them.
+//! No logic lives here, only conversions between messages and `tollgate-terms`: rules about these
+//! messages belong to the service that owns them.
 
 mod redacted;
+mod terms;
 
 /// All specifications, imports and `google.api.http` annotations included, as an encoded
 /// `google.protobuf.FileDescriptorSet`.

@@ -3,6 +3,8 @@
 
 use std::time::SystemTime;
 
+use tollgate_terms::api_key;
+
 /// The host that requests are for.
 pub const HOST: &str = "bench.example.com";
 /// The origin of the pages that send them.
@@ -56,16 +58,9 @@ pub fn service(number: u64) -> String {
 
 /// An API key of digits with its checksum: it opens nothing but this benchmark.
 pub fn key(number: u64) -> String {
-    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let body = format!("tg_sandbox_{number:032}");
-    let mut rest = crc32fast::hash(body.as_bytes());
-    let mut sum = ['0'; 6];
-    for digit in sum.iter_mut().rev() {
-        let index = usize::try_from(rest % 62).unwrap_or_default();
-        *digit = ALPHABET.get(index).copied().map_or('0', char::from);
-        rest /= 62;
-    }
-    body + &sum.iter().collect::<String>()
+    let sum = api_key::checksum(&body).map(char::from);
+    body + &String::from_iter(sum)
 }
 
 /// Draws numbers, quickly and not for secrets (xorshift64*).

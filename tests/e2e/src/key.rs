@@ -1,6 +1,7 @@
-//! API keys made by the published format, apart from the gateway's own code.
+//! Well-formed API keys for credentials files.
 
 use ring::digest::{SHA256, digest};
+use tollgate_terms::api_key;
 
 /// A well-formed key.
 #[derive(Debug, Clone)]
@@ -15,10 +16,11 @@ impl Key {
     /// A key of this environment; `seed` tells one from another.
     #[must_use]
     pub fn new(environment: &'static str, seed: u32) -> Self {
-        let random = base62(u128::from(seed).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060), 32);
-        let front = format!("tg_{environment}_{random}");
-        let checksum = base62(u128::from(crc32fast::hash(front.as_bytes())), 6);
-        Self { text: format!("{front}{checksum}"), environment }
+        // Mixed, so that a search for the random part finds this key alone.
+        let random = u128::from(seed).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
+        let front = format!("tg_{environment}_{random:032x}");
+        let checksum = api_key::checksum(&front).map(char::from);
+        Self { text: front + &String::from_iter(checksum), environment }
     }
 
     /// For `Authorization`.
@@ -42,17 +44,4 @@ impl Key {
             self.environment
         )
     }
-}
-
-/// `width` digits, most significant first, zero padded.
-fn base62(mut number: u128, width: usize) -> String {
-    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let mut text = Vec::with_capacity(width);
-    for _ in 0..width {
-        let digit = usize::try_from(number % 62).unwrap_or_default();
-        text.extend(DIGITS.get(digit));
-        number /= 62;
-    }
-    text.reverse();
-    String::from_utf8_lossy(&text).into_owned()
 }

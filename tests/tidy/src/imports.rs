@@ -1,7 +1,7 @@
 //! Who may import whom.
 //!
-//! `gateway → edge, runtime, capability, transcode, upstream → chain, config`; those in the middle
-//! never import each other; a plugin imports only the SDK; a service never imports another.
+//! `gateway → edge, runtime, capability, transcode, upstream → chain, config → terms`; those in the
+//! middle never import each other; a plugin imports only the SDK; a service never imports another.
 
 use cargo_metadata::{DependencyKind, Metadata};
 
@@ -61,13 +61,17 @@ fn may(import: &Import) -> bool {
 /// The import table. `*` is for the rooms that put everything together to prove it.
 fn allowed(name: &str) -> Option<&'static [&'static str]> {
     Some(match name {
-        "tollgate-chain" | "tollgate-sdk" | "tollgate-proto" | "tollgate-parts" => &[],
-        "tollgate-config" => &["tollgate-chain"],
+        "tollgate-terms" | "tollgate-sdk" | "tollgate-parts" => &[],
+        // What gateway and services share, and its form on the wire.
+        "tollgate-chain" | "tollgate-proto" => &["tollgate-terms"],
+        "tollgate-config" => &["tollgate-chain", "tollgate-terms"],
         "tollgate-runtime" | "tollgate-transcode" | "tollgate-edge" | "tollgate-upstream" => {
-            &["tollgate-chain", "tollgate-config"]
+            &["tollgate-chain", "tollgate-config", "tollgate-terms"]
         }
         // The gate speaks to identity in its own language: `proto` is where host and services meet.
-        "tollgate-capability" => &["tollgate-chain", "tollgate-config", "tollgate-proto"],
+        "tollgate-capability" => {
+            &["tollgate-chain", "tollgate-config", "tollgate-proto", "tollgate-terms"]
+        }
         "tollgate" => &[
             "tollgate-chain",
             "tollgate-config",
@@ -76,14 +80,15 @@ fn allowed(name: &str) -> Option<&'static [&'static str]> {
             "tollgate-transcode",
             "tollgate-edge",
             "tollgate-upstream",
+            "tollgate-terms",
         ],
         "allowed-hosts" | "cors" | "auth" | "rate-limit" | "routing" | "idempotency" => {
             &["tollgate-sdk"]
         }
         // The guests of the tests.
         "hostile" | "curious" | "modest" | "worldly" => &["tollgate-sdk"],
-        "tollgate-commons" => &["tollgate-proto"],
-        "identity" | "deposits" => &["tollgate-proto", "tollgate-commons"],
+        "tollgate-commons" => &["tollgate-proto", "tollgate-terms"],
+        "identity" | "deposits" => &["tollgate-proto", "tollgate-terms", "tollgate-commons"],
         "xtask" | "tollgate-harness" => &["tollgate-parts"],
         "conformance" | "e2e" | "bench" | "fault" => &[ANY],
         "tidy" => &[],

@@ -92,28 +92,15 @@ struct KeyShape {
     id: String,
     sha256: String,
     tenant: String,
-    environment: EnvironmentShape,
+    environment: Environment,
     scopes: Vec<String>,
-    #[serde(default)]
-    access: AccessShape,
+    #[serde(default = "full_access")]
+    access: Access,
     expires_at: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum EnvironmentShape {
-    Sandbox,
-    Live,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "kebab-case")]
-enum AccessShape {
-    #[default]
-    Full,
-    NoMoneyOut,
-    ReadOnly,
-    None,
+fn full_access() -> Access {
+    Access::Full
 }
 
 impl FileCredentials {
@@ -212,18 +199,10 @@ impl KeyShape {
         let expires_at = self.expires_at.as_deref().map(moment).transpose()?;
         let principal = Arc::new(Principal {
             tenant: self.tenant.clone(),
-            environment: match self.environment {
-                EnvironmentShape::Sandbox => Environment::Sandbox,
-                EnvironmentShape::Live => Environment::Live,
-            },
+            environment: self.environment,
             key_id: self.id.clone(),
             scopes: self.scopes.iter().cloned().collect(),
-            access: match self.access {
-                AccessShape::Full => Access::Full,
-                AccessShape::NoMoneyOut => Access::NoMoneyOut,
-                AccessShape::ReadOnly => Access::ReadOnly,
-                AccessShape::None => Access::None,
-            },
+            access: self.access,
         });
         Ok(Key { principal, expires_at })
     }

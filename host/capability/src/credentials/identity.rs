@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_chain::{Access, Environment, Principal};
+use tollgate_chain::Principal;
 use tollgate_proto::identity::identity_lookup_service_client::IdentityLookupServiceClient;
 use tollgate_proto::identity::resolve_credential_response::Outcome;
 use tollgate_proto::identity::{Credential, ResolveCredentialRequest};
-use tollgate_proto::principal as wire;
+use tollgate_terms::metadata;
 use tonic::metadata::MetadataValue;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request, Status};
@@ -17,8 +17,6 @@ use super::{CredentialStore, KeyDigest, Lookup, Unreachable};
 use crate::later::Later;
 use crate::principal::{Audience, PrincipalSigner};
 
-/// The metadata that carries the gateway's own statement.
-const PRINCIPAL: &str = "x-tollgate-principal-bin";
 /// How long the service may take; the resolver's own bound is about the same.
 const DEADLINE: Duration = Duration::from_millis(250);
 /// How long a connection may take to be made.
@@ -81,7 +79,7 @@ impl IdentityCredentials {
         let token = self.signer.gateway(&self.audience);
         let mut value = MetadataValue::from_bytes(&token.bytes);
         value.set_sensitive(true);
-        request.metadata_mut().insert_bin(PRINCIPAL, value);
+        request.metadata_mut().insert_bin(metadata::PRINCIPAL, value);
         request
     }
 }
@@ -145,18 +143,8 @@ fn unreachable(status: &Status) -> Unreachable {
 /// A principal with every fact present; an unknown word is no permission.
 fn principal(credential: Credential) -> Result<Principal, Unreachable> {
     let wrong = |what: &str| Unreachable(format!("identity: credential without {what}").into());
-    let environment = match credential.environment() {
-        wire::Environment::Sandbox => Environment::Sandbox,
-        wire::Environment::Live => Environment::Live,
-        wire::Environment::Unspecified => return Err(wrong("environment")),
-    };
-    let access = match credential.access() {
-        wire::Access::Full => Access::Full,
-        wire::Access::NoMoneyOut => Access::NoMoneyOut,
-        wire::Access::ReadOnly => Access::ReadOnly,
-        wire::Access::None => Access::None,
-        wire::Access::Unspecified => return Err(wrong("access")),
-    };
+    let environment = credential.environment().to_terms().ok_or_else(|| wrong("environment"))?;
+    let access = credential.access().to_terms().ok_or_else(|| wrong("access"))?;
     if credential.tenant_id.is_empty() || credential.key_id.is_empty() {
         return Err(wrong("tenant or key id"));
     }

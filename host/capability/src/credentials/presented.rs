@@ -3,9 +3,9 @@
 use http::header::AUTHORIZATION;
 use percent_encoding::percent_decode_str;
 use tollgate_chain::{Head, Presented};
+use tollgate_terms::{api_key, headers};
 
 use super::{ApiKey, ONLY};
-use crate::request::X_API_KEY;
 
 /// Names under which people put keys into queries, where logs and referrers find them.
 const QUERY_NAMES: [&str; 7] =
@@ -17,7 +17,7 @@ pub(super) fn presented(head: &Head) -> Presented {
         return Presented::InQuery;
     }
     let lines = head.headers.get_all(AUTHORIZATION).iter().count()
-        + head.headers.get_all(X_API_KEY).iter().count();
+        + head.headers.get_all(headers::API_KEY).iter().count();
     match lines {
         0 => Presented::None,
         1 => Presented::One(ONLY),
@@ -33,7 +33,7 @@ pub(super) fn key(head: &Head) -> Option<ApiKey> {
             let (scheme, token) = line.to_str().ok()?.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then_some(token)?
         }
-        None => head.headers.get(X_API_KEY)?.to_str().ok()?,
+        None => head.headers.get(headers::API_KEY)?.to_str().ok()?,
     };
     ApiKey::parse(text)
 }
@@ -44,7 +44,10 @@ fn query_holds_key(query: &str) -> bool {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         let name = percent_decode_str(name).decode_utf8_lossy();
         QUERY_NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
-            && percent_decode_str(value).decode_utf8_lossy().trim_start().starts_with("tg_")
+            && percent_decode_str(value)
+                .decode_utf8_lossy()
+                .trim_start()
+                .starts_with(api_key::PREFIX)
     })
 }
 

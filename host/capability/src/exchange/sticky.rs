@@ -2,8 +2,7 @@
 
 use http::header::AUTHORIZATION;
 use tollgate_chain::{Environment, Head};
-
-use crate::request::X_API_KEY;
+use tollgate_terms::headers;
 
 /// Of the tenant, else of the credential that is presented, else of the address. Nobody sees it:
 /// only which side of a line it falls on.
@@ -11,7 +10,7 @@ pub(super) fn of(tenant: Option<(Environment, &str)>, head: &Head) -> u64 {
     if let Some((environment, tenant)) = tenant {
         return digest(&[b"tenant", environment.as_str().as_bytes(), tenant.as_bytes()]);
     }
-    let credential = head.headers.get(AUTHORIZATION).or_else(|| head.headers.get(X_API_KEY));
+    let credential = head.headers.get(AUTHORIZATION).or_else(|| head.headers.get(headers::API_KEY));
     match credential {
         Some(line) => digest(&[b"credential", line.as_bytes()]),
         None => digest(&[b"address", head.client.to_string().as_bytes()]),

@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
 use sfv::{Item, Parser};
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+use tollgate_terms::headers::IDEMPOTENCY_KEY;
 
 /// Longest key, in characters.
 const LENGTH_MAX: usize = 255;

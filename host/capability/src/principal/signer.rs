@@ -180,7 +180,7 @@ impl PrincipalSigner {
         let audience = &subject.audience;
         let mut statement = wire::Principal {
             audience_service: audience.service.to_string(),
-            audience_environment: environment(audience.environment).into(),
+            audience_environment: wire::Environment::from(audience.environment).into(),
             issued_at: Some(timestamp(issued)),
             expires_at: Some(timestamp(issued + LIFETIME)),
             issuer: self.issuer.clone(),
@@ -190,10 +190,10 @@ impl PrincipalSigner {
         if let Some(principal) = &subject.principal {
             statement.role = wire::Role::Tenant.into();
             statement.tenant_id.clone_from(&principal.tenant);
-            statement.environment = environment(principal.environment).into();
+            statement.environment = wire::Environment::from(principal.environment).into();
             statement.scopes = principal.scopes.iter().cloned().collect();
             statement.key_id.clone_from(&principal.key_id);
-            statement.access = access(principal.access).into();
+            statement.access = wire::Access::from(principal.access).into();
         }
         statement
     }
@@ -227,22 +227,6 @@ impl Eq for Subject {}
 impl Hash for Subject {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.parts().hash(state);
-    }
-}
-
-fn environment(environment: Environment) -> wire::Environment {
-    match environment {
-        Environment::Sandbox => wire::Environment::Sandbox,
-        Environment::Live => wire::Environment::Live,
-    }
-}
-
-fn access(access: Access) -> wire::Access {
-    match access {
-        Access::Full => wire::Access::Full,
-        Access::NoMoneyOut => wire::Access::NoMoneyOut,
-        Access::ReadOnly => wire::Access::ReadOnly,
-        Access::None => wire::Access::None,
     }
 }
 

@@ -3,12 +3,10 @@
 use std::cell::RefCell;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 use ring::rand::{SecureRandom, SystemRandom};
 use tollgate_chain::Error;
-
-/// The field that carries it, both ways.
-pub(crate) const NAME: HeaderName = HeaderName::from_static("x-request-id");
+use tollgate_terms::headers::REQUEST_ID;
 
 /// 8 to 64 of `[A-Za-z0-9_-]`. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,12 +18,12 @@ impl RequestId {
     /// # Errors
     /// The system gives no randomness.
     pub fn take(headers: &mut HeaderMap) -> Result<Self, Error> {
-        let sound = match headers.get(NAME) {
+        let sound = match headers.get(REQUEST_ID) {
             None => return Self::random(),
             Some(value) => is_sound(value.as_bytes()),
         };
-        let single = headers.get_all(NAME).iter().nth(1).is_none();
-        match headers.remove(NAME) {
+        let single = headers.get_all(REQUEST_ID).iter().nth(1).is_none();
+        match headers.remove(REQUEST_ID) {
             Some(value) if sound && single => Ok(Self(value)),
             _ => Self::random(),
         }

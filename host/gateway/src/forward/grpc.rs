@@ -6,9 +6,10 @@ use http::{Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Limited};
 use tokio::time::{Instant, timeout_at};
 use tollgate_chain::{Error, GrpcFailure, Member};
+use tollgate_terms::headers::GRPC_TIMEOUT;
 use tollgate_transcode::grpc;
 
-use super::{ANSWER_BYTES_MAX, GRPC_TIMEOUT, Road, Whole, identify};
+use super::{ANSWER_BYTES_MAX, Road, Whole, identify};
 use crate::exchange::Flow;
 use crate::snapshot::Call;
 

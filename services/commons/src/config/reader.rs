@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use secrecy::SecretString;
 
-use crate::environment::Stage;
+use crate::Stage;
 
 /// Names and values. Values may be secrets: they are not printed.
 #[derive(Clone, Default)]

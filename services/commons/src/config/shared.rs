@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::reader::Reader;
-use crate::environment::Stage;
+use crate::Stage;
 use crate::principal::PublicKeys;
 
 /// What every service is told. See `services/README.md` for the variables.

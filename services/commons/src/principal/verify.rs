@@ -3,12 +3,12 @@
 use prost::Message as _;
 use time::{Duration, OffsetDateTime};
 use tollgate_proto::principal as proto;
+use tollgate_terms::{Environment, metadata as names};
 use tonic::metadata::MetadataMap;
 use tonic::service::Interceptor;
 use tonic::{Request, Status};
 
-use super::{Access, Caller, METADATA, Principal, PublicKeys, SIGNING_CONTEXT};
-use crate::environment::Environment;
+use super::{Caller, Principal, PublicKeys, SIGNING_CONTEXT};
 use crate::error::Error;
 
 /// Tells the time. Passed in, so that tests can hold it still.
@@ -74,10 +74,10 @@ impl Verifier {
         if principal.audience_service != self.audience.service {
             return Err(refuse("the principal is addressed to another service"));
         }
-        match proto::Role::try_from(principal.role) {
-            Ok(proto::Role::Tenant) => self.tenant(principal),
-            Ok(proto::Role::Gateway) => self.gateway(&principal),
-            Ok(proto::Role::Unspecified) | Err(_) => Err(refuse("the principal has no role")),
+        match principal.role() {
+            proto::Role::Tenant => self.tenant(principal),
+            proto::Role::Gateway => self.gateway(&principal),
+            proto::Role::Unspecified => Err(refuse("the principal has no role")),
         }
     }
 
@@ -104,9 +104,9 @@ impl Verifier {
     }
 
     fn tenant(&self, principal: proto::Principal) -> Result<Caller, Error> {
-        let environment = Environment::from_proto(principal.environment)
-            .ok_or(refuse("the principal has no environment"))?;
-        let addressed = Environment::from_proto(principal.audience_environment);
+        let environment =
+            principal.environment().to_terms().ok_or(refuse("the principal has no environment"))?;
+        let addressed = principal.audience_environment().to_terms();
         let served = match self.audience.worlds {
             Worlds::One(world) => world == environment,
             Worlds::Both => true,
@@ -117,12 +117,13 @@ impl Verifier {
         if principal.tenant_id.is_empty() || principal.key_id.is_empty() {
             return Err(refuse("the principal has no tenant"));
         }
+        let access = principal.access().to_terms();
         Ok(Caller::Tenant(Principal {
             tenant_id: principal.tenant_id,
             environment,
             key_id: principal.key_id,
             scopes: principal.scopes.into_iter().collect(),
-            access: access(principal.access)?,
+            access: access.ok_or(refuse("the principal has no access"))?,
         }))
     }
 
@@ -132,9 +133,7 @@ impl Verifier {
         }
         match self.audience.worlds {
             Worlds::Both => Ok(Caller::Gateway),
-            Worlds::One(world)
-                if Environment::from_proto(principal.audience_environment) == Some(world) =>
-            {
+            Worlds::One(world) if principal.audience_environment().to_terms() == Some(world) => {
                 Ok(Caller::Gateway)
             }
             Worlds::One(_) => Err(other_world()),
@@ -151,7 +150,7 @@ impl Interceptor for Verifier {
 }
 
 fn signed(metadata: &MetadataMap) -> Result<proto::SignedPrincipal, Error> {
-    let mut values = metadata.get_all_bin(METADATA).iter();
+    let mut values = metadata.get_all_bin(names::PRINCIPAL).iter();
     let value = values.next().ok_or(refuse("no principal was sent"))?;
     if values.next().is_some() {
         return Err(refuse("more than one principal was sent"));
@@ -161,16 +160,6 @@ fn signed(metadata: &MetadataMap) -> Result<proto::SignedPrincipal, Error> {
         return Err(refuse("the principal is too large"));
     }
     proto::SignedPrincipal::decode(bytes).map_err(|_| refuse("the principal cannot be decoded"))
-}
-
-fn access(number: i32) -> Result<Access, Error> {
-    match proto::Access::try_from(number) {
-        Ok(proto::Access::Full) => Ok(Access::Full),
-        Ok(proto::Access::NoMoneyOut) => Ok(Access::NoMoneyOut),
-        Ok(proto::Access::ReadOnly) => Ok(Access::ReadOnly),
-        Ok(proto::Access::None) => Ok(Access::None),
-        Ok(proto::Access::Unspecified) | Err(_) => Err(refuse("the principal has no access")),
-    }
 }
 
 fn moment(timestamp: Option<prost_types::Timestamp>) -> Option<OffsetDateTime> {

@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
+use tollgate_commons::Access;
 use tollgate_commons::Environment;
-use tollgate_commons::principal::Access;
 use tollgate_proto::identity as proto;
 
 /// A tenant's state.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use tollgate_commons::principal::Access;
 use tollgate_commons::{Error, events::timestamp};
 use tollgate_proto::identity as proto;
 use tollgate_proto::principal as wire;
@@ -20,7 +19,7 @@ const OVERLAP_MAX: Duration = Duration::from_secs(7 * DAY);
 pub(super) fn api_key(key: &Key) -> proto::ApiKey {
     proto::ApiKey {
         key_id: key.key_id.clone(),
-        environment: key.environment().map_or(0, |e| e.to_proto().into()),
+        environment: key.environment().map_or(0, |e| wire::Environment::from(e).into()),
         scopes: key.scopes.clone(),
         last_four: key.last_four.clone(),
         label: key.label.clone(),
@@ -31,18 +30,12 @@ pub(super) fn api_key(key: &Key) -> proto::ApiKey {
 }
 
 pub(super) fn credential(credential: Credential) -> proto::Credential {
-    let access = match credential.access {
-        Access::Full => wire::Access::Full,
-        Access::NoMoneyOut => wire::Access::NoMoneyOut,
-        Access::ReadOnly => wire::Access::ReadOnly,
-        Access::None => wire::Access::None,
-    };
     proto::Credential {
         tenant_id: credential.tenant_id,
-        environment: credential.environment.to_proto().into(),
+        environment: wire::Environment::from(credential.environment).into(),
         key_id: credential.key_id,
         scopes: credential.scopes,
-        access: access.into(),
+        access: wire::Access::from(credential.access).into(),
         expires_at: credential.expires_at.map(timestamp),
     }
 }

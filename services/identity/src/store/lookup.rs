@@ -3,7 +3,7 @@
 use sqlx::PgPool;
 use subtle::ConstantTimeEq as _;
 use time::OffsetDateTime;
-use tollgate_commons::{Environment, principal::Access, store};
+use tollgate_commons::{Access, Environment, store};
 
 use super::tenants;
 use crate::error::Error;

@@ -9,6 +9,7 @@ use tollgate_harness::{Client, Process, free_port};
 use tollgate_proto::identity as proto;
 use tollgate_proto::identity::identity_lookup_service_client::IdentityLookupServiceClient;
 use tollgate_proto::identity::resolve_credential_response::Outcome;
+use tollgate_terms::api_key;
 
 use crate::support::pepper;
 
@@ -67,7 +68,7 @@ async fn an_operator_seeds_a_tenant_and_a_key_that_the_server_then_knows() {
     assert!(minted, "{printed}");
     let printed: serde_json::Value = serde_json::from_str(&printed).unwrap();
     let secret = printed["key"].as_str().unwrap();
-    assert!(key::well_formed(&secret.to_owned().into(), Environment::Live));
+    assert_eq!(api_key::parse(secret), Some(Environment::Live));
 
     let (grpc, health) = (free_port().unwrap(), free_port().unwrap());
     let addresses = [

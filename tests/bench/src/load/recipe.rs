@@ -7,11 +7,9 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
 use http_body_util::Full;
 use std::sync::Arc;
+use tollgate_terms::headers::{IDEMPOTENCY_KEY, REQUEST_ID};
 
 use super::Protocol;
-
-pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-pub(super) const OPERATION: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Makes the requests of one sender.
 #[derive(Clone)]
@@ -56,7 +54,7 @@ impl Recipe {
         headers.clone_from(&self.headers);
         self.number += 1;
         let id = HeaderValue::from_str(&format!("{:016x}{:016x}", self.own, self.number))?;
-        headers.insert(OPERATION, id.clone());
+        headers.insert(IDEMPOTENCY_KEY, id.clone());
         headers.insert(REQUEST_ID, id);
         headers.insert(header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {key}"))?);
         Ok(request)
@@ -90,7 +88,7 @@ mod tests {
                 assert!(
                     seen.insert(request.headers()[REQUEST_ID].clone().to_str().unwrap().to_owned())
                 );
-                assert_eq!(request.headers()[OPERATION], request.headers()[REQUEST_ID]);
+                assert_eq!(request.headers()[IDEMPOTENCY_KEY], request.headers()[REQUEST_ID]);
                 // The length is the client's to add.
                 assert_eq!(request.headers().len(), 14);
             }

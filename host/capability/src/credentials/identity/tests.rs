@@ -10,6 +10,8 @@ use tollgate_proto::identity::identity_lookup_service_server::{
     IdentityLookupService, IdentityLookupServiceServer,
 };
 use tollgate_proto::identity::{CredentialNotFound, ResolveCredentialResponse};
+use tollgate_proto::principal as wire;
+use tollgate_terms::{Access, Environment};
 use tonic::Response;
 use tonic::transport::Server;
 
@@ -31,7 +33,7 @@ impl IdentityLookupService for Stub {
         &self,
         request: Request<ResolveCredentialRequest>,
     ) -> Result<Response<ResolveCredentialResponse>, Status> {
-        let value = request.metadata().get_bin(PRINCIPAL).expect("a statement");
+        let value = request.metadata().get_bin(metadata::PRINCIPAL).expect("a statement");
         let bytes = value.to_bytes().expect("base64");
         let signed = wire::SignedPrincipal::decode(bytes).expect("a message");
         self.asked.lock().push((request.into_inner().key_sha256, signed));

@@ -1,4 +1,5 @@
 use super::*;
+use crate::Access;
 use crate::principal::Effect;
 use crate::testing::{self, Signer};
 use tonic::Code;
@@ -56,11 +57,11 @@ fn a_missing_doubled_or_garbled_principal_is_unauthenticated() {
     let mut metadata = MetadataMap::new();
     assert_eq!(bench.judge_metadata(SANDBOX, &metadata), Err(Code::Unauthenticated));
     bench.signer.attach(&genuine(), &mut metadata);
-    let again = metadata.get_bin(METADATA).unwrap().clone();
-    metadata.append_bin(METADATA, again);
+    let again = metadata.get_bin(names::PRINCIPAL).unwrap().clone();
+    metadata.append_bin(names::PRINCIPAL, again);
     assert_eq!(bench.judge_metadata(SANDBOX, &metadata), Err(Code::Unauthenticated));
     let mut metadata = MetadataMap::new();
-    metadata.insert_bin(METADATA, tonic::metadata::MetadataValue::from_bytes(b"\xff\xff"));
+    metadata.insert_bin(names::PRINCIPAL, tonic::metadata::MetadataValue::from_bytes(b"\xff\xff"));
     assert_eq!(bench.judge_metadata(SANDBOX, &metadata), Err(Code::Unauthenticated));
 }
 
@@ -76,7 +77,7 @@ fn a_changed_byte_or_a_strange_key_is_unauthenticated() {
     for signed in [forged, stranger, unknown] {
         let mut metadata = MetadataMap::new();
         let value = tonic::metadata::MetadataValue::from_bytes(&signed.encode_to_vec());
-        metadata.insert_bin(METADATA, value);
+        metadata.insert_bin(names::PRINCIPAL, value);
         assert_eq!(bench.judge_metadata(SANDBOX, &metadata), Err(Code::Unauthenticated));
     }
 }
@@ -114,7 +115,7 @@ fn a_principal_of_the_other_world_is_permission_denied() {
     let live = testing::tenant("deposits", "tenant-a", Environment::Live, &[]);
     assert_eq!(bench.judge(SANDBOX, &live), Err(Code::PermissionDenied));
     let readdressed = proto::Principal {
-        audience_environment: Environment::Sandbox.to_proto().into(),
+        audience_environment: proto::Environment::Sandbox.into(),
         ..live.clone()
     };
     assert_eq!(bench.judge(SANDBOX, &readdressed), Err(Code::PermissionDenied));
@@ -141,7 +142,7 @@ fn every_access_permits_exactly_its_effects() {
         (Access::None, [false, false, false]),
     ];
     for (access, permitted) in table {
-        assert_eq!(effects.map(|effect| access.permits(effect)), permitted, "{access:?}");
+        assert_eq!(effects.map(|effect| effect.is_permitted_by(access)), permitted, "{access:?}");
     }
 }
 

@@ -19,6 +19,7 @@ use tollgate_chain::{
     Prepared, Receipt, Route, RouteLimits, Trees, UpstreamState, request,
 };
 use tollgate_runtime::{Component, Engine, EngineSettings, Grants, Limits};
+use tollgate_terms::headers::IDEMPOTENCY_KEY;
 
 type Asker = Box<Exchange>;
 
@@ -73,8 +74,7 @@ impl Gate {
         let key = world::key(dice.below(KEYS));
         headers.insert(header::AUTHORIZATION, HeaderValue::try_from(format!("Bearer {key}"))?);
         let id = format!("{:016x}{:016x}", dice.roll(), dice.roll());
-        let operation = HeaderName::from_static("idempotency-key");
-        headers.insert(operation, HeaderValue::try_from(id.as_str())?);
+        headers.insert(IDEMPOTENCY_KEY, HeaderValue::try_from(id.as_str())?);
         let number = dice.below(ROUTES);
         let route = self.routes.get(usize::try_from(number)?).context("a route")?;
         let head = Head {
