@@ -2,22 +2,19 @@
 //!
 //! A key is turned into its digest as soon as it is read; neither a cache, nor the wire, nor
 //! a policy ever holds the key. `key.rs` is its form, `presented.rs` where it comes from,
-//! `resolver.rs` the caches and bounds before a store, `file.rs` and `identity.rs` the stores.
+//! `resolver.rs` the caches and bounds before a [`CredentialStore`].
 
-mod failures;
-mod file;
-mod identity;
 mod key;
 mod presented;
 mod resolver;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tollgate_chain::{Answer, Asked, CredentialHandle, Presented, Principal, Resolution};
 
-pub use file::{FileCredentials, FileError};
-pub use identity::{ConnectError, IdentityCredentials, IdentityEndpoint};
 pub use key::{ApiKey, KeyDigest, NewKey, NoRandomness};
 pub use resolver::{Resolver, ResolverOptions};
 
@@ -50,6 +47,19 @@ pub trait CredentialStore: fmt::Debug + Send + Sync + 'static {
 
     /// Asks the store; bounded in time by the caller.
     fn look_up(&self, digest: KeyDigest) -> Later<'static, Result<Lookup, Unreachable>>;
+}
+
+/// Limits failed look-ups by the caller's address. It spares the credential store and costs no
+/// tenant anything.
+pub trait FailureLimit: fmt::Debug + Send + Sync + 'static {
+    /// Checks that the address may fail once more; charges nothing.
+    ///
+    /// # Errors
+    /// Returns how long the address has to wait if it may not.
+    fn check(&self, client: IpAddr) -> Result<(), Duration>;
+
+    /// Charges a failure to the address.
+    fn count(&self, client: IpAddr);
 }
 
 /// The handle of the one credential that a request can have. It denotes the same credential

@@ -1,16 +1,15 @@
 //! `idempotency`: the caller's key, the claim on it, and the record of what came of it.
 //!
 //! The record is a cache of responses: money is kept safe by the service, which holds the
-//! operation key in its own transaction. `record.rs` is the rule (pure), `memory.rs` and
-//! `file.rs` keep records, `claim.rs` is the exchange's hold on one.
+//! operation key in its own transaction. `record.rs` is the rule of records (pure, and the same
+//! for every store), `claim.rs` is the exchange's hold on one.
 
 mod claim;
-mod file;
 mod key;
-mod memory;
 mod operation;
-mod record;
 mod reply;
+
+pub mod record;
 
 use std::fmt;
 use std::sync::atomic::Ordering;
@@ -19,8 +18,6 @@ use std::time::Duration;
 use tollgate_chain::{Answer, Asked, Claimed, Fingerprint, HeldHandle, IdempotencyKey};
 
 pub use claim::{Claim, Completion, Holder};
-pub use file::{FileIdempotency, FileIdempotencyOptions, OpenError, SealingKey};
-pub use memory::{MemoryIdempotency, MemoryIdempotencyLimits};
 pub use operation::OperationKey;
 pub use record::{TTL_DEFAULT, TTL_MIN, Ticket};
 pub use reply::{BODY_BYTES_MAX, StoredReply};

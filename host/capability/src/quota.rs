@@ -1,10 +1,8 @@
 //! `quota`: rates by GCRA and requests in flight, charged all together or not at all.
 //!
-//! `gcra.rs` is the arithmetic, `memory.rs` the store in this process, `report.rs` the header
-//! fields. Nothing here decides what a denial means: that is the policy's verdict.
+//! `owner.rs` tells whose bucket it is, `report.rs` writes the header fields. Nothing here decides
+//! what a denial means: that is the policy's verdict.
 
-mod gcra;
-mod memory;
 mod owner;
 mod report;
 
@@ -13,7 +11,6 @@ use std::time::Duration;
 
 use tollgate_chain::{Answer, Asked, Bucket, Rule, Taken, Text};
 
-pub use memory::{MemoryQuota, MemoryQuotaLimits};
 pub use owner::Owner;
 pub(crate) use report::{Reported, seconds, write};
 
@@ -43,7 +40,7 @@ pub struct Standing {
 
 /// What became of a charge. Standings are those of the charges, in their order.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum ChargeOutcome {
     /// Taken from every bucket.
     Allowed {
         /// What was taken.
@@ -66,7 +63,7 @@ pub enum Outcome {
 /// bounded decision of its own (a limiter that is down must not open the gate, nor close it).
 pub trait QuotaStore: fmt::Debug + Send + Sync + 'static {
     /// Takes from all buckets in one step, or from none.
-    fn take<'a>(&'a self, charges: Vec<Charge<'a>>) -> Later<'a, Outcome>;
+    fn take<'a>(&'a self, charges: Vec<Charge<'a>>) -> Later<'a, ChargeOutcome>;
 }
 
 /// What was taken. Dropped before [`Reserved::commit`], all of it is given back; afterwards
@@ -104,13 +101,13 @@ pub(crate) struct RunQuota {
 }
 
 impl RunState {
-    fn charged(&mut self, buckets: &[Bucket], outcome: Outcome) -> Answer {
+    fn charged(&mut self, buckets: &[Bucket], outcome: ChargeOutcome) -> Answer {
         let (taken, denied, standings) = match outcome {
-            Outcome::Allowed { reservation, standings } => {
+            ChargeOutcome::Allowed { reservation, standings } => {
                 self.quota.reservations.push(reservation);
                 (Taken::Allowed, None, standings)
             }
-            Outcome::Denied { index, retry_after, standings } => {
+            ChargeOutcome::Denied { index, retry_after, standings } => {
                 self.retry_after = Some(retry_after);
                 (Taken::Denied(u32::try_from(index).unwrap_or(u32::MAX)), Some(index), standings)
             }

@@ -6,19 +6,17 @@ pub(crate) mod assumed;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tollgate_capability::credentials::{
-    CredentialStore, FileCredentials, IdentityCredentials, IdentityEndpoint, Resolver,
-    ResolverOptions,
-};
-use tollgate_capability::idempotency::{
-    FileIdempotency, FileIdempotencyOptions, IdempotencyStore, MemoryIdempotency,
-    MemoryIdempotencyLimits, SealingKey,
-};
+use tollgate_capability::credentials::{CredentialStore, Resolver, ResolverOptions};
+use tollgate_capability::idempotency::IdempotencyStore;
 use tollgate_capability::principal::{Audience, PrincipalSigner};
-use tollgate_capability::quota::{MemoryQuota, MemoryQuotaLimits};
 use tollgate_capability::{Clock, Stores, SystemClock};
 use tollgate_chain::{Environment, Principal};
 use tollgate_config::{self as config, Config, Problem};
+use tollgate_stores::file::{FileCredentials, FileIdempotency, FileIdempotencyOptions, SealingKey};
+use tollgate_stores::identity::{IdentityCredentials, IdentityEndpoint};
+use tollgate_stores::memory::{
+    AddressFailures, MemoryIdempotency, MemoryIdempotencyLimits, MemoryQuota, MemoryQuotaLimits,
+};
 
 use self::assumed::Assumed;
 use crate::compile::chain_of;
@@ -28,13 +26,13 @@ use crate::compile::chain_of;
 pub(crate) enum Error {
     /// The file of idempotency records.
     #[error("idempotency records")]
-    Idempotency(#[from] tollgate_capability::idempotency::OpenError),
+    Idempotency(#[source] tollgate_stores::Error),
     /// The file of credentials.
     #[error("credentials")]
-    Credentials(#[from] tollgate_capability::credentials::FileError),
+    Credentials(#[source] tollgate_stores::Error),
     /// The identity service's address.
     #[error("identity service")]
-    Identity(#[from] tollgate_capability::credentials::ConnectError),
+    Identity(#[source] tollgate_stores::Error),
     /// The identity service's certificates.
     #[error("read {path}")]
     CaBundle {
@@ -75,7 +73,7 @@ impl Opened {
             clock: Arc::clone(&clock),
             quota: Arc::new(MemoryQuota::new(Arc::clone(&clock), limits)),
             idempotency,
-            credentials: Resolver::new(store, clock, ResolverOptions::default()),
+            credentials: resolver(store, clock),
         };
         Ok(Self { stores: Arc::new(stores), credentials, idempotency: file })
     }
@@ -98,7 +96,7 @@ impl Opened {
             clock: Arc::clone(&clock),
             quota: Arc::new(MemoryQuota::new(Arc::clone(&clock), MemoryQuotaLimits::default())),
             idempotency: Arc::new(MemoryIdempotency::new(Arc::clone(&clock), limits)),
-            credentials: Resolver::new(store, clock, ResolverOptions::default()),
+            credentials: resolver(store, clock),
         };
         Ok(Self { stores: Arc::new(stores), credentials: None, idempotency: None })
     }
@@ -128,6 +126,12 @@ impl Opened {
     }
 }
 
+fn resolver(store: Arc<dyn CredentialStore>, clock: Arc<dyn Clock>) -> Resolver {
+    let rate = AddressFailures::DEFAULT_RATE;
+    let failures = Arc::new(AddressFailures::new(Arc::clone(&clock), rate));
+    Resolver::new(store, failures, clock, ResolverOptions::default())
+}
+
 type Idempotency = (Arc<dyn IdempotencyStore>, Option<FileIdempotency>);
 
 fn idempotency(
@@ -148,9 +152,12 @@ fn idempotency(
             let options = FileIdempotencyOptions {
                 records_max: u64::try_from(*entries_max).unwrap_or(u64::MAX),
                 ttl: *ttl,
-                sealing_key: Some(SealingKey::load_or_create(&path.with_extension("key"))?),
+                sealing_key: Some(
+                    SealingKey::load_or_create(&path.with_extension("key"))
+                        .map_err(Error::Idempotency)?,
+                ),
             };
-            let file = FileIdempotency::open(path, clock, options)?;
+            let file = FileIdempotency::open(path, clock, options).map_err(Error::Idempotency)?;
             Ok((Arc::new(file.clone()), Some(file)))
         }
     }
@@ -165,10 +172,14 @@ fn credentials(
 ) -> Result<Credentials, Error> {
     match own {
         config::CredentialStore::None => {
-            Ok((Arc::new(FileCredentials::parse("", Arc::clone(clock))?), None))
+            let empty =
+                FileCredentials::parse("", Arc::clone(clock)).map_err(Error::Credentials)?;
+            Ok((Arc::new(empty), None))
         }
         config::CredentialStore::File { path } => {
-            let file = Arc::new(FileCredentials::open(path, Arc::clone(clock))?);
+            let file =
+                FileCredentials::open(path, Arc::clone(clock)).map_err(Error::Credentials)?;
+            let file = Arc::new(file);
             Ok((Arc::clone(&file) as _, Some((file, path.clone()))))
         }
         config::CredentialStore::Identity { endpoint, ca_bundle, .. } => {
@@ -183,7 +194,9 @@ fn credentials(
                 server_name: None,
                 audience: Audience { service: "identity".into(), environment: Environment::Live },
             };
-            Ok((Arc::new(IdentityCredentials::new(&endpoint, Arc::clone(signer))?), None))
+            let identity =
+                IdentityCredentials::new(&endpoint, Arc::clone(signer)).map_err(Error::Identity)?;
+            Ok((Arc::new(identity), None))
         }
     }
 }

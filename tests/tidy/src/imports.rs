@@ -68,15 +68,20 @@ fn allowed(name: &str) -> Option<&'static [&'static str]> {
         "tollgate-runtime" | "tollgate-transcode" | "tollgate-edge" | "tollgate-upstream" => {
             &["tollgate-chain", "tollgate-config", "tollgate-terms"]
         }
-        // The gate speaks to identity in its own language: `proto` is where host and services meet.
+        // The signed principal is a message of the services: `proto` is where host and services meet.
         "tollgate-capability" => {
             &["tollgate-chain", "tollgate-config", "tollgate-proto", "tollgate-terms"]
+        }
+        // Back ends implement the traits of `capability`, and speak to identity in its own language.
+        "tollgate-stores" => {
+            &["tollgate-chain", "tollgate-capability", "tollgate-proto", "tollgate-terms"]
         }
         "tollgate" => &[
             "tollgate-chain",
             "tollgate-config",
             "tollgate-runtime",
             "tollgate-capability",
+            "tollgate-stores",
             "tollgate-transcode",
             "tollgate-edge",
             "tollgate-upstream",

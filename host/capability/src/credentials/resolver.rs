@@ -14,11 +14,10 @@ use std::time::Duration;
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
-use tollgate_chain::{Environment, Principal, Rate};
+use tollgate_chain::{Environment, Principal};
 
 use self::flight::{Flights, Landed};
-use super::failures::Failures;
-use super::{ApiKey, CredentialStore, KeyDigest, Lookup};
+use super::{ApiKey, CredentialStore, FailureLimit, KeyDigest, Lookup};
 use crate::Clock;
 use crate::later::Later;
 
@@ -44,8 +43,6 @@ pub struct ResolverOptions {
     pub known_max: u64,
     /// Most digests remembered as bad.
     pub unknown_max: u64,
-    /// Failures that an address may have; the cost is 1.
-    pub failures: Rate,
 }
 
 impl Default for ResolverOptions {
@@ -56,7 +53,6 @@ impl Default for ResolverOptions {
             look_up_timeout: Duration::from_millis(250),
             known_max: 1_000_000,
             unknown_max: 65_536,
-            failures: Rate { quota: 100, window_seconds: 60, burst: 100, cost: 1 },
         }
     }
 }
@@ -87,7 +83,7 @@ struct Inner {
     flights: Flights,
     /// Look-ups that failed in a row.
     failed: AtomicU32,
-    failures: Failures,
+    failures: Arc<dyn FailureLimit>,
     /// Looked up once: the registry of metrics is too slow for every request.
     look_ups: metrics::Counter,
 }
@@ -112,6 +108,7 @@ impl Resolver {
     #[must_use]
     pub fn new(
         store: Arc<dyn CredentialStore>,
+        failures: Arc<dyn FailureLimit>,
         clock: Arc<dyn Clock>,
         options: ResolverOptions,
     ) -> Self {
@@ -126,7 +123,6 @@ impl Resolver {
             .eviction_policy(EvictionPolicy::lru())
             .time_to_live(FRESH)
             .build();
-        let failures = Failures::new(Arc::clone(&clock), options.failures);
         let (flights, failed) = (Flights::default(), AtomicU32::new(0));
         Self {
             inner: Arc::new(Inner {

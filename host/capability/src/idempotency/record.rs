@@ -1,4 +1,4 @@
-//! The rule of records: what a claim finds, what a completion may write. Pure, and the same
+//! The rule of records: what a claim finds and what a completion may write. Pure, and the same
 //! for every store.
 
 use std::time::Duration;
@@ -21,68 +21,88 @@ pub struct Ticket {
     pub generation: u64,
 }
 
-/// What is kept of an operation.
+/// The record of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Record {
-    pub(super) fingerprint: Fingerprint,
-    pub(super) generation: u64,
-    pub(super) state: State,
+pub struct OperationRecord {
+    /// Digest of the first request that claimed the operation.
+    pub fingerprint: Fingerprint,
+    /// Counts the claims of this operation; see [`Ticket`].
+    pub generation: u64,
+    /// How far the operation is.
+    pub state: OperationState,
 }
 
+/// The state of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum State {
-    /// Somebody is carrying it out; by the monotonic clock.
-    Executing { lease_until: Duration },
-    /// Nobody is, and there is no reply to repeat.
+pub enum OperationState {
+    /// An exchange carries the operation out.
+    Executing {
+        /// End of the claim's lease, by the monotonic clock.
+        lease_until: Duration,
+    },
+    /// No exchange carries the operation out, and there is no reply to repeat.
     Retryable,
-    /// By the wall clock. Without a reply its body was too long, and a retry is carried out.
-    Completed { at: Duration, reply: Option<StoredReply> },
+    /// The operation was carried out.
+    Completed {
+        /// Moment of the completion, by the wall clock.
+        at: Duration,
+        /// The reply to repeat. None if its body was too long: a retry is carried out again.
+        reply: Option<StoredReply>,
+    },
 }
 
-/// Now, on both clocks, and how long completed records live.
+/// RecordTime, on both clocks, and how long completed records live.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Now {
-    pub(super) monotonic: Duration,
-    pub(super) unix: Duration,
-    pub(super) ttl: Duration,
+pub struct RecordTime {
+    /// Time by the monotonic clock, for leases.
+    pub monotonic: Duration,
+    /// Time by the wall clock, for the life of completed records.
+    pub unix: Duration,
+    /// How long a completed record lives.
+    pub ttl: Duration,
 }
 
-/// What a claim finds.
+/// The decision about a claim.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub enum ClaimDecision {
     /// The claim is granted, and this is the record to write.
-    Granted(Record),
+    Granted(OperationRecord),
+    /// The operation was carried out; this was the reply.
     Completed(StoredReply),
+    /// Another exchange carries the operation out.
     InProgress,
+    /// The key was used with another fingerprint.
     Reused,
 }
 
-impl Now {
+impl RecordTime {
     /// The generation of an operation that has no record. Not 1: the record may have been
     /// evicted while a holder of its first generation was asleep, and must not fit again.
     fn first_generation(self) -> u64 {
         u64::try_from(self.unix.as_micros()).unwrap_or(u64::MAX / 2)
     }
 
-    /// Whether a record has outlived its use. Unresolved ones never do.
-    pub(super) fn is_past(self, record: &Record) -> bool {
+    /// Returns true if a record has outlived its use. Unresolved ones never do.
+    #[must_use]
+    pub fn is_past(self, record: &OperationRecord) -> bool {
         match &record.state {
-            State::Completed { at, .. } => self.unix >= at.saturating_add(self.ttl),
-            State::Executing { .. } | State::Retryable => false,
+            OperationState::Completed { at, .. } => self.unix >= at.saturating_add(self.ttl),
+            OperationState::Executing { .. } | OperationState::Retryable => false,
         }
     }
 }
 
 /// Decides about a claim.
-pub(super) fn claim(
-    known: Option<&Record>,
+#[must_use]
+pub fn claim(
+    known: Option<&OperationRecord>,
     fingerprint: &Fingerprint,
     lease: Duration,
-    now: Now,
-) -> Found {
+    now: RecordTime,
+) -> ClaimDecision {
     let granted = |generation| {
-        let state = State::Executing { lease_until: now.monotonic.saturating_add(lease) };
-        Found::Granted(Record { fingerprint: *fingerprint, generation, state })
+        let state = OperationState::Executing { lease_until: now.monotonic.saturating_add(lease) };
+        ClaimDecision::Granted(OperationRecord { fingerprint: *fingerprint, generation, state })
     };
     let Some(record) = known else { return granted(now.first_generation()) };
     let next = record.generation.saturating_add(1);
@@ -90,33 +110,40 @@ pub(super) fn claim(
         return granted(next);
     }
     if record.fingerprint != *fingerprint {
-        return Found::Reused;
+        return ClaimDecision::Reused;
     }
     match &record.state {
-        State::Executing { lease_until } if now.monotonic < *lease_until => Found::InProgress,
-        State::Completed { reply: Some(reply), .. } => Found::Completed(reply.clone()),
-        State::Executing { .. } | State::Retryable | State::Completed { reply: None, .. } => {
-            granted(next)
+        OperationState::Executing { lease_until } if now.monotonic < *lease_until => {
+            ClaimDecision::InProgress
         }
+        OperationState::Completed { reply: Some(reply), .. } => {
+            ClaimDecision::Completed(reply.clone())
+        }
+        OperationState::Executing { .. }
+        | OperationState::Retryable
+        | OperationState::Completed { reply: None, .. } => granted(next),
     }
 }
 
-/// Whether the holder of this ticket still holds the claim.
-pub(super) fn holds(record: &Record, generation: u64) -> bool {
-    record.generation == generation && matches!(record.state, State::Executing { .. })
+/// Returns true if the holder of this generation still holds the claim.
+#[must_use]
+pub fn holds(record: &OperationRecord, generation: u64) -> bool {
+    record.generation == generation && matches!(record.state, OperationState::Executing { .. })
 }
 
-/// The state after a completion.
-pub(super) fn completed(reply: StoredReply, now: Now) -> State {
+/// Returns the state after a completion.
+#[must_use]
+pub fn completed(reply: StoredReply, now: RecordTime) -> OperationState {
     let reply = (!reply.is_elided()).then_some(reply);
-    State::Completed { at: now.unix, reply }
+    OperationState::Completed { at: now.unix, reply }
 }
 
-/// What the record has to say to a holder that was taken over.
-pub(super) fn stored(record: Option<Record>) -> Option<StoredReply> {
+/// Returns the reply for a holder whose claim was taken over, if one is stored.
+#[must_use]
+pub fn stored(record: Option<OperationRecord>) -> Option<StoredReply> {
     match record.map(|record| record.state) {
-        Some(State::Completed { reply, .. }) => reply,
-        Some(State::Executing { .. } | State::Retryable) | None => None,
+        Some(OperationState::Completed { reply, .. }) => reply,
+        Some(OperationState::Executing { .. } | OperationState::Retryable) | None => None,
     }
 }
 
@@ -132,33 +159,35 @@ mod tests {
     const MINE: Fingerprint = [1; 32];
     const OTHER: Fingerprint = [2; 32];
 
-    fn now(seconds: u64) -> Now {
+    fn now(seconds: u64) -> RecordTime {
         let at = Duration::from_secs(1_000 + seconds);
-        Now { monotonic: at, unix: at, ttl: TTL_DEFAULT }
+        RecordTime { monotonic: at, unix: at, ttl: TTL_DEFAULT }
     }
 
     fn reply(bytes: usize) -> StoredReply {
         StoredReply::new(StatusCode::CREATED, &HeaderMap::new(), Bytes::from(vec![7; bytes]))
     }
 
-    fn executing() -> Record {
-        let Found::Granted(record) = claim(None, &MINE, LEASE, now(0)) else { panic!("granted") };
+    fn executing() -> OperationRecord {
+        let ClaimDecision::Granted(record) = claim(None, &MINE, LEASE, now(0)) else {
+            panic!("granted")
+        };
         record
     }
 
-    fn in_state(state: State) -> Record {
-        Record { state, ..executing() }
+    fn in_state(state: OperationState) -> OperationRecord {
+        OperationRecord { state, ..executing() }
     }
 
     #[test]
     fn a_first_claim_is_granted_for_its_lease() {
         let record = executing();
-        assert_eq!(claim(Some(&record), &MINE, LEASE, now(39)), Found::InProgress);
+        assert_eq!(claim(Some(&record), &MINE, LEASE, now(39)), ClaimDecision::InProgress);
     }
 
     #[test]
     fn after_the_lease_another_takes_over_with_the_next_generation() {
-        let Found::Granted(taken) = claim(Some(&executing()), &MINE, LEASE, now(40)) else {
+        let ClaimDecision::Granted(taken) = claim(Some(&executing()), &MINE, LEASE, now(40)) else {
             panic!("the lease ran out")
         };
         assert_eq!(taken.generation, FIRST + 1);
@@ -168,14 +197,18 @@ mod tests {
     #[test]
     fn another_fingerprint_is_refused_in_every_state() {
         for state in [
-            State::Executing { lease_until: now(40).monotonic },
-            State::Executing { lease_until: now(0).monotonic },
-            State::Retryable,
+            OperationState::Executing { lease_until: now(40).monotonic },
+            OperationState::Executing { lease_until: now(0).monotonic },
+            OperationState::Retryable,
             completed(reply(1), now(0)),
             completed(reply(BODY + 1), now(0)),
         ] {
             let record = in_state(state.clone());
-            assert_eq!(claim(Some(&record), &OTHER, LEASE, now(1)), Found::Reused, "{state:?}");
+            assert_eq!(
+                claim(Some(&record), &OTHER, LEASE, now(1)),
+                ClaimDecision::Reused,
+                "{state:?}"
+            );
         }
     }
 
@@ -185,12 +218,12 @@ mod tests {
     fn a_completed_record_is_repeated_until_its_life_ends() {
         let record = in_state(completed(reply(BODY), now(0)));
         let end = TTL_DEFAULT.as_secs();
-        let again = Found::Completed(reply(BODY));
+        let again = ClaimDecision::Completed(reply(BODY));
         assert_eq!(claim(Some(&record), &MINE, LEASE, now(end - 1)), again);
         for fingerprint in [MINE, OTHER] {
             let found = claim(Some(&record), &fingerprint, LEASE, now(end));
             assert!(
-                matches!(found, Found::Granted(Record { generation: SECOND, .. })),
+                matches!(found, ClaimDecision::Granted(OperationRecord { generation: SECOND, .. })),
                 "{found:?}"
             );
         }
@@ -199,16 +232,16 @@ mod tests {
     #[test]
     fn unresolved_records_outlive_every_ttl() {
         let far = now(TTL_DEFAULT.as_secs() * 10);
-        assert!(!far.is_past(&in_state(State::Retryable)));
+        assert!(!far.is_past(&in_state(OperationState::Retryable)));
         assert!(!far.is_past(&executing()));
     }
 
     #[test]
     fn a_retryable_or_elided_record_is_carried_out_again() {
-        for state in [State::Retryable, completed(reply(BODY + 1), now(0))] {
+        for state in [OperationState::Retryable, completed(reply(BODY + 1), now(0))] {
             let found = claim(Some(&in_state(state)), &MINE, LEASE, now(1));
             assert!(
-                matches!(found, Found::Granted(Record { generation: SECOND, .. })),
+                matches!(found, ClaimDecision::Granted(OperationRecord { generation: SECOND, .. })),
                 "{found:?}"
             );
         }
@@ -218,7 +251,7 @@ mod tests {
     fn only_the_executing_generation_holds() {
         assert!(holds(&executing(), FIRST));
         assert!(!holds(&executing(), SECOND));
-        assert!(!holds(&in_state(State::Retryable), FIRST));
+        assert!(!holds(&in_state(OperationState::Retryable), FIRST));
         assert!(!holds(&in_state(completed(reply(1), now(0))), FIRST));
     }
 }

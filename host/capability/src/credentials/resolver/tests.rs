@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use super::*;
@@ -38,6 +39,28 @@ impl CredentialStore for Arc<Stub> {
     }
 }
 
+/// A limit of five failures in five seconds.
+#[derive(Debug)]
+struct FiveFailures {
+    clock: Arc<ManualClock>,
+    failed: Mutex<HashMap<IpAddr, Vec<Duration>>>,
+}
+
+impl FailureLimit for FiveFailures {
+    fn check(&self, client: IpAddr) -> Result<(), Duration> {
+        let window = Duration::from_secs(5);
+        let start = self.clock.monotonic() - window;
+        let mut failed = self.failed.lock();
+        let failures = failed.entry(client).or_default();
+        failures.retain(|moment| *moment > start);
+        if failures.len() < 5 { Ok(()) } else { Err(window) }
+    }
+
+    fn count(&self, client: IpAddr) {
+        self.failed.lock().entry(client).or_default().push(self.clock.monotonic());
+    }
+}
+
 struct Bench {
     clock: Arc<ManualClock>,
     stub: Arc<Stub>,
@@ -61,9 +84,10 @@ fn bench_with(look_up_timeout: Duration) -> Bench {
         permits: Arc::new(Semaphore::new(1_000_000)),
         takes: Mutex::default(),
     });
-    let failures = Rate { quota: 10, window_seconds: 10, burst: 5, cost: 1 };
-    let options = ResolverOptions { failures, look_up_timeout, ..Default::default() };
-    let resolver = Resolver::new(Arc::new(Arc::clone(&stub)), Arc::clone(&clock) as _, options);
+    let failures = Arc::new(FiveFailures { clock: Arc::clone(&clock), failed: Mutex::default() });
+    let options = ResolverOptions { look_up_timeout, ..Default::default() };
+    let store = Arc::new(Arc::clone(&stub));
+    let resolver = Resolver::new(store, failures, Arc::clone(&clock) as _, options);
     Bench { clock, stub, resolver }
 }
 

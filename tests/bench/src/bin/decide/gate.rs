@@ -10,15 +10,18 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tollgate_capability::credentials::{FileCredentials, Resolver, ResolverOptions};
-use tollgate_capability::idempotency::{MemoryIdempotency, MemoryIdempotencyLimits, StoredReply};
-use tollgate_capability::quota::{MemoryQuota, MemoryQuotaLimits};
+use tollgate_capability::credentials::{Resolver, ResolverOptions};
+use tollgate_capability::idempotency::StoredReply;
 use tollgate_capability::{Clock, Exchange, Opening, Stores, SystemClock};
 use tollgate_chain::{
     Authority, Chain, Class, Decision, Growth, Head, Interests, Matched, Payload, Plugin, Policy,
     Prepared, Receipt, Route, RouteLimits, Trees, UpstreamState, request,
 };
 use tollgate_runtime::{Component, Engine, EngineSettings, Grants, Limits};
+use tollgate_stores::file::FileCredentials;
+use tollgate_stores::memory::{
+    AddressFailures, MemoryIdempotency, MemoryIdempotencyLimits, MemoryQuota, MemoryQuotaLimits,
+};
 use tollgate_terms::headers::IDEMPOTENCY_KEY;
 
 type Asker = Box<Exchange>;
@@ -153,9 +156,11 @@ fn stores() -> Result<Stores> {
     let keys = FileCredentials::parse(&credentials::text(KEYS)?, Arc::clone(&clock))?;
     let records = MemoryIdempotencyLimits { records_max: RECORDS, ..Default::default() };
     let options = ResolverOptions::default();
+    let failures =
+        Arc::new(AddressFailures::new(Arc::clone(&clock), AddressFailures::DEFAULT_RATE));
     Ok(Stores {
         clock: Arc::clone(&clock),
-        credentials: Resolver::new(Arc::new(keys), Arc::clone(&clock), options),
+        credentials: Resolver::new(Arc::new(keys), failures, Arc::clone(&clock), options),
         quota: Arc::new(MemoryQuota::new(Arc::clone(&clock), MemoryQuotaLimits::default())),
         idempotency: Arc::new(MemoryIdempotency::new(clock, records)),
     })

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use conformance::component;
 use http::HeaderMap;
-use tollgate_capability::credentials::{FileCredentials, Resolver, ResolverOptions};
-use tollgate_capability::idempotency::{MemoryIdempotency, MemoryIdempotencyLimits, StoredReply};
-use tollgate_capability::quota::{MemoryQuota, MemoryQuotaLimits};
+use tollgate_capability::credentials::{Resolver, ResolverOptions};
+use tollgate_capability::idempotency::StoredReply;
 use tollgate_capability::testing::ManualClock;
 use tollgate_capability::{Exchange, Opening, Stores};
 use tollgate_chain::{
@@ -15,6 +14,10 @@ use tollgate_chain::{
     Tree, Trees, request,
 };
 use tollgate_runtime::{Component, Grants};
+use tollgate_stores::file::FileCredentials;
+use tollgate_stores::memory::{
+    AddressFailures, MemoryIdempotency, MemoryIdempotencyLimits, MemoryQuota, MemoryQuotaLimits,
+};
 
 use super::requests::{Keys, Request};
 use crate::world::{engine, limits};
@@ -69,12 +72,15 @@ impl Gate {
         let credentials = FileCredentials::parse(&keys.file(), Arc::clone(&clock) as _).unwrap();
         let credentials = Arc::new(credentials);
         let options = ResolverOptions::default();
+        let rate = AddressFailures::DEFAULT_RATE;
+        let failures = Arc::new(AddressFailures::new(Arc::clone(&clock) as _, rate));
         let (quota, idempotency) =
             (MemoryQuotaLimits::default(), MemoryIdempotencyLimits::default());
         let stores = Arc::new(Stores {
             clock: Arc::clone(&clock) as _,
             credentials: Resolver::new(
                 Arc::clone(&credentials) as _,
+                failures,
                 Arc::clone(&clock) as _,
                 options,
             ),

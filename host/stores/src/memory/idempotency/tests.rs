@@ -1,8 +1,8 @@
 use super::*;
-use crate::idempotency::TTL_MIN;
-use crate::testing::ManualClock;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use tollgate_capability::idempotency::TTL_MIN;
+use tollgate_capability::testing::ManualClock;
 
 const LEASE: Duration = Duration::from_secs(40);
 

@@ -1,5 +1,5 @@
-//! The thread that owns the database. Operations that wait are committed together: one
-//! write to the disk answers them all.
+//! The thread that owns the database. Queued operations are committed together: one write to the
+//! disk answers them all.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Weak};
@@ -10,14 +10,16 @@ use redb::{
     TableDefinition,
 };
 use tokio::sync::oneshot;
-
-use super::form::{decode, encode};
-use super::{FileIdempotencyOptions, Queue};
-use crate::Clock;
-use crate::idempotency::record::{self, Found, Now, Record, State};
-use crate::idempotency::{
+use tollgate_capability::Clock;
+use tollgate_capability::idempotency::record::{
+    self, ClaimDecision, OperationRecord, OperationState, RecordTime,
+};
+use tollgate_capability::idempotency::{
     Claim, ClaimOutcome, ClaimRequest, Completion, Holder, OperationKey, StoredReply, Ticket,
 };
+
+use super::form::{decode, encode};
+use super::{FileIdempotencyOptions, WriterQueue};
 
 /// Records by operation key.
 const RECORDS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("records");
@@ -28,12 +30,12 @@ const COMPLETED: TableDefinition<'_, (u64, &[u8; 32]), ()> = TableDefinition::ne
 const BATCH: usize = 64;
 /// Most past records that one commit forgets.
 const FORGOTTEN: usize = 32;
-/// How often past records are forgotten though nothing happens.
+/// The interval in which past records are forgotten without any operation.
 const SWEEP: Duration = Duration::from_secs(60);
 
-/// What is asked of the writer.
+/// An operation for the writer, with the channel for its answer.
 #[derive(Debug)]
-pub(super) enum Operation {
+pub(super) enum WriterOperation {
     Claim { request: ClaimRequest, answer: oneshot::Sender<ClaimOutcome> },
     Complete { ticket: Ticket, reply: StoredReply, answer: oneshot::Sender<Completion> },
     Retryable { ticket: Ticket, answer: oneshot::Sender<()> },
@@ -41,9 +43,9 @@ pub(super) enum Operation {
     Stop,
 }
 
-/// What became of an operation; told after the commit.
+/// The result of an operation, answered after the commit.
 enum Done {
-    Claim(Option<Found>),
+    Claim(Option<ClaimDecision>),
     Completion(Completion),
     Nothing,
 }
@@ -52,11 +54,11 @@ pub(super) struct Writer {
     database: Database,
     clock: Arc<dyn Clock>,
     options: FileIdempotencyOptions,
-    queue: Weak<Queue>,
+    queue: Weak<WriterQueue>,
 }
 
 /// The tables of one commit.
-struct Tables<'a> {
+struct RecordTables<'a> {
     records: Table<'a, &'static [u8; 32], &'static [u8]>,
     completed: Table<'a, (u64, &'static [u8; 32]), ()>,
     options: &'a FileIdempotencyOptions,
@@ -67,42 +69,42 @@ impl Writer {
         database: Database,
         clock: Arc<dyn Clock>,
         options: FileIdempotencyOptions,
-        queue: Weak<Queue>,
+        queue: Weak<WriterQueue>,
     ) -> Self {
         Self { database, clock, options, queue }
     }
 
-    /// Lets everybody retry what a former process was carrying out.
+    /// Makes every claim that a former process left unresolved retryable.
     pub(super) fn recover(&self) -> Result<(), redb::Error> {
         let orphans = self.executing()?;
         self.commit(|tables, _| {
             for (operation, record) in orphans {
-                let state = State::Retryable;
-                tables.write(operation, &Record { state, ..record })?;
+                let state = OperationState::Retryable;
+                tables.write(operation, &OperationRecord { state, ..record })?;
             }
             Ok(())
         })
     }
 
-    fn executing(&self) -> Result<Vec<(OperationKey, Record)>, redb::Error> {
+    fn executing(&self) -> Result<Vec<(OperationKey, OperationRecord)>, redb::Error> {
         self.commit(|_, _| Ok(()))?; // Makes the tables on the first start.
         let reading = self.database.begin_read()?;
         let records = reading.open_table(RECORDS)?;
-        let mut found = Vec::new();
+        let mut executing = Vec::new();
         for entry in records.iter()? {
             let (operation, bytes) = entry?;
             let operation = OperationKey(*operation.value());
             let key = self.options.sealing_key.as_ref();
             if let Some(record) = decode(&operation, bytes.value(), key)
-                && matches!(record.state, State::Executing { .. })
+                && matches!(record.state, OperationState::Executing { .. })
             {
-                found.push((operation, record));
+                executing.push((operation, record));
             }
         }
-        Ok(found)
+        Ok(executing)
     }
 
-    pub(super) fn run(self, waiting: &Receiver<Operation>) {
+    pub(super) fn run(self, waiting: &Receiver<WriterOperation>) {
         let mut stopping = false;
         while !stopping {
             let mut batch = match waiting.recv_timeout(SWEEP) {
@@ -111,12 +113,12 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             batch.extend(waiting.try_iter().take(BATCH - 1));
-            stopping = batch.iter().any(|operation| matches!(operation, Operation::Stop));
+            stopping = batch.iter().any(|operation| matches!(operation, WriterOperation::Stop));
             self.carry_out(batch);
         }
     }
 
-    fn carry_out(&self, batch: Vec<Operation>) {
+    fn carry_out(&self, batch: Vec<WriterOperation>) {
         let results = self.commit(|tables, now| {
             tables.forget_past(now)?;
             batch
@@ -127,7 +129,7 @@ impl Writer {
         match results {
             Ok(results) => {
                 for (operation, done) in batch.into_iter().zip(results) {
-                    self.tell(operation, done);
+                    self.answer(operation, done);
                 }
             }
             Err(error) => {
@@ -139,39 +141,39 @@ impl Writer {
 
     fn commit<T>(
         &self,
-        change: impl FnOnce(&mut Tables<'_>, Now) -> Result<T, redb::Error>,
+        change: impl FnOnce(&mut RecordTables<'_>, RecordTime) -> Result<T, redb::Error>,
     ) -> Result<T, redb::Error> {
         let (monotonic, unix) = (self.clock.monotonic(), self.clock.unix());
-        let now = Now { monotonic, unix, ttl: self.options.ttl };
+        let now = RecordTime { monotonic, unix, ttl: self.options.ttl };
         let writing = self.database.begin_write()?;
         let changed = {
             let records = writing.open_table(RECORDS)?;
             let completed = writing.open_table(COMPLETED)?;
-            change(&mut Tables { records, completed, options: &self.options }, now)?
+            change(&mut RecordTables { records, completed, options: &self.options }, now)?
         };
         writing.commit()?;
         Ok(changed)
     }
 
-    fn tell(&self, operation: Operation, done: Done) {
+    fn answer(&self, operation: WriterOperation, done: Done) {
         match (operation, done) {
-            (Operation::Claim { request, answer }, Done::Claim(found)) => {
-                // An answer that nobody waits for any more drops its claim, which releases it.
+            (WriterOperation::Claim { request, answer }, Done::Claim(found)) => {
+                // If nobody waits for the answer any more, its claim is dropped, which releases it.
                 let _ = answer.send(self.outcome(&request, found));
             }
-            (Operation::Complete { answer, .. }, Done::Completion(completion)) => {
+            (WriterOperation::Complete { answer, .. }, Done::Completion(completion)) => {
                 let _ = answer.send(completion);
             }
-            (Operation::Retryable { answer, .. }, Done::Nothing) => {
+            (WriterOperation::Retryable { answer, .. }, Done::Nothing) => {
                 let _ = answer.send(());
             }
             _ => {}
         }
     }
 
-    fn outcome(&self, request: &ClaimRequest, found: Option<Found>) -> ClaimOutcome {
+    fn outcome(&self, request: &ClaimRequest, found: Option<ClaimDecision>) -> ClaimOutcome {
         match found {
-            Some(Found::Granted(record)) => {
+            Some(ClaimDecision::Granted(record)) => {
                 let ticket = Ticket { operation: request.operation, generation: record.generation };
                 match self.queue.upgrade() {
                     Some(queue) => {
@@ -182,53 +184,58 @@ impl Writer {
                     None => ClaimOutcome::Unavailable,
                 }
             }
-            Some(Found::Completed(reply)) => ClaimOutcome::Completed(reply),
-            Some(Found::InProgress) => ClaimOutcome::InProgress,
-            Some(Found::Reused) => ClaimOutcome::Reused,
+            Some(ClaimDecision::Completed(reply)) => ClaimOutcome::Completed(reply),
+            Some(ClaimDecision::InProgress) => ClaimOutcome::InProgress,
+            Some(ClaimDecision::Reused) => ClaimOutcome::Reused,
             None => ClaimOutcome::Unavailable,
         }
     }
 }
 
-/// Tells that nothing was written.
-fn refuse(operation: Operation) {
+/// Answers that nothing was written.
+fn refuse(operation: WriterOperation) {
     match operation {
-        Operation::Claim { answer, .. } => {
+        WriterOperation::Claim { answer, .. } => {
             let _ = answer.send(ClaimOutcome::Unavailable);
         }
-        Operation::Complete { answer, .. } => {
+        WriterOperation::Complete { answer, .. } => {
             let _ = answer.send(Completion::Unavailable);
         }
-        Operation::Retryable { answer, .. } => {
+        WriterOperation::Retryable { answer, .. } => {
             let _ = answer.send(());
         }
-        Operation::Renew { .. } | Operation::Stop => {}
+        WriterOperation::Renew { .. } | WriterOperation::Stop => {}
     }
 }
 
-impl Tables<'_> {
-    fn apply(&mut self, operation: &Operation, now: Now) -> Result<Done, redb::Error> {
+impl RecordTables<'_> {
+    fn apply(&mut self, operation: &WriterOperation, now: RecordTime) -> Result<Done, redb::Error> {
         match operation {
-            Operation::Claim { request, .. } => self.claim(request, now).map(Done::Claim),
-            Operation::Complete { ticket, reply, .. } => {
+            WriterOperation::Claim { request, .. } => self.claim(request, now).map(Done::Claim),
+            WriterOperation::Complete { ticket, reply, .. } => {
                 self.complete(*ticket, reply, now).map(Done::Completion)
             }
-            Operation::Retryable { ticket, .. } => {
-                self.resolve(*ticket, State::Retryable).map(|()| Done::Nothing)
+            WriterOperation::Retryable { ticket, .. } => {
+                self.resolve(*ticket, OperationState::Retryable).map(|()| Done::Nothing)
             }
-            Operation::Renew { ticket, lease } => {
+            WriterOperation::Renew { ticket, lease } => {
                 let lease_until = now.monotonic.saturating_add(*lease);
-                self.resolve(*ticket, State::Executing { lease_until }).map(|()| Done::Nothing)
+                self.resolve(*ticket, OperationState::Executing { lease_until })
+                    .map(|()| Done::Nothing)
             }
-            Operation::Stop => Ok(Done::Nothing),
+            WriterOperation::Stop => Ok(Done::Nothing),
         }
     }
 
-    /// None when the file is full of unresolved operations.
-    fn claim(&mut self, request: &ClaimRequest, now: Now) -> Result<Option<Found>, redb::Error> {
+    /// Returns None if the file is full of unresolved operations.
+    fn claim(
+        &mut self,
+        request: &ClaimRequest,
+        now: RecordTime,
+    ) -> Result<Option<ClaimDecision>, redb::Error> {
         let known = self.read(request.operation)?;
         let found = record::claim(known.as_ref(), &request.fingerprint, request.lease, now);
-        if let Found::Granted(record) = &found {
+        if let ClaimDecision::Granted(record) = &found {
             if known.is_none() && !self.make_room()? {
                 return Ok(None);
             }
@@ -241,41 +248,48 @@ impl Tables<'_> {
         &mut self,
         ticket: Ticket,
         reply: &StoredReply,
-        now: Now,
+        now: RecordTime,
     ) -> Result<Completion, redb::Error> {
         let known = self.read(ticket.operation)?;
         match known {
             Some(record) if record::holds(&record, ticket.generation) => {
                 let elided = reply.is_elided();
                 let state = record::completed(reply.clone(), now);
-                self.write(ticket.operation, &Record { state, ..record })?;
+                self.write(ticket.operation, &OperationRecord { state, ..record })?;
                 Ok(if elided { Completion::Elided } else { Completion::Stored })
             }
             other => Ok(Completion::Superseded(record::stored(other))),
         }
     }
 
-    fn resolve(&mut self, ticket: Ticket, state: State) -> Result<(), redb::Error> {
+    fn resolve(&mut self, ticket: Ticket, state: OperationState) -> Result<(), redb::Error> {
         match self.read(ticket.operation)? {
             Some(record) if record::holds(&record, ticket.generation) => {
-                self.write(ticket.operation, &Record { state, ..record })
+                self.write(ticket.operation, &OperationRecord { state, ..record })
             }
             Some(_) | None => Ok(()),
         }
     }
 
-    /// A record that cannot be read is none: the service remembers the operation.
-    fn read(&self, operation: OperationKey) -> Result<Option<Record>, redb::Error> {
+    /// Reads a record. One that cannot be decoded counts as absent: the service remembers the
+    /// operation.
+    fn read(&self, operation: OperationKey) -> Result<Option<OperationRecord>, redb::Error> {
         let bytes = self.records.get(&operation.0)?;
         let key = self.options.sealing_key.as_ref();
         Ok(bytes.and_then(|bytes| decode(&operation, bytes.value(), key)))
     }
 
-    fn write(&mut self, operation: OperationKey, record: &Record) -> Result<(), redb::Error> {
-        if let Some(State::Completed { at, .. }) = self.read(operation)?.map(|old| old.state) {
+    fn write(
+        &mut self,
+        operation: OperationKey,
+        record: &OperationRecord,
+    ) -> Result<(), redb::Error> {
+        if let Some(OperationState::Completed { at, .. }) =
+            self.read(operation)?.map(|old| old.state)
+        {
             self.completed.remove(&(at.as_secs(), &operation.0))?;
         }
-        if let State::Completed { at, .. } = record.state {
+        if let OperationState::Completed { at, .. } = record.state {
             self.completed.insert(&(at.as_secs(), &operation.0), ())?;
         }
         let bytes = encode(&operation, record, self.options.sealing_key.as_ref());
@@ -283,7 +297,7 @@ impl Tables<'_> {
         Ok(())
     }
 
-    fn forget_past(&mut self, now: Now) -> Result<(), redb::Error> {
+    fn forget_past(&mut self, now: RecordTime) -> Result<(), redb::Error> {
         let Some(past) = now.unix.checked_sub(now.ttl) else { return Ok(()) };
         for _ in 0..FORGOTTEN {
             match self.oldest()? {
@@ -296,7 +310,8 @@ impl Tables<'_> {
         Ok(())
     }
 
-    /// Forgets the oldest completed record, if need be. False when there is none.
+    /// Forgets the oldest completed records until there is room for one more. Returns false if
+    /// there is none to forget.
     fn make_room(&mut self) -> Result<bool, redb::Error> {
         while self.records.len()? >= self.options.records_max {
             match self.oldest()? {

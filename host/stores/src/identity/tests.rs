@@ -1,11 +1,11 @@
 use std::net::SocketAddr;
 
 use super::*;
-use crate::testing::ManualClock;
 use parking_lot::Mutex;
 use prost::Message as _;
 use ring::rand::SystemRandom;
 use ring::signature::Ed25519KeyPair;
+use tollgate_capability::testing::ManualClock;
 use tollgate_proto::identity::identity_lookup_service_server::{
     IdentityLookupService, IdentityLookupServiceServer,
 };

@@ -21,61 +21,26 @@ use serde::Deserialize;
 use subtle::ConstantTimeEq;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tollgate_capability::credentials::{CredentialStore, KeyDigest, Lookup, Unreachable};
+use tollgate_capability::{Clock, Later};
 use tollgate_chain::{Access, Environment, Principal};
 
-use super::{CredentialStore, KeyDigest, Lookup, Unreachable};
-use crate::Clock;
-use crate::later::Later;
+use crate::Error;
 
 /// Longest file, in bytes; about 5 million keys at their shortest.
-const FILE_BYTES_MAX: u64 = 1 << 30;
+pub(crate) const FILE_BYTES_MAX: u64 = 1 << 30;
 
-/// What is wrong with a file of keys.
-#[derive(Debug, thiserror::Error)]
-pub enum FileError {
-    /// It cannot be read.
-    #[error("read credentials file {path}")]
-    Read {
-        /// The file.
-        path: Box<str>,
-        /// What went wrong.
-        source: std::io::Error,
-    },
-    /// It is too long.
-    #[error("credentials file {path} is longer than {FILE_BYTES_MAX} bytes")]
-    TooLong {
-        /// The file.
-        path: Box<str>,
-    },
-    /// It is no TOML of this shape; unknown names are refused.
-    #[error("credentials file, line {line}: {message}")]
-    Shape {
-        /// The line, from 1. It is not shown: it may hold what should not be there.
-        line: usize,
-        /// What was expected.
-        message: Box<str>,
-    },
-    /// A key's fields are out of their bounds.
-    #[error("key {id:?}: expected {expected}")]
-    Key {
-        /// Its `id`.
-        id: Box<str>,
-        /// What was expected.
-        expected: &'static str,
-    },
-}
-
-/// The keys of a file, which can be exchanged as a whole while requests are served.
+/// Credential store in a file, whose keys can be replaced as a whole while requests are served.
 #[derive(Debug)]
 pub struct FileCredentials {
     clock: Arc<dyn Clock>,
-    keys: ArcSwap<HashMap<KeyDigest, Key>>,
+    keys: ArcSwap<HashMap<KeyDigest, ListedKey>>,
 }
 
 #[derive(Debug)]
-struct Key {
+struct ListedKey {
     principal: Arc<Principal>,
-    /// By the wall clock.
+    /// The moment from which the key is refused, by the wall clock.
     expires_at: Option<Duration>,
 }
 
@@ -107,32 +72,32 @@ impl FileCredentials {
     /// Reads the file.
     ///
     /// # Errors
-    /// The first thing that is wrong with it.
-    pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, FileError> {
+    /// Returns the first thing that is wrong with it.
+    pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         Self::parse(&read(path)?, clock)
     }
 
     /// Reads the text of such a file.
     ///
     /// # Errors
-    /// The first thing that is wrong with it.
-    pub fn parse(text: &str, clock: Arc<dyn Clock>) -> Result<Self, FileError> {
+    /// Returns the first thing that is wrong with it.
+    pub fn parse(text: &str, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         Ok(Self { clock, keys: ArcSwap::from_pointee(keys(text)?) })
     }
 
-    /// Reads the file again and uses it from the next look-up on. The number of its keys.
+    /// Reads the file again, uses it from the next look-up on, and returns the number of its keys.
     ///
     /// # Errors
-    /// What is wrong with it; the former keys stay.
-    pub fn reload(&self, path: &Path) -> Result<usize, FileError> {
+    /// Returns the first thing that is wrong with it; the former keys stay.
+    pub fn reload(&self, path: &Path) -> Result<usize, Error> {
         self.replace(&read(path)?)
     }
 
-    /// The same with its text.
+    /// Does the same with the text of such a file.
     ///
     /// # Errors
-    /// What is wrong with it; the former keys stay.
-    pub fn replace(&self, text: &str) -> Result<usize, FileError> {
+    /// Returns the first thing that is wrong with it; the former keys stay.
+    pub fn replace(&self, text: &str) -> Result<usize, Error> {
         let keys = keys(text)?;
         let count = keys.len();
         self.keys.store(Arc::new(keys));
@@ -141,8 +106,8 @@ impl FileCredentials {
 
     fn find(&self, digest: &KeyDigest) -> Lookup {
         let keys = self.keys.load();
-        let Some((own, key)) = keys.get_key_value(digest) else { return Lookup::NotFound };
-        let equal: bool = own.0.ct_eq(&digest.0).into();
+        let Some((listed, key)) = keys.get_key_value(digest) else { return Lookup::NotFound };
+        let equal: bool = listed.0.ct_eq(&digest.0).into();
         let expired = key.expires_at.is_some_and(|end| end <= self.clock.unix());
         if equal && !expired { Lookup::Found(Arc::clone(&key.principal)) } else { Lookup::NotFound }
     }
@@ -158,23 +123,26 @@ impl CredentialStore for FileCredentials {
     }
 }
 
-fn read(path: &Path) -> Result<String, FileError> {
-    let shown = || path.display().to_string().into_boxed_str();
-    let failed = |source| FileError::Read { path: shown(), source };
+fn read(path: &Path) -> Result<String, Error> {
+    let path_text = || path.display().to_string().into_boxed_str();
+    let failed = |source| Error::CredentialsRead { path: path_text(), source };
     if std::fs::metadata(path).map_err(failed)?.len() > FILE_BYTES_MAX {
-        return Err(FileError::TooLong { path: shown() });
+        return Err(Error::CredentialsTooLong { path: path_text() });
     }
     std::fs::read_to_string(path).map_err(failed)
 }
 
-fn keys(text: &str) -> Result<HashMap<KeyDigest, Key>, FileError> {
+fn keys(text: &str) -> Result<HashMap<KeyDigest, ListedKey>, Error> {
     let shape: FileShape = toml::from_str(text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        FileError::Shape { line: before.lines().count().max(1), message: error.message().into() }
+        Error::CredentialsShape {
+            line: before.lines().count().max(1),
+            message: error.message().into(),
+        }
     })?;
     let mut keys = HashMap::with_capacity(shape.keys.len());
     for raw in shape.keys {
-        let wrong = |expected| FileError::Key { id: raw.id.as_str().into(), expected };
+        let wrong = |expected| Error::CredentialsKey { id: raw.id.as_str().into(), expected };
         let digest = digest(&raw.sha256)
             .ok_or_else(|| wrong("sha256 of 64 hexadecimal digits, never the key itself"))?;
         let key = raw.check().map_err(wrong)?;
@@ -186,7 +154,7 @@ fn keys(text: &str) -> Result<HashMap<KeyDigest, Key>, FileError> {
 }
 
 impl KeyShape {
-    fn check(&self) -> Result<Key, &'static str> {
+    fn check(&self) -> Result<ListedKey, &'static str> {
         if !(1..=128).contains(&self.id.len()) {
             return Err("an id of 1 to 128 bytes");
         }
@@ -204,7 +172,7 @@ impl KeyShape {
             scopes: self.scopes.iter().cloned().collect(),
             access: self.access,
         });
-        Ok(Key { principal, expires_at })
+        Ok(ListedKey { principal, expires_at })
     }
 }
 

@@ -1,8 +1,8 @@
 use data_encoding::HEXLOWER;
 
 use super::*;
-use crate::credentials::NewKey;
-use crate::testing::ManualClock;
+use tollgate_capability::credentials::NewKey;
+use tollgate_capability::testing::ManualClock;
 
 fn entry(id: &str, digest: &KeyDigest, more: &str) -> String {
     let sha256 = HEXLOWER.encode(&digest.0);
@@ -16,7 +16,7 @@ fn new_digest() -> KeyDigest {
     NewKey::make(Environment::Live).expect("randomness").digest()
 }
 
-fn store(text: &str) -> Result<FileCredentials, FileError> {
+fn store(text: &str) -> Result<FileCredentials, Error> {
     FileCredentials::parse(text, Arc::new(ManualClock::new()))
 }
 

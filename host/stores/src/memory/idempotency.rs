@@ -1,5 +1,5 @@
-//! Records in this process. For tests and for those who can lose them at a restart. Sharded, so
-//! that workers do not wait for each other.
+//! Idempotency records in this process, for tests and for gateways that can lose them at a restart.
+//! Sharded, so that workers do not wait for each other.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::record::{self, Found, Now, Record, State};
-use super::{
+use tollgate_capability::idempotency::record::{
+    self, ClaimDecision, OperationRecord, OperationState, RecordTime,
+};
+use tollgate_capability::idempotency::{
     BODY_BYTES_MAX, Claim, ClaimOutcome, ClaimRequest, Completion, Holder, IdempotencyStore,
     OperationKey, StoredReply, TTL_DEFAULT, Ticket,
 };
-use crate::Clock;
-use crate::later::Later;
+use tollgate_capability::{Clock, Later};
 
-/// How large the store may grow.
+/// Bounds of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryIdempotencyLimits {
     /// Most records.
@@ -36,17 +37,16 @@ impl Default for MemoryIdempotencyLimits {
 const SHARDS_MAX: usize = 16;
 const SHARD_RECORDS_MIN: usize = 512;
 
-/// The store in memory. A record is forgotten, the oldest of its shard first, when there is no
-/// room: resolved ones only, because the service remembers those operations too. Shards have equal
-/// parts of the bounds; a store of fewer than 1,024 records, or of less than 512 KiB for bodies, is
+/// Idempotency store in memory. If there is no room, the oldest resolved record of a shard is
+/// forgotten; one in progress never is. Shards have equal parts of the bounds; a store of fewer than 1,024 records, or of less than 512 KiB for bodies, is
 /// a single one.
 #[derive(Debug, Clone)]
 pub struct MemoryIdempotency {
-    shards: Arc<[Arc<Shard>]>,
+    shards: Arc<[Arc<RecordShard>]>,
 }
 
 #[derive(Debug)]
-struct Shard {
+struct RecordShard {
     clock: Arc<dyn Clock>,
     limits: MemoryIdempotencyLimits,
     records: Mutex<Records>,
@@ -54,15 +54,15 @@ struct Shard {
 
 #[derive(Debug, Default)]
 struct Records {
-    by_operation: HashMap<OperationKey, Record>,
-    /// When each resolved record was resolved, oldest first. An entry whose record has moved
-    /// on is stale and skipped.
+    by_operation: HashMap<OperationKey, OperationRecord>,
+    /// The resolved records in the order of their resolution, oldest first. A ticket whose record
+    /// has moved on is stale and skipped.
     resolved: VecDeque<Ticket>,
     body_bytes: usize,
 }
 
 impl MemoryIdempotency {
-    /// An empty store.
+    /// Creates an empty store.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, limits: MemoryIdempotencyLimits) -> Self {
         let MemoryIdempotencyLimits { records_max, body_bytes_max, ttl } = limits;
@@ -73,11 +73,11 @@ impl MemoryIdempotency {
             body_bytes_max: (body_bytes_max / count).max(BODY_BYTES_MAX),
             ttl,
         };
-        let shard = || Shard { clock: Arc::clone(&clock), limits, records: Mutex::default() };
+        let shard = || RecordShard { clock: Arc::clone(&clock), limits, records: Mutex::default() };
         Self { shards: (0..count).map(|_| Arc::new(shard())).collect() }
     }
 
-    fn shard(&self, operation: OperationKey) -> Option<&Arc<Shard>> {
+    fn shard(&self, operation: OperationKey) -> Option<&Arc<RecordShard>> {
         let [.., last] = operation.0;
         self.shards.get(usize::from(last) % self.shards.len())
     }
@@ -87,7 +87,7 @@ impl MemoryIdempotency {
         self.shards.iter().for_each(|shard| *shard.records.lock() = Records::default());
     }
 
-    /// Records that are held now.
+    /// Returns the number of records that are held now.
     #[must_use]
     pub fn records(&self) -> usize {
         self.shards.iter().map(|shard| shard.records.lock().by_operation.len()).sum()
@@ -100,35 +100,35 @@ impl IdempotencyStore for MemoryIdempotency {
             return Later::Ready(ClaimOutcome::Unavailable);
         };
         Later::Ready(match shard.claim(&request) {
-            Some(Found::Granted(record)) => {
+            Some(ClaimDecision::Granted(record)) => {
                 let ticket = Ticket { operation: request.operation, generation: record.generation };
-                let holder: Arc<dyn Holder> = Arc::<Shard>::clone(shard);
+                let holder: Arc<dyn Holder> = Arc::<RecordShard>::clone(shard);
                 let claim = Claim::new(holder, ticket, request.fingerprint, request.lease);
                 ClaimOutcome::Claimed(claim)
             }
-            Some(Found::Completed(reply)) => ClaimOutcome::Completed(reply),
-            Some(Found::InProgress) => ClaimOutcome::InProgress,
-            Some(Found::Reused) => ClaimOutcome::Reused,
+            Some(ClaimDecision::Completed(reply)) => ClaimOutcome::Completed(reply),
+            Some(ClaimDecision::InProgress) => ClaimOutcome::InProgress,
+            Some(ClaimDecision::Reused) => ClaimOutcome::Reused,
             None => ClaimOutcome::Unavailable,
         })
     }
 }
 
-impl Shard {
-    fn now(&self) -> Now {
+impl RecordShard {
+    fn now(&self) -> RecordTime {
         let (monotonic, unix) = (self.clock.monotonic(), self.clock.unix());
-        Now { monotonic, unix, ttl: self.limits.ttl }
+        RecordTime { monotonic, unix, ttl: self.limits.ttl }
     }
 
-    /// None when the store is full of operations in progress.
-    fn claim(&self, request: &ClaimRequest) -> Option<Found> {
+    /// Returns None if the store is full of operations in progress.
+    fn claim(&self, request: &ClaimRequest) -> Option<ClaimDecision> {
         let now = self.now();
         let mut records = self.records.lock();
         records.forget_past(now);
         let known = records.by_operation.get(&request.operation);
         let is_new = known.is_none();
         let found = record::claim(known, &request.fingerprint, request.lease, now);
-        if let Found::Granted(record) = &found {
+        if let ClaimDecision::Granted(record) = &found {
             if is_new && !records.make_room(self.limits.records_max) {
                 return None;
             }
@@ -138,7 +138,7 @@ impl Shard {
     }
 }
 
-impl Holder for Shard {
+impl Holder for RecordShard {
     fn complete(&self, ticket: Ticket, reply: StoredReply) -> Later<'static, Completion> {
         let now = self.now();
         let mut records = self.records.lock();
@@ -147,7 +147,7 @@ impl Holder for Shard {
             return Later::Ready(Completion::Superseded(record::stored(record)));
         };
         let elided = reply.is_elided();
-        let record = Record { state: record::completed(reply, now), ..record };
+        let record = OperationRecord { state: record::completed(reply, now), ..record };
         records.write(ticket.operation, record);
         records.resolve(ticket);
         records.bound_bodies(self.limits.body_bytes_max);
@@ -157,7 +157,10 @@ impl Holder for Shard {
     fn retryable(&self, ticket: Ticket) -> Later<'static, ()> {
         let mut records = self.records.lock();
         if let Some(record) = records.held(ticket) {
-            records.write(ticket.operation, Record { state: State::Retryable, ..record });
+            records.write(
+                ticket.operation,
+                OperationRecord { state: OperationState::Retryable, ..record },
+            );
             records.resolve(ticket);
         }
         Later::Ready(())
@@ -167,20 +170,20 @@ impl Holder for Shard {
         let lease_until = self.now().monotonic.saturating_add(lease);
         let mut records = self.records.lock();
         if let Some(record) = records.held(ticket) {
-            let state = State::Executing { lease_until };
-            records.write(ticket.operation, Record { state, ..record });
+            let state = OperationState::Executing { lease_until };
+            records.write(ticket.operation, OperationRecord { state, ..record });
         }
     }
 }
 
 impl Records {
-    /// The record, if the ticket still holds it.
-    fn held(&self, ticket: Ticket) -> Option<Record> {
+    /// Returns the record if the ticket still holds it.
+    fn held(&self, ticket: Ticket) -> Option<OperationRecord> {
         let record = self.by_operation.get(&ticket.operation)?;
         record::holds(record, ticket.generation).then(|| record.clone())
     }
 
-    fn write(&mut self, operation: OperationKey, record: Record) {
+    fn write(&mut self, operation: OperationKey, record: OperationRecord) {
         self.body_bytes += body_bytes(&record);
         if let Some(old) = self.by_operation.insert(operation, record) {
             self.body_bytes -= body_bytes(&old);
@@ -203,21 +206,21 @@ impl Records {
         self.resolved.push_back(ticket);
     }
 
-    /// The record that a queue entry was made for, unless it has moved on since.
-    fn resolved(&self, ticket: Ticket) -> Option<&Record> {
+    /// Returns the record that a queued ticket was made for, unless it has moved on since.
+    fn resolved(&self, ticket: Ticket) -> Option<&OperationRecord> {
         let record = self.by_operation.get(&ticket.operation)?;
-        let executing = matches!(record.state, State::Executing { .. });
+        let executing = matches!(record.state, OperationState::Executing { .. });
         (record.generation == ticket.generation && !executing).then_some(record)
     }
 
     /// Forgets from the front what is past its life. A retryable record in front of them
     /// goes to the back: it has no life to outlive.
-    fn forget_past(&mut self, now: Now) {
+    fn forget_past(&mut self, now: RecordTime) {
         for _ in 0..8 {
             let Some(ticket) = self.resolved.front().copied() else { return };
             match self.resolved(ticket) {
                 Some(record) if now.is_past(record) => self.forget(ticket.operation),
-                Some(record) if record.state == State::Retryable => {
+                Some(record) if record.state == OperationState::Retryable => {
                     self.resolved.push_back(ticket);
                 }
                 Some(_) => return,
@@ -227,7 +230,8 @@ impl Records {
         }
     }
 
-    /// Forgets the oldest resolved record, if need be. False when none is resolved.
+    /// Forgets the oldest resolved records until there is room for one more. Returns false if none
+    /// is resolved.
     fn make_room(&mut self, records_max: usize) -> bool {
         while self.by_operation.len() >= records_max {
             let Some(ticket) = self.resolved.pop_front() else { return false };
@@ -248,10 +252,12 @@ impl Records {
     }
 }
 
-fn body_bytes(record: &Record) -> usize {
+fn body_bytes(record: &OperationRecord) -> usize {
     match &record.state {
-        State::Completed { reply: Some(reply), .. } => reply.body.len(),
-        State::Completed { reply: None, .. } | State::Executing { .. } | State::Retryable => 0,
+        OperationState::Completed { reply: Some(reply), .. } => reply.body.len(),
+        OperationState::Completed { reply: None, .. }
+        | OperationState::Executing { .. }
+        | OperationState::Retryable => 0,
     }
 }
 

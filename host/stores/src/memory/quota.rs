@@ -1,6 +1,7 @@
-//! Buckets in this process: sharded, bounded, and charged under the locks of all shards that
+//! Quota buckets in this process: sharded, bounded, and charged under the locks of all shards that
 //! a request touches, taken in one order, so that a charge is one step.
 
+mod gcra;
 mod shard;
 
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
@@ -9,21 +10,22 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
+use tollgate_capability::quota::{
+    Charge, ChargeOutcome, Owner, QuotaStore, Reservation, Reserved, Standing,
+};
+use tollgate_capability::{Clock, Later};
 use tollgate_chain::{Rate, Rule};
 
-use self::shard::{Bucket, Id, Shard};
-use super::gcra::Cell;
-use super::{Charge, Outcome, Owner, QuotaStore, Reservation, Reserved, Standing};
-use crate::Clock;
-use crate::later::Later;
+use self::gcra::Cell;
+use self::shard::{Bucket, BucketId, QuotaShard};
 
-/// How long a caller is told to wait for a slot or for room: nobody knows when there is one.
+/// The wait stated to a caller for a slot or for room: nobody knows when there is one.
 const SLOT_WAIT: Duration = Duration::from_secs(1);
 
 /// Shards for each of the two groups: strangers' addresses cannot evict tenants' buckets.
 const SHARDS: usize = 16;
 
-/// How large the store may grow.
+/// Bounds of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryQuotaLimits {
     /// Most buckets of tenants and keys; about 100 bytes each.
@@ -38,47 +40,49 @@ impl Default for MemoryQuotaLimits {
     }
 }
 
-/// The quota store of a gateway that is alone. Buckets are full after a restart.
+/// Quota store of a gateway that is alone. Buckets are full after a restart.
 #[derive(Debug, Clone)]
 pub struct MemoryQuota {
-    inner: Arc<Inner>,
+    inner: Arc<Buckets>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct Buckets {
     clock: Arc<dyn Clock>,
     hashers: RandomState,
-    shards: Vec<Mutex<Shard>>,
+    shards: Vec<Mutex<QuotaShard>>,
 }
 
-/// As many buckets as requests are usually charged to; more take an allocation.
+/// The number of buckets that a request is usually charged to; more take an allocation.
 const USUAL: usize = 2;
 
-type Plans = SmallVec<[Planned; USUAL]>;
+type Plans = SmallVec<[PlannedCharge; USUAL]>;
 
-/// Where a charge goes, and what its bucket would be after it.
+/// A charge with the shard it goes to and the bucket as it would be afterwards.
 #[derive(Debug, Clone, Copy)]
-struct Planned {
-    id: Id,
+struct PlannedCharge {
+    id: BucketId,
     shard: usize,
     rule: Rule,
     bucket: Bucket,
-    /// The wait, when there is no room.
+    /// The wait, if there is no room.
     denied: Option<Duration>,
 }
 
 impl MemoryQuota {
-    /// A store in which every bucket is full.
+    /// Creates a store in which every bucket is full.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, limits: MemoryQuotaLimits) -> Self {
-        let of =
-            |max: usize| (0..SHARDS).map(move |_| Mutex::new(Shard::new(max.div_ceil(SHARDS))));
-        let shards = of(limits.principal_buckets_max).chain(of(limits.address_buckets_max));
+        let shards_of = |max: usize| {
+            (0..SHARDS).map(move |_| Mutex::new(QuotaShard::new(max.div_ceil(SHARDS))))
+        };
+        let shards =
+            shards_of(limits.principal_buckets_max).chain(shards_of(limits.address_buckets_max));
         let hashers = RandomState::new();
-        Self { inner: Arc::new(Inner { clock, hashers, shards: shards.collect() }) }
+        Self { inner: Arc::new(Buckets { clock, hashers, shards: shards.collect() }) }
     }
 
-    /// Buckets that are held now.
+    /// Returns the number of buckets that are held now.
     #[must_use]
     pub fn buckets(&self) -> usize {
         self.inner.shards.iter().map(|shard| shard.lock().len()).sum()
@@ -86,7 +90,7 @@ impl MemoryQuota {
 
     /// Takes at once; see [`QuotaStore::take`].
     #[must_use]
-    pub fn take_now(&self, charges: &[Charge<'_>]) -> Outcome {
+    pub fn take_now(&self, charges: &[Charge<'_>]) -> ChargeOutcome {
         let now = self.inner.clock.monotonic();
         let mut planned: Plans = charges.iter().map(|charge| self.inner.place(charge)).collect();
         let mut guards = self.inner.lock(&planned);
@@ -100,10 +104,10 @@ impl MemoryQuota {
         }
     }
 
-    /// Whether the charge would succeed; nothing is taken.
+    /// Checks that the charge would succeed, without taking anything.
     ///
     /// # Errors
-    /// The wait after which it would.
+    /// Returns the wait after which it would.
     pub fn peek(&self, charge: &Charge<'_>) -> Result<(), Duration> {
         let now = self.inner.clock.monotonic();
         let mut planned = [self.inner.place(charge)];
@@ -112,7 +116,12 @@ impl MemoryQuota {
         planned.iter().find_map(|plan| plan.denied).map_or(Ok(()), Err)
     }
 
-    fn allowed(&self, planned: &[Planned], guards: &mut Guards<'_>, now: Duration) -> Outcome {
+    fn allowed(
+        &self,
+        planned: &[PlannedCharge],
+        guards: &mut Guards<'_>,
+        now: Duration,
+    ) -> ChargeOutcome {
         for plan in planned {
             if let Some(shard) = guards.shard_mut(plan.shard) {
                 shard.put(plan.id, plan.bucket, now);
@@ -120,19 +129,19 @@ impl MemoryQuota {
         }
         let standings = standings(planned, guards, now);
         let reservation: Reservation =
-            Box::new(Taken { store: Arc::clone(&self.inner), taken: planned.into() });
-        Outcome::Allowed { reservation, standings }
+            Box::new(MemoryReservation { store: Arc::clone(&self.inner), charges: planned.into() });
+        ChargeOutcome::Allowed { reservation, standings }
     }
 }
 
 impl QuotaStore for MemoryQuota {
-    fn take<'a>(&'a self, charges: Vec<Charge<'a>>) -> Later<'a, Outcome> {
+    fn take<'a>(&'a self, charges: Vec<Charge<'a>>) -> Later<'a, ChargeOutcome> {
         Later::Ready(self.take_now(&charges))
     }
 }
 
-impl Inner {
-    fn place(&self, charge: &Charge<'_>) -> Planned {
+impl Buckets {
+    fn place(&self, charge: &Charge<'_>) -> PlannedCharge {
         let kind = matches!(charge.rule, Rule::Concurrency(_));
         // Two hashes of two texts under one key: 128 bits that nobody outside can steer.
         let mut hasher = self.hashers.build_hasher();
@@ -143,12 +152,12 @@ impl Inner {
         let group = if matches!(charge.owner, Owner::Address(_)) { SHARDS } else { 0 };
         let shard = group + usize::try_from(high).unwrap_or(0) % SHARDS;
         let bucket = Bucket::full(charge.rule);
-        Planned { id: Id(high, low), shard, rule: charge.rule, bucket, denied: None }
+        PlannedCharge { id: BucketId(high, low), shard, rule: charge.rule, bucket, denied: None }
     }
 
     /// Locks every shard that is planned for, in ascending order: two charges that touch the
     /// same shards cannot wait for each other.
-    fn lock(&self, planned: &[Planned]) -> Guards<'_> {
+    fn lock(&self, planned: &[PlannedCharge]) -> Guards<'_> {
         let mut wanted: SmallVec<[_; USUAL]> = planned.iter().map(|plan| plan.shard).collect();
         wanted.sort_unstable();
         wanted.dedup();
@@ -158,22 +167,22 @@ impl Inner {
 }
 
 /// The locked shards, by index.
-struct Guards<'a>(SmallVec<[(usize, MutexGuard<'a, Shard>); USUAL]>);
+struct Guards<'a>(SmallVec<[(usize, MutexGuard<'a, QuotaShard>); USUAL]>);
 
 impl Guards<'_> {
-    fn shard_mut(&mut self, index: usize) -> Option<&mut Shard> {
-        self.0.iter_mut().find(|(own, _)| *own == index).map(|(_, shard)| &mut **shard)
+    fn shard_mut(&mut self, index: usize) -> Option<&mut QuotaShard> {
+        self.0.iter_mut().find(|(locked, _)| *locked == index).map(|(_, shard)| &mut **shard)
     }
 
-    fn bucket(&self, plan: &Planned) -> Option<Bucket> {
-        let (_, shard) = self.0.iter().find(|(own, _)| *own == plan.shard)?;
+    fn bucket(&self, plan: &PlannedCharge) -> Option<Bucket> {
+        let (_, shard) = self.0.iter().find(|(locked, _)| *locked == plan.shard)?;
         shard.get(plan.id)
     }
 }
 
-/// Works out what each bucket would be after its charge. A bucket that is charged twice by
+/// Computes what each bucket would be after its charge. A bucket that is charged twice by
 /// one request is charged on from the first.
-fn plan(planned: &mut [Planned], guards: &Guards<'_>, now: Duration) {
+fn plan(planned: &mut [PlannedCharge], guards: &Guards<'_>, now: Duration) {
     for index in 0..planned.len() {
         let Some((plan, before)) = planned.get_mut(..=index).and_then(<[_]>::split_last_mut) else {
             return;
@@ -188,11 +197,11 @@ fn plan(planned: &mut [Planned], guards: &Guards<'_>, now: Duration) {
     }
 }
 
-/// Makes sure that every new bucket has a place before any is written.
-fn make_room(planned: &mut [Planned], guards: &mut Guards<'_>, now: Duration) {
+/// Ensures that every new bucket has a place before any is written.
+fn make_room(planned: &mut [PlannedCharge], guards: &mut Guards<'_>, now: Duration) {
     for index in 0..planned.len() {
         // Other charges of this request may want new places in the same shard.
-        let wanted = |plan: &Planned| {
+        let wanted = |plan: &PlannedCharge| {
             planned.iter().take(index + 1).filter(|other| other.shard == plan.shard).count()
         };
         let Some((plan, places)) = planned.get(index).map(|plan| (*plan, wanted(plan))) else {
@@ -208,7 +217,12 @@ fn make_room(planned: &mut [Planned], guards: &mut Guards<'_>, now: Duration) {
     }
 }
 
-fn denied(index: usize, planned: &[Planned], guards: &Guards<'_>, now: Duration) -> Outcome {
+fn denied(
+    index: usize,
+    planned: &[PlannedCharge],
+    guards: &Guards<'_>,
+    now: Duration,
+) -> ChargeOutcome {
     // All of them must have room at once for a retry to succeed.
     let retry_after = planned.iter().filter_map(|plan| plan.denied).max().unwrap_or_default();
     let mut standings = standings(planned, guards, now);
@@ -217,37 +231,37 @@ fn denied(index: usize, planned: &[Planned], guards: &Guards<'_>, now: Duration)
             standing.more_in = wait;
         }
     }
-    Outcome::Denied { index, retry_after, standings }
+    ChargeOutcome::Denied { index, retry_after, standings }
 }
 
-fn standings(planned: &[Planned], guards: &Guards<'_>, now: Duration) -> Vec<Standing> {
-    let of = |plan: &Planned| {
+fn standings(planned: &[PlannedCharge], guards: &Guards<'_>, now: Duration) -> Vec<Standing> {
+    let standing = |plan: &PlannedCharge| {
         let bucket = guards.bucket(plan).unwrap_or_else(|| Bucket::full(plan.rule));
         bucket.standing(plan.rule, now)
     };
-    planned.iter().map(of).collect()
+    planned.iter().map(standing).collect()
 }
 
-/// What one charge took from this store.
+/// The units and slots that one charge took from this store.
 #[derive(Debug)]
-struct Taken {
-    store: Arc<Inner>,
-    taken: Plans,
+struct MemoryReservation {
+    store: Arc<Buckets>,
+    charges: Plans,
 }
 
-impl Reserved for Taken {
+impl Reserved for MemoryReservation {
     fn commit(&mut self) {
-        self.taken.retain(|plan| matches!(plan.rule, Rule::Concurrency(_)));
+        self.charges.retain(|plan| matches!(plan.rule, Rule::Concurrency(_)));
     }
 }
 
-impl Drop for Taken {
+impl Drop for MemoryReservation {
     fn drop(&mut self) {
-        if self.taken.is_empty() {
+        if self.charges.is_empty() {
             return;
         }
         let now = self.store.clock.monotonic();
-        for plan in self.taken.iter().rev() {
+        for plan in self.charges.iter().rev() {
             if let Some(shard) = self.store.shards.get(plan.shard) {
                 shard.lock().give_back(plan.id, plan.bucket, plan.rule, now);
             }
@@ -287,7 +301,7 @@ impl Bucket {
     }
 }
 
-/// The rate that gives back one charge of a bucket.
+/// Returns the rate of a rule that is one.
 fn rate_of(rule: Rule) -> Option<Rate> {
     match rule {
         Rule::Rate(rate) => Some(rate),

@@ -1,7 +1,8 @@
-//! How a record lies in the file: a protobuf message, its reply sealed within.
+//! The form of a record in the file: a protobuf message, with its reply sealed within.
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,12 +10,12 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use prost::Message;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
-use std::sync::Arc;
+use tollgate_capability::idempotency::record::{OperationRecord, OperationState};
+use tollgate_capability::idempotency::{OperationKey, StoredReply};
 use zeroize::Zeroizing;
 
-use super::{OpenError, private};
-use crate::idempotency::record::{Record, State};
-use crate::idempotency::{OperationKey, StoredReply};
+use super::private;
+use crate::Error;
 
 const EXECUTING: u32 = 1;
 const RETRYABLE: u32 = 2;
@@ -65,31 +66,31 @@ impl fmt::Debug for SealingKey {
 }
 
 impl SealingKey {
-    /// A key of exactly 32 bytes.
+    /// Creates a key from exactly 32 bytes.
     #[must_use]
     pub fn new(bytes: &[u8; 32]) -> Option<Self> {
         let key = UnboundKey::new(&AES_256_GCM, bytes).ok()?;
         Some(Self(Arc::new(LessSafeKey::new(key))))
     }
 
-    /// Reads the key from a file of 32 bytes, or makes one that only its owner can read.
+    /// Reads the key from a file of 32 bytes, or creates the file, readable by its owner alone.
     ///
     /// # Errors
-    /// The file cannot be read or made, or is not 32 bytes long.
-    pub fn load_or_create(path: &Path) -> Result<Self, OpenError> {
+    /// Fails if the file cannot be read or created, or is not 32 bytes long.
+    pub fn load_or_create(path: &Path) -> Result<Self, Error> {
         use std::io::{Read as _, Write as _};
-        let shown = || path.display().to_string().into_boxed_str();
-        let failed = |source| OpenError::File { path: shown(), source };
+        let path_text = || path.display().to_string().into_boxed_str();
+        let failed = |source| Error::IdempotencyFile { path: path_text(), source };
         let mut file = private(path).map_err(failed)?;
         let mut bytes = Zeroizing::new(Vec::with_capacity(64));
         (&file).take(64).read_to_end(&mut bytes).map_err(failed)?;
         if bytes.is_empty() {
             bytes.resize(32, 0);
-            SystemRandom::new().fill(&mut bytes).map_err(|_| OpenError::Randomness)?;
+            SystemRandom::new().fill(&mut bytes).map_err(|_| Error::SealingRandomness)?;
             file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(failed)?;
         }
         let key = <&[u8; 32]>::try_from(bytes.as_slice()).ok().and_then(Self::new);
-        key.ok_or_else(|| OpenError::SealingKey { path: shown() })
+        key.ok_or_else(|| Error::SealingKey { path: path_text() })
     }
 
     fn seal(&self, operation: &OperationKey, mut text: Vec<u8>) -> Option<Vec<u8>> {
@@ -110,16 +111,16 @@ impl SealingKey {
     }
 }
 
-/// The bytes of a record. A reply that cannot be sealed is left out, as one too long is.
+/// Encodes a record. A reply that cannot be sealed is left out, like one that is too long.
 pub(super) fn encode(
     operation: &OperationKey,
-    record: &Record,
+    record: &OperationRecord,
     key: Option<&SealingKey>,
 ) -> Vec<u8> {
     let (state, at, reply) = match &record.state {
-        State::Executing { lease_until } => (EXECUTING, millis(*lease_until), None),
-        State::Retryable => (RETRYABLE, 0, None),
-        State::Completed { at, reply } => (COMPLETED, millis(*at), reply.as_ref()),
+        OperationState::Executing { lease_until } => (EXECUTING, millis(*lease_until), None),
+        OperationState::Retryable => (RETRYABLE, 0, None),
+        OperationState::Completed { at, reply } => (COMPLETED, millis(*at), reply.as_ref()),
     };
     let reply = reply.and_then(|reply| {
         let text = reply_form(reply).encode_to_vec();
@@ -132,29 +133,29 @@ pub(super) fn encode(
     RecordForm { fingerprint, generation: record.generation, state, at, reply }.encode_to_vec()
 }
 
-/// The record, unless the bytes are none. A reply that cannot be opened, because the key was
-/// changed, counts as one that was too long: the retry is carried out again.
+/// Decodes a record; None if the bytes are no record. A reply that cannot be opened because the
+/// key was changed counts as one that was too long: the retry is carried out again.
 pub(super) fn decode(
     operation: &OperationKey,
     bytes: &[u8],
     key: Option<&SealingKey>,
-) -> Option<Record> {
+) -> Option<OperationRecord> {
     let form = RecordForm::decode(bytes).ok()?;
     let at = Duration::from_millis(form.at);
     let state = match form.state {
-        EXECUTING => State::Executing { lease_until: at },
-        RETRYABLE => State::Retryable,
+        EXECUTING => OperationState::Executing { lease_until: at },
+        RETRYABLE => OperationState::Retryable,
         COMPLETED => {
             let text = form.reply.and_then(|text| match key {
                 Some(key) => key.open(operation, text),
                 None => Some(text),
             });
-            State::Completed { at, reply: text.and_then(|text| stored_reply(&text)) }
+            OperationState::Completed { at, reply: text.and_then(|text| stored_reply(&text)) }
         }
         _ => return None,
     };
     let fingerprint = form.fingerprint.try_into().ok()?;
-    Some(Record { fingerprint, generation: form.generation, state })
+    Some(OperationRecord { fingerprint, generation: form.generation, state })
 }
 
 fn reply_form(reply: &StoredReply) -> ReplyForm {

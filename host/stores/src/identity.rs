@@ -1,9 +1,12 @@
-//! Keys in the identity service, asked over gRPC by digest, in the gateway's own name.
+//! Keys in the identity service, looked up over gRPC by digest, in the gateway's own name.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tollgate_capability::Later;
+use tollgate_capability::credentials::{CredentialStore, KeyDigest, Lookup, Unreachable};
+use tollgate_capability::principal::{Audience, PrincipalSigner};
 use tollgate_chain::Principal;
 use tollgate_proto::identity::identity_lookup_service_client::IdentityLookupServiceClient;
 use tollgate_proto::identity::resolve_credential_response::Outcome;
@@ -13,43 +16,33 @@ use tonic::metadata::MetadataValue;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request, Status};
 
-use super::{CredentialStore, KeyDigest, Lookup, Unreachable};
-use crate::later::Later;
-use crate::principal::{Audience, PrincipalSigner};
+use crate::Error;
 
-/// How long the service may take; the resolver's own bound is about the same.
+/// Deadline of a look-up; the resolver's own bound is about the same.
 const DEADLINE: Duration = Duration::from_millis(250);
-/// How long a connection may take to be made.
+/// Longest time in which a connection is made.
 const CONNECT: Duration = Duration::from_secs(1);
-/// How often an idle connection is tried, and how long the answer may take: a black-holed
-/// connection must not be believed in.
+/// The interval of pings on an idle connection and the longest wait for their answer: a connection
+/// whose packets vanish must be noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest answer, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
-/// Where the identity service is.
+/// The address of the identity service and how it is trusted.
 #[derive(Debug, Clone)]
 pub struct IdentityEndpoint {
     /// `http://host:port` (h2c) or `https://host:port`.
     pub uri: String,
     /// Certificates of the private CA, PEM; for `https` they alone are trusted.
     pub ca_pem: Option<Vec<u8>>,
-    /// The name in the service's certificate, when it is not the host.
+    /// The name in the service's certificate, if it is not the host.
     pub server_name: Option<String>,
-    /// Who may believe the gateway's statement.
+    /// The audience of the gateway's signed principal.
     pub audience: Audience,
 }
 
-/// Why the endpoint cannot be used. The service need not be running for it to be usable.
-#[derive(Debug, thiserror::Error)]
-#[error("identity endpoint {uri}")]
-pub struct ConnectError {
-    uri: String,
-    source: tonic::transport::Error,
-}
-
-/// Keys as the identity service knows them.
+/// Credential store in the identity service.
 #[derive(Clone)]
 pub struct IdentityCredentials {
     client: IdentityLookupServiceClient<Channel>,
@@ -61,12 +54,9 @@ impl IdentityCredentials {
     /// Prepares a connection that is made at the first look-up and remade when it is lost.
     ///
     /// # Errors
-    /// The address or the certificates are none.
-    pub fn new(
-        endpoint: &IdentityEndpoint,
-        signer: Arc<PrincipalSigner>,
-    ) -> Result<Self, ConnectError> {
-        let failed = |source| ConnectError { uri: endpoint.uri.clone(), source };
+    /// Fails if the address or the certificates cannot be parsed.
+    pub fn new(endpoint: &IdentityEndpoint, signer: Arc<PrincipalSigner>) -> Result<Self, Error> {
+        let failed = |source| Error::IdentityEndpoint { uri: endpoint.uri.clone(), source };
         let channel = channel(endpoint).map_err(failed)?.connect_lazy();
         let client =
             IdentityLookupServiceClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX);
@@ -93,7 +83,7 @@ impl CredentialStore for IdentityCredentials {
             match answer.into_inner().outcome {
                 Some(Outcome::NotFound(_)) => Ok(Lookup::NotFound),
                 Some(Outcome::Credential(credential)) => {
-                    principal(credential).map(|found| Lookup::Found(Arc::new(found)))
+                    principal(credential).map(|principal| Lookup::Found(Arc::new(principal)))
                 }
                 None => Err(Unreachable("an answer without an outcome".into())),
             }
@@ -131,16 +121,17 @@ fn channel(endpoint: &IdentityEndpoint) -> Result<Endpoint, tonic::transport::Er
     channel.tls_config(tls)
 }
 
-/// Every failure means that nothing is known, never that there is no such key: a 401 would
-/// make a caller throw away a good key.
+/// Maps every failure to *unreachable*, never to *not found*: a 401 would make a caller throw away
+/// a good key.
 fn unreachable(status: &Status) -> Unreachable {
     if matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied) {
-        tracing::error!(code = ?status.code(), "identity does not believe this gateway");
+        tracing::error!(code = ?status.code(), "identity rejected the gateway's principal");
     }
     Unreachable(format!("identity: {:?}: {}", status.code(), status.message()).into())
 }
 
-/// A principal with every fact present; an unknown word is no permission.
+/// Converts a credential to a principal, every fact of which must be present: an unknown word is
+/// no permission.
 fn principal(credential: Credential) -> Result<Principal, Unreachable> {
     let wrong = |what: &str| Unreachable(format!("identity: credential without {what}").into());
     let environment = credential.environment().to_terms().ok_or_else(|| wrong("environment"))?;

@@ -1,10 +1,10 @@
 use super::*;
-use crate::idempotency::{BODY_BYTES_MAX, Claim, OperationKey};
-use crate::testing::ManualClock;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tempfile::TempDir;
+use tollgate_capability::idempotency::{Claim, OperationKey};
+use tollgate_capability::testing::ManualClock;
 
 const LEASE: Duration = Duration::from_secs(40);
 
@@ -88,90 +88,6 @@ async fn what_a_former_process_was_carrying_out_is_carried_out_again_and_fenced(
 }
 
 #[tokio::test]
-async fn a_holder_that_was_taken_over_gets_the_stored_reply() {
-    let bench = Bench::new();
-    let store = bench.open(FileIdempotencyOptions::default());
-    let slow = granted(&store, 1).await;
-    bench.clock.advance(LEASE);
-    let other = granted(&store, 1).await;
-    assert_eq!(slow.complete(reply("slow")).await, Completion::Superseded(None));
-    assert_eq!(other.complete(reply("other")).await, Completion::Stored);
-    assert_eq!(completed(&store, 1).await, reply("other"));
-}
-
-#[tokio::test]
-async fn a_renewed_claim_holds_for_another_lease() {
-    let bench = Bench::new();
-    let store = bench.open(FileIdempotencyOptions::default());
-    let claim = granted(&store, 1).await;
-    bench.clock.advance(LEASE - Duration::from_secs(1));
-    claim.renew();
-    // Answered after the renewal, which stands before it in the queue.
-    assert!(matches!(ask(&store, 1, 1).await, ClaimOutcome::InProgress));
-    bench.clock.advance(LEASE - Duration::from_secs(1));
-    assert!(matches!(ask(&store, 1, 1).await, ClaimOutcome::InProgress));
-}
-
-#[tokio::test]
-async fn a_dropped_claim_and_a_dropped_question_are_released() {
-    let bench = Bench::new();
-    let store = bench.open(FileIdempotencyOptions::default());
-    drop(granted(&store, 1).await);
-    let _again = granted(&store, 1).await;
-    let request = ClaimRequest { operation: operation(2), fingerprint: [1; 32], lease: LEASE };
-    drop(store.claim(request));
-    let mut outcome = ask(&store, 2, 1).await;
-    while matches!(outcome, ClaimOutcome::InProgress) {
-        outcome = ask(&store, 2, 1).await;
-    }
-    assert!(matches!(outcome, ClaimOutcome::Claimed(_)), "{outcome:?}");
-}
-
-#[tokio::test]
-async fn a_body_that_is_too_long_is_not_stored_and_the_operation_is_carried_out_again() {
-    let bench = Bench::new();
-    let store = bench.open(FileIdempotencyOptions::default());
-    let long =
-        |bytes| StoredReply::new(StatusCode::OK, &HeaderMap::new(), Bytes::from(vec![b'x'; bytes]));
-    let claim = granted(&store, 1).await;
-    assert_eq!(claim.complete(long(BODY_BYTES_MAX + 1)).await, Completion::Elided);
-    assert!(matches!(ask(&store, 1, 2).await, ClaimOutcome::Reused));
-    let claim = granted(&store, 1).await;
-    assert_eq!(claim.complete(long(BODY_BYTES_MAX)).await, Completion::Stored);
-    assert_eq!(completed(&store, 1).await.body.len(), BODY_BYTES_MAX);
-}
-
-#[tokio::test]
-async fn records_leave_after_their_life_and_no_earlier() {
-    let bench = Bench::new();
-    let store = bench.open(FileIdempotencyOptions { ttl: TTL_MIN, ..Default::default() });
-    granted(&store, 1).await.complete(reply("a")).await;
-    bench.clock.advance(TTL_MIN - Duration::from_secs(1));
-    assert_eq!(completed(&store, 1).await, reply("a"));
-    bench.clock.advance(Duration::from_secs(1));
-    let other_body = ask(&store, 1, 2).await;
-    assert!(matches!(other_body, ClaimOutcome::Claimed(_)), "{other_body:?}");
-}
-
-#[tokio::test]
-async fn a_full_file_forgets_the_oldest_completed_and_never_what_is_in_progress() {
-    let bench = Bench::new();
-    let store = bench.open(FileIdempotencyOptions { records_max: 3, ..Default::default() });
-    let held = granted(&store, 0).await;
-    for number in 1..3 {
-        granted(&store, number).await.complete(reply("a")).await;
-        bench.clock.advance(Duration::from_secs(1));
-    }
-    let second = granted(&store, 3).await;
-    assert_eq!(completed(&store, 2).await, reply("a"));
-    let third = granted(&store, 1).await;
-    assert!(matches!(ask(&store, 9, 1).await, ClaimOutcome::Unavailable));
-    for claim in [held, second, third] {
-        assert_eq!(claim.complete(reply("b")).await, Completion::Stored);
-    }
-}
-
-#[tokio::test]
 async fn sealed_replies_do_not_lie_open_in_the_file() {
     let secret = "{\"iban\":\"DE00123456789\"}";
     for (is_sealed, sealing_key) in [(false, None), (true, SealingKey::new(&[7; 32]))] {
@@ -200,7 +116,7 @@ fn a_sealing_key_is_made_once_and_kept_from_others() {
     assert_eq!(std::fs::read(&path).expect("the file"), made);
     std::fs::write(&path, b"short").expect("written");
     let error = SealingKey::load_or_create(&path).expect_err("too short");
-    assert!(matches!(error, OpenError::SealingKey { .. }));
+    assert!(matches!(error, Error::SealingKey { .. }));
 }
 
 #[cfg(unix)]
@@ -214,17 +130,5 @@ fn the_file_is_its_owners_alone_and_one_process_s_at_a_time() {
     assert_eq!(mode & 0o777, 0o600);
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
     let second = FileIdempotency::open(&path, clock, FileIdempotencyOptions::default());
-    assert!(matches!(second, Err(OpenError::Database { .. })));
-}
-
-#[tokio::test]
-async fn many_claims_at_once_grant_one() {
-    let bench = Bench::new();
-    let store = bench.open(FileIdempotencyOptions::default());
-    let asked: Vec<_> = (0..100).map(|_| ask(&store, 1, 1)).collect();
-    let outcomes = futures_util::future::join_all(asked).await;
-    let claims = outcomes.iter().filter(|outcome| matches!(outcome, ClaimOutcome::Claimed(_)));
-    assert_eq!(claims.count(), 1);
-    let waiting = outcomes.iter().filter(|outcome| matches!(outcome, ClaimOutcome::InProgress));
-    assert_eq!(waiting.count(), 99);
+    assert!(matches!(second, Err(Error::IdempotencyDatabase { .. })));
 }

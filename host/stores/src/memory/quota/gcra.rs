@@ -6,9 +6,8 @@
 
 use std::time::Duration;
 
+use tollgate_capability::quota::Standing;
 use tollgate_chain::Rate;
-
-use super::Standing;
 
 /// A bucket of a rate, in nanoseconds of the monotonic clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,22 +18,22 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    /// A bucket that is full.
+    /// Creates a bucket that is full.
     pub(super) fn full(rate: Rate) -> Self {
         Self { tat: 0, interval: interval(rate) }
     }
 
-    /// Whether the bucket is full, so that forgetting it changes nothing.
+    /// Returns true if the bucket is full, so that forgetting it changes nothing.
     pub(super) fn is_idle(self, now: Duration) -> bool {
         self.tat <= now.as_nanos()
     }
 
-    /// How far it is from being full, in nanoseconds.
+    /// Returns the distance from being full, in nanoseconds.
     pub(super) fn debt(self, now: Duration) -> u128 {
         self.tat.saturating_sub(now.as_nanos())
     }
 
-    /// The bucket under a rate that may have changed: units that were used stay used, and are
+    /// Converts the bucket to a rate that may have changed: units that were used stay used, and are
     /// earned back at the new pace. Rounded up, so that changing to and fro earns nothing.
     pub(super) fn under(self, rate: Rate, now: Duration) -> Self {
         let interval = interval(rate);
@@ -48,7 +47,7 @@ impl Cell {
     /// Takes the cost.
     ///
     /// # Errors
-    /// The wait after which it could be taken. Nothing changed.
+    /// Returns the wait after which it could be taken. Nothing changed.
     pub(super) fn take(self, rate: Rate, now: Duration) -> Result<Self, Duration> {
         let debt = self.debt(now) + self.interval * u128::from(rate.cost);
         match debt.checked_sub(self.tolerance(rate)) {
@@ -59,7 +58,7 @@ impl Cell {
         }
     }
 
-    /// Gives back what a take that left the bucket at `taken` had cost, as far as it was not
+    /// Gives back the cost of a take that left the bucket at `taken`, as far as it was not
     /// earned back meanwhile: the bucket never becomes fuller than without that take.
     pub(super) fn give_back(self, taken: Self, rate: Rate, now: Duration) -> Self {
         let taken = taken.under(rate, now);
@@ -68,7 +67,7 @@ impl Cell {
         Self { tat: current.tat.saturating_sub(refund), ..current }
     }
 
-    /// What is left.
+    /// Returns the units that are left and the wait for the next one.
     pub(super) fn standing(self, rate: Rate, now: Duration) -> Standing {
         let debt = self.debt(now);
         let remaining = self.tolerance(rate).saturating_sub(debt) / self.interval;
@@ -89,7 +88,7 @@ fn cost(cell: Cell, rate: Rate) -> u128 {
     cell.interval * u128::from(rate.cost)
 }
 
-/// Nanoseconds a unit: at least 1,000 within the contract's bounds, so that rounding down
+/// Computes the nanoseconds in which a unit is earned: at least 1,000 within the contract's bounds, so that rounding down
 /// errs by less than 0.1 % of the rate, and never in the size of the burst.
 fn interval(rate: Rate) -> u128 {
     let window = u128::from(rate.window_seconds) * 1_000_000_000;

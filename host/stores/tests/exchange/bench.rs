@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use tollgate_capability::credentials::{FileCredentials, NewKey, Resolver, ResolverOptions};
-use tollgate_capability::idempotency::{MemoryIdempotency, MemoryIdempotencyLimits};
-use tollgate_capability::quota::{MemoryQuota, MemoryQuotaLimits};
+use tollgate_capability::credentials::{NewKey, Resolver, ResolverOptions};
 use tollgate_capability::testing::ManualClock;
 use tollgate_capability::{Exchange, Opening, Stores};
 use tollgate_chain::{
     Authority, Bucket, CredentialHandle, Effect, Environment, Error, GrpcMethod, Head, Matched,
     Partition, Payload, Prepared, Question, Rate, Read, Route, RouteLimits, Rule, UpstreamState,
+};
+use tollgate_stores::file::FileCredentials;
+use tollgate_stores::memory::{
+    AddressFailures, MemoryIdempotency, MemoryIdempotencyLimits, MemoryQuota, MemoryQuotaLimits,
 };
 
 pub(crate) struct Bench {
@@ -51,9 +53,16 @@ impl Bench {
         let (quota, idempotency) =
             (MemoryQuotaLimits::default(), MemoryIdempotencyLimits::default());
         let options = ResolverOptions::default();
+        let rate = AddressFailures::DEFAULT_RATE;
+        let failures = Arc::new(AddressFailures::new(Arc::clone(&clock) as _, rate));
         let stores = Arc::new(Stores {
             clock: Arc::clone(&clock) as _,
-            credentials: Resolver::new(Arc::clone(&keys) as _, Arc::clone(&clock) as _, options),
+            credentials: Resolver::new(
+                Arc::clone(&keys) as _,
+                failures,
+                Arc::clone(&clock) as _,
+                options,
+            ),
             quota: Arc::new(MemoryQuota::new(Arc::clone(&clock) as _, quota)),
             idempotency: Arc::new(MemoryIdempotency::new(Arc::clone(&clock) as _, idempotency)),
         });

@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use tollgate_chain::Rule;
 
+use super::gcra::Cell;
 use super::rate_of;
-use crate::quota::gcra::Cell;
 
 /// 128 bits of a keyed hash over name, owner and kind: nobody who does not know the process's
 /// keys can make two buckets meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Id(pub(super) u64, pub(super) u64);
+pub(super) struct BucketId(pub(super) u64, pub(super) u64);
 
-/// What is kept of a bucket.
+/// The state of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bucket {
     Rate(Cell),
@@ -26,17 +26,17 @@ pub(super) enum Bucket {
 }
 
 #[derive(Debug)]
-pub(super) struct Shard {
-    buckets: HashMap<Id, Bucket, BuildHasherDefault<Ready>>,
+pub(super) struct QuotaShard {
+    buckets: HashMap<BucketId, Bucket, BuildHasherDefault<IdentityHasher>>,
     /// Every id of `buckets` once, the longest unexamined first.
-    round: VecDeque<Id>,
+    round: VecDeque<BucketId>,
     max: usize,
 }
 
-/// How many buckets are examined to find one to forget.
+/// The number of buckets that are examined to find one to forget.
 const EXAMINED: usize = 8;
 
-impl Shard {
+impl QuotaShard {
     pub(super) fn new(max: usize) -> Self {
         Self { buckets: HashMap::default(), round: VecDeque::new(), max: max.max(1) }
     }
@@ -45,17 +45,17 @@ impl Shard {
         self.buckets.len()
     }
 
-    pub(super) fn get(&self, id: Id) -> Option<Bucket> {
+    pub(super) fn get(&self, id: BucketId) -> Option<Bucket> {
         self.buckets.get(&id).copied()
     }
 
-    pub(super) fn holds(&self, id: Id) -> bool {
+    pub(super) fn holds(&self, id: BucketId) -> bool {
         self.buckets.contains_key(&id)
     }
 
     /// Writes a bucket. Each new one pays for examining two old ones, so that buckets of
     /// callers who are gone are forgotten without a sweep.
-    pub(super) fn put(&mut self, id: Id, bucket: Bucket, now: Duration) {
+    pub(super) fn put(&mut self, id: BucketId, bucket: Bucket, now: Duration) {
         if self.buckets.insert(id, bucket).is_some() {
             return;
         }
@@ -68,8 +68,8 @@ impl Shard {
         self.round.push_back(id);
     }
 
-    /// Makes room for so many new buckets, sparing those in `keep`. False when it cannot.
-    pub(super) fn make_room(&mut self, places: usize, keep: &[Id], now: Duration) -> bool {
+    /// Makes room for so many new buckets, sparing those in `keep`. Returns false if it cannot.
+    pub(super) fn make_room(&mut self, places: usize, keep: &[BucketId], now: Duration) -> bool {
         while self.buckets.len() + places > self.max {
             if !self.forget_one(keep, now) {
                 return false;
@@ -78,7 +78,7 @@ impl Shard {
         true
     }
 
-    pub(super) fn give_back(&mut self, id: Id, taken: Bucket, rule: Rule, now: Duration) {
+    pub(super) fn give_back(&mut self, id: BucketId, taken: Bucket, rule: Rule, now: Duration) {
         let Some(bucket) = self.buckets.get_mut(&id) else { return };
         match (bucket, taken) {
             (Bucket::Rate(cell), Bucket::Rate(taken)) => {
@@ -92,10 +92,10 @@ impl Shard {
     }
 
     /// Forgets an idle bucket, or of some that are in use the one that owes least.
-    fn forget_one(&mut self, keep: &[Id], now: Duration) -> bool {
+    fn forget_one(&mut self, keep: &[BucketId], now: Duration) -> bool {
         let mut unexamined = self.round.len();
         while unexamined > 0 {
-            let mut least: Option<(u128, Id)> = None;
+            let mut least: Option<(u128, BucketId)> = None;
             for _ in 0..EXAMINED.min(unexamined) {
                 unexamined -= 1;
                 let Some(id) = self.round.pop_front() else { break };
@@ -118,15 +118,15 @@ impl Shard {
         false
     }
 
-    /// What a bucket owes; none for slots in use, which cannot be forgotten.
-    fn debt_of(&self, id: Id, now: Duration) -> Option<u128> {
+    /// Returns the debt of a bucket. None for slots in use, which cannot be forgotten.
+    fn debt_of(&self, id: BucketId, now: Duration) -> Option<u128> {
         match self.buckets.get(&id) {
             Some(Bucket::Rate(cell)) => Some(cell.debt(now)),
             Some(Bucket::Flight(_)) | None => None,
         }
     }
 
-    fn forget_if_idle(&mut self, id: Id, now: Duration) -> bool {
+    fn forget_if_idle(&mut self, id: BucketId, now: Duration) -> bool {
         let idle = match self.buckets.get(&id) {
             Some(Bucket::Rate(cell)) => cell.is_idle(now),
             Some(Bucket::Flight(count)) => *count == 0,
@@ -139,11 +139,11 @@ impl Shard {
     }
 }
 
-/// Ids are hashes already.
+/// Passes a number through: bucket ids are hashes already.
 #[derive(Debug, Default)]
-pub(super) struct Ready(u64);
+pub(super) struct IdentityHasher(u64);
 
-impl Hasher for Ready {
+impl Hasher for IdentityHasher {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -159,7 +159,7 @@ impl Hasher for Ready {
     }
 }
 
-impl Hash for Id {
+impl Hash for BucketId {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.1);
     }
