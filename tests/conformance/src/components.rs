@@ -20,7 +20,7 @@ pub fn component(name: &str) -> Result<Vec<u8>> {
 /// # Errors
 /// The source cannot be read, or has no list of this name.
 pub fn words(of: &str) -> Result<Vec<String>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guests/hostile/src/acts.rs");
+    let path = package().join("../guests/hostile/src/acts.rs");
     let source = std::fs::read_to_string(&path).context("read the hostile guest")?;
     let list = source
         .split_once(&format!("impl {of} {{"))
@@ -33,9 +33,16 @@ pub fn words(of: &str) -> Result<Vec<String>> {
 
 /// The target folder, found from the test itself, which lies in `<target>/<profile>/deps`.
 fn target() -> PathBuf {
-    let fallback = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
     std::env::current_exe()
         .ok()
         .and_then(|test| test.ancestors().nth(3).map(Path::to_path_buf))
-        .unwrap_or(fallback)
+        .unwrap_or_else(|| package().join("../../target"))
+}
+
+/// Returns the folder of this package in the checkout that cargo runs the tests for. Checkouts that
+/// share a build folder share the compiled tests, so the path that they were compiled in may be
+/// another checkout's.
+pub(crate) fn package() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
 }

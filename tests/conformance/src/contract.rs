@@ -1,7 +1,6 @@
 //! The contract as its files say it, and as the core's questions say it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use anyhow::{Context, Result};
 use tollgate_chain::{Command, Effect, Question, Read, System};
@@ -11,7 +10,7 @@ use tollgate_chain::{Command, Effect, Question, Read, System};
 /// # Errors
 /// A file cannot be read.
 pub fn functions_of_the_contract() -> Result<BTreeSet<String>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
+    let folder = crate::components::package().join("../../wit");
     let mut functions = BTreeSet::new();
     for entry in std::fs::read_dir(&folder).context("read wit/")? {
         let path = entry?.path();

@@ -1,13 +1,17 @@
 //! Where the build put things, and where the harness keeps its own.
 
 use anyhow::{Context, Result, bail};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// Returns the root of the workspace.
+/// Returns the root of the workspace that cargo runs this program for; run without cargo, the one
+/// that it was built from. Checkouts that share a build folder share this program, so the two may
+/// differ.
 #[must_use]
 pub fn workspace() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(2).unwrap_or(here).to_path_buf()
+    let package = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    let root = package.ancestors().find(|folder| folder.join("Cargo.lock").is_file());
+    root.unwrap_or(&package).to_path_buf()
 }
 
 /// Returns the build folder that the running test came from (`CARGO_TARGET_DIR` or `target`).

@@ -27,11 +27,13 @@ impl Text {
     }
 }
 
-/// Returns the root of the workspace.
+/// Returns the root of the workspace that cargo runs this program for. Checkouts that share a build
+/// folder share this program too, so the path that it was compiled in may be another checkout's.
 #[must_use]
 pub fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(2).unwrap_or(here).to_path_buf()
+    let here = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    here.ancestors().nth(2).unwrap_or(&here).to_path_buf()
 }
 
 /// Reads every text file of the tree, leaving out what is built or fetched.

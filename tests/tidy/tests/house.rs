@@ -2,12 +2,29 @@
 
 use anyhow::{Context, Result};
 use cargo_metadata::{Metadata, MetadataCommand};
+use tidy::findings::{Budget, ROOT, beyond};
 use tidy::source::Allowance;
-use tidy::{imports, manifests, owners, rooms, source, tree};
+use tidy::{imports, manifests, names, owners, page, rooms, source, tree};
 
 /// Files that were longer than 500 lines when the rule came. Lower a number when its file shrinks;
 /// never add a line.
 const ALLOWANCES: &[Allowance<'_>] = &[];
+
+/// Findings that each room may still have. Lower a number when a room improves; never raise one.
+const REPEATED_NAMES: &[Budget<'_>] = &[("host", 72)];
+const DENSE_FUNCTIONS: &[Budget<'_>] =
+    &[("deploy", 8), ("host", 246), ("plugins", 9), ("services", 32), ("tests", 82)];
+const FRAGMENTS: &[Budget<'_>] =
+    &[("deploy", 8), ("host", 480), ("plugins", 24), ("services", 85), ("tests", 128)];
+const WIDE_MARKDOWN: &[Budget<'_>] = &[
+    (ROOT, 63),
+    ("host", 58),
+    ("plugins", 14),
+    ("policies", 24),
+    ("services", 1),
+    ("tests", 14),
+    ("wit", 9),
+];
 
 #[test]
 fn nobody_imports_whom_the_import_table_does_not_allow() -> Result<()> {
@@ -46,6 +63,26 @@ fn nothing_names_a_machine_of_ours_or_a_registry() -> Result<()> {
 #[test]
 fn files_are_named_for_what_they_own() -> Result<()> {
     none(source::nameless(&tree::read(&tree::root())?))
+}
+
+#[test]
+fn a_type_name_is_defined_once_in_the_host() -> Result<()> {
+    none(beyond(&names::repeated(&tree::read(&tree::root())?), REPEATED_NAMES))
+}
+
+#[test]
+fn long_functions_have_a_blank_line_between_steps() -> Result<()> {
+    none(beyond(&page::without_paragraphs(&tree::read(&tree::root())?), DENSE_FUNCTIONS))
+}
+
+#[test]
+fn doc_comments_open_with_a_verb_or_a_noun() -> Result<()> {
+    none(beyond(&page::fragments(&tree::read(&tree::root())?), FRAGMENTS))
+}
+
+#[test]
+fn lines_of_markdown_end_at_120_columns() -> Result<()> {
+    none(beyond(&page::wide_markdown(&tree::read(&tree::root())?), WIDE_MARKDOWN))
 }
 
 #[test]
