@@ -1,26 +1,58 @@
-//! `check`: what a machine can judge, the same at the desk and in CI.
+//! `check`: everything that a program can judge, the same at the desk and in CI.
 
+use crate::compiler::Compiler;
 use crate::place::Place;
 use crate::{say, tool};
 use anyhow::Result;
 
-/// Judges format, lints, the house rules and, where cargo-deny is installed, the dependencies.
+/// Judges format, the house rules, lints and, where cargo-deny is installed, the dependencies.
 ///
 /// # Errors
 /// At the first that finds something.
 pub(crate) fn run(place: &Place) -> Result<()> {
-    say::step("Format");
-    tool::run(&mut tool::cargo(place, &["fmt", "--all", "--check"]))?;
-    say::step("House rules");
-    tool::run(&mut tool::cargo(place, &["test", "--quiet", "--package", "tidy"]))?;
+    text(place, Compiler::Rustc)?;
     say::step("Lints");
     let lints = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
     tool::run(&mut tool::cargo(place, &lints))?;
-    if tool::exists("cargo-deny") {
-        say::step("Dependencies: bans, licences, sources");
-        let deny = ["deny", "--offline", "check", "bans", "licenses", "sources"];
-        return tool::run(&mut tool::cargo(place, &deny));
+    dependencies(place)
+}
+
+/// Judges the same with a build of everything in place of a check, for whoever runs the tests next.
+///
+/// # Errors
+/// At the first that finds something.
+pub(crate) fn with_build(place: &Place) -> Result<()> {
+    text(place, Compiler::Clippy)?;
+    say::step("Lints, with the build of everything that the tests use");
+    let build = ["build", "--workspace", "--all-targets"];
+    tool::run(Compiler::Clippy.apply(&mut tool::cargo(place, &build)))?;
+    dependencies(place)
+}
+
+fn text(place: &Place, compiler: Compiler) -> Result<()> {
+    say::step("Format");
+    tool::run(&mut tool::cargo(place, &["fmt", "--all", "--check"]))?;
+    say::step("House rules");
+    let rules = ["test", "--quiet", "--workspace", "--test", "house"];
+    tool::run(compiler.apply(&mut tool::cargo(place, &rules)))
+}
+
+fn dependencies(place: &Place) -> Result<()> {
+    if !tool::exists("cargo-deny") {
+        say::step(
+            "Dependencies: cargo-deny is not installed; skipped (tidy has judged the owners)",
+        );
+        return Ok(());
     }
-    say::step("Dependencies: cargo-deny is not installed; skipped (tidy has judged the bans)");
-    Ok(())
+    say::step("Dependencies: bans, licences, sources");
+    let deny = ["deny", "--offline", "check", "bans", "licenses", "sources"];
+    tool::run(&mut tool::cargo(place, &deny))?;
+
+    say::step("Dependencies: fetching advisories");
+    if tool::run(&mut tool::cargo(place, &["deny", "fetch", "db"])).is_err() {
+        say::step("Dependencies: no network for the advisories; skipped");
+        return Ok(());
+    }
+    say::step("Dependencies: advisories");
+    tool::run(&mut tool::cargo(place, &["deny", "--offline", "check", "advisories"]))
 }

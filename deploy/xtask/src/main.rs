@@ -6,6 +6,8 @@
 
 mod bench;
 mod check;
+mod ci;
+mod compiler;
 mod down;
 mod place;
 mod platform;
@@ -17,6 +19,7 @@ mod status;
 mod test;
 mod tool;
 mod up;
+mod workspace;
 mod zig;
 
 use anyhow::Result;
@@ -55,8 +58,13 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
-    /// Judges format, lints and the house rules, as CI does.
+    /// Judges format, house rules and lints, and the dependencies where cargo-deny is installed.
     Check,
+    /// Sets up and runs everything that CI runs, or one part of it.
+    Ci {
+        /// The part; all of them in order where none is named.
+        job: Option<ci::Job>,
+    },
     /// Measures what the gateway costs beside a bare proxy, and prints the table.
     Bench {
         /// Passed on to the benchmark.
@@ -76,6 +84,7 @@ fn main() -> Result<()> {
         Verb::Test { rest } => test::run(&place, &rest),
         Verb::Soak { rest } => soak::run(&place, &rest),
         Verb::Check => check::run(&place),
+        Verb::Ci { job } => ci::run(&place, job),
         Verb::Bench { rest } => bench::run(&place, &rest),
     }
 }

@@ -1,7 +1,8 @@
 //! `setup`: everything that a fresh Debian machine with Rust lacks. Skips what is there.
 
 use crate::place::Place;
-use crate::{plugins, say, tool, zig};
+use crate::workspace::{WASI, WASM};
+use crate::{say, tool, zig};
 use anyhow::{Context, Result, bail};
 use nix::unistd::Uid;
 use std::process::Command;
@@ -13,8 +14,8 @@ use tollgate_parts::{kafka, postgres};
 /// When a package cannot be installed; the message is the package manager's own.
 pub(crate) fn run(place: &Place) -> Result<()> {
     packages()?;
-    wasm_target(place, plugins::WASM)?;
-    wasm_target(place, plugins::WASI)?;
+    wasm_target(place, WASM)?;
+    wasm_target(place, WASI)?;
     jars(place)?;
     zig::ensure(place)?;
     buf(place)

@@ -4,7 +4,7 @@ mod seed;
 
 use crate::place::Place;
 use crate::platform::{KAFKA_PORT, Secrets, Stores, services};
-use crate::{plugins, say, setup, test, tool};
+use crate::{plugins, say, setup, tool};
 use anyhow::{Context, Result};
 use std::fs;
 use tollgate_parts::lock::Lock;
@@ -19,7 +19,7 @@ pub(crate) fn run(place: &Place) -> Result<()> {
     let _alone = Lock::exclusive(&place.state("lock"))?;
     let names = plugins::run(place)?;
     say::step("Gateway and services: building");
-    test::binaries(place)?;
+    build(place)?;
     say::step("Certificates and keys");
     let secrets = Secrets::prepare(place)?;
     link(place, &names)?;
@@ -36,6 +36,16 @@ pub(crate) fn run(place: &Place) -> Result<()> {
     gateway.iter().try_for_each(|service| service.start(place))?;
     print(place, &secrets, &keys);
     Ok(())
+}
+
+/// Builds what is started here, and the program that writes the descriptor set. The packages are not
+/// named: features are those of the whole workspace, so that the tests find the same dependencies.
+fn build(place: &Place) -> Result<()> {
+    let mut cargo = tool::cargo(place, &["build", "--workspace", "--example", "descriptors"]);
+    for binary in ["tollgate", "identity", "deposits"] {
+        cargo.args(["--bin", binary]);
+    }
+    tool::run(&mut cargo)
 }
 
 /// Puts the components where the policies look for them, wherever the build folder is.

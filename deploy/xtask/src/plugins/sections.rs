@@ -1,16 +1,18 @@
-//! What a component carries beside its code, in custom sections, which no instance loads: the JSON
-//! Schema of its settings, where `tollgate schema` finds it, and its version.
+//! Custom sections of a component, which no instance loads: the JSON Schema of its settings, where
+//! `tollgate schema` finds it, and its version.
 
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::Path;
+use wasm_encoder::{ComponentSection, CustomSection};
 
-/// Appends `settings.schema.json` of the guest's folder, if there is one, and the version.
+/// Appends the version, and `settings.schema.json` of the guest's folder where there is one.
 ///
 /// # Errors
 /// When the schema cannot be read.
-pub(super) fn append(component: &mut Vec<u8>, folder: &Path) -> Result<()> {
-    section(component, VERSION, version(folder).as_bytes());
+pub(super) fn append(component: &mut Vec<u8>, version: &str, folder: &Path) -> Result<()> {
+    section(component, VERSION, version.as_bytes());
+
     let path = folder.join("settings.schema.json");
     if path.exists() {
         let schema = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
@@ -19,32 +21,8 @@ pub(super) fn append(component: &mut Vec<u8>, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The guest's own version where it has one, else the workspace's, which is this program's too.
-fn version(folder: &Path) -> String {
-    let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
-    let own = manifest.lines().find_map(|line| line.strip_prefix("version = \""));
-    let own = own.and_then(|rest| rest.split('"').next());
-    own.unwrap_or(env!("CARGO_PKG_VERSION")).to_owned()
-}
-
-/// Appends a custom section: its identifier 0, its size, its name, what it holds.
-fn section(component: &mut Vec<u8>, name: &str, holds: &[u8]) {
-    let mut content = Vec::new();
-    number(&mut content, name.len());
-    content.extend_from_slice(name.as_bytes());
-    content.extend_from_slice(holds);
-    component.push(0);
-    number(component, content.len());
-    component.extend_from_slice(&content);
-}
-
-/// A number in groups of seven bits, the least first.
-fn number(to: &mut Vec<u8>, mut number: usize) {
-    while number >= 0x80 {
-        to.push(0x80 | u8::try_from(number & 0x7f).unwrap_or_default());
-        number >>= 7;
-    }
-    to.push(u8::try_from(number).unwrap_or_default());
+fn section(component: &mut Vec<u8>, name: &str, data: &[u8]) {
+    CustomSection { name: name.into(), data: data.into() }.append_to_component(component);
 }
 
 const SCHEMA: &str = "tollgate:settings-schema";
@@ -55,13 +33,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_section_has_its_size_before_it() {
-        let mut bytes = Vec::new();
-        section(&mut bytes, "a", b"hi");
-        assert_eq!(bytes, [0, 4, 1, b'a', b'h', b'i']);
-        let mut bytes = Vec::new();
-        section(&mut bytes, "a", &[7; 200]);
-        assert_eq!(bytes[..5], [0, 0xca, 0x01, 1, b'a']);
-        assert_eq!(bytes.len(), 3 + 202);
+    fn the_version_comes_first_and_the_schema_ends_the_file() {
+        let folder = std::env::temp_dir().join(format!("tollgate-schema-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let mut bare = Vec::new();
+        append(&mut bare, "1.2", &folder).unwrap();
+        assert_eq!(bare, b"\0\x0b\x07version1.2");
+
+        let schema = [b'7'; 200];
+        fs::write(folder.join("settings.schema.json"), schema).unwrap();
+        let mut component = Vec::new();
+        append(&mut component, "1.2", &folder).unwrap();
+        assert!(component.starts_with(&bare) && component.ends_with(&schema));
+        fs::remove_dir_all(&folder).unwrap();
     }
 }
