@@ -1,7 +1,7 @@
 //! What is wrong with a configuration: the place, and what was expected there.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +14,27 @@ pub struct Problem {
     pub key: String,
     /// What was expected, and what was found.
     pub message: String,
+}
+
+impl Problem {
+    /// Makes a problem with a file as a whole, for one that is no TOML.
+    #[must_use]
+    pub fn of_file(path: &Path, message: &str) -> Self {
+        let (file, message) = (path.to_owned(), message.to_owned());
+        Self { file, line: 0, key: String::new(), message }
+    }
+}
+
+/// Writes an error with its causes in one line, each after a colon.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 impl fmt::Display for Problem {

@@ -15,7 +15,7 @@ mod types;
 
 use std::path::{Path, PathBuf};
 
-pub use error::{Problem, Problems};
+pub use error::{Problem, Problems, with_causes};
 pub use types::{
     AccessLog, Chain, Config, CredentialStore, Descriptors, Drain, Engine, IdempotencyStore,
     Limits, Listener, Plugin, Policy, Protocol, QuotaStore, Receipts, Rollout, Route, Signing,

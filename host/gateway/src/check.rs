@@ -1,7 +1,4 @@
-//! `tollgate check`: the road from folder to Snapshot, without sockets and stores.
-
-mod failures;
-mod probe;
+//! `tollgate check`: the context from folder to Snapshot, without sockets and stores.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,8 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::{Result, anyhow};
 use tollgate_config::Config;
+use tollgate_control as control;
 
-use crate::compile;
 use crate::telemetry::{complain, say};
 
 /// What is said of a folder beside its mistakes.
@@ -28,9 +25,9 @@ pub(crate) fn check(folder: &Path, told: Told) -> Result<ExitCode> {
         Ok(config) => config,
         Err(problems) => return refused(&problems.to_string()),
     };
-    let unsnapshotted = match compile::try_out(&config) {
+    let unsnapshotted = match control::try_out(&config) {
         Ok(unsnapshotted) => unsnapshotted,
-        Err(compile::Error::Problems(problems)) => return refused(&problems.to_string()),
+        Err(control::Error::Problems(problems)) => return refused(&problems.to_string()),
         Err(error) => return Err(anyhow!(error)),
     };
     if told.print {
@@ -56,7 +53,7 @@ pub(crate) fn check(folder: &Path, told: Told) -> Result<ExitCode> {
 
 /// Says what follows when a policy fails; false when one of class `security` lets requests pass.
 fn is_closed(config: &Config) -> Result<bool> {
-    let failures = failures::failures(config)?;
+    let failures = tollgate_insight::failures(config)?;
     for line in failures.table() {
         say(&line)?;
     }

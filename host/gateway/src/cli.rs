@@ -1,13 +1,17 @@
 //! The command line.
 
+mod explain;
+mod gateway;
+mod replay;
+mod rollout;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
-use crate::rollouts::command;
-use crate::{check, explain, replay, schema, serve, telemetry};
+use crate::{check, schema, serve, telemetry};
 
 /// An API gateway whose every rule is a sandboxed WebAssembly component.
 #[derive(Debug, Parser)]
@@ -50,7 +54,7 @@ enum Command {
         out: Option<PathBuf>,
     },
     /// Show and move the candidates of policies in a running gateway.
-    Rollout(command::Arguments),
+    Rollout(rollout::Arguments),
     /// Say in words why a request got its answer: a past one of a running gateway, or one that
     /// is described here, decided without a server.
     Explain(explain::Arguments),
@@ -76,7 +80,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Schema { policies, out } => schema::schema(&policies, out.as_deref()),
         Command::Rollout(arguments) => {
             telemetry::start_logging("error")?;
-            command::rollout(&arguments)
+            rollout::rollout(&arguments)
         }
         Command::Explain(arguments) => {
             telemetry::start_logging("error")?;
@@ -87,4 +91,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
             replay::replay(&arguments)
         }
     }
+}
+
+/// Starts a runtime for one command.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("start the runtime")
 }

@@ -1,29 +1,14 @@
 //! The `tollgate` binary: a gateway whose every rule is a WebAssembly component.
 //!
-//! `serve` carries traffic; `check` walks the same road from policies folder to Snapshot without
-//! opening a socket. Read next: `exchange.rs` for the life of a request, `compile.rs` for the
-//! life of a configuration change.
+//! `serve` carries traffic; `check` walks the same context from policies folder to Snapshot without
+//! opening a socket. Read next: `serve.rs`; the life of a request is `proxy`'s, the life of a
+//! configuration `control`'s.
 
-mod admin;
 mod check;
 mod cli;
-mod compile;
-mod detachable;
-mod drain;
-mod exchange;
-mod explain;
-mod forward;
-mod live;
-mod payload;
-mod receipts;
-mod reload;
-mod remote;
-mod replay;
-mod rollouts;
 mod schema;
 mod serve;
-mod snapshot;
-mod stores;
+mod signals;
 mod telemetry;
 
 use std::process::ExitCode;

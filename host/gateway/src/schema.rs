@@ -9,9 +9,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 use tollgate_config::{Config, Plugin};
-use tollgate_runtime::settings_schema;
+use tollgate_runtime::{read_component, settings_schema};
 
-use crate::compile::read_component;
 use crate::telemetry::{complain, say};
 
 /// The file for the folder's TOML.

@@ -7,32 +7,27 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tollgate_admin::{Admin, Api, DRAINING, PrometheusHandle, Token};
+use tollgate_config::with_causes;
 use tollgate_config::{AccessLog as AccessLogConfig, Config, Drain, Listener as ListenerConfig};
+use tollgate_control::{BuildMode, Follower, InputStamp, Rollouts, SnapshotBuilder, inputs};
 use tollgate_edge::{
     AccessLog, Limits, Listener, ListenerSettings, Responder, Tls, TrustedProxies,
 };
+use tollgate_insight::Redactor;
+use tollgate_proxy::{Gateway, Ledger, Live, Readiness, ReceiptLog};
 
-use crate::admin::token::Token;
-use crate::admin::{Admin, Api, Readiness};
-use crate::compile::{Footing, Workshop, chain_of, inputs};
-use crate::drain::{Signals, Wish};
-use crate::exchange::Gateway;
-use crate::live::Live;
-use crate::receipts::Receipts;
-use crate::reload::{Follower, Seen};
-use crate::rollouts::Rollouts;
-use crate::telemetry::{self, Ledger};
+use crate::signals::{SignalEvent, Signals};
 
 /// Access records that may wait for the disk.
 const ACCESS_QUEUE: usize = 65_536;
 
 /// Serves until told to stop.
 pub(crate) fn serve(folder: &Path) -> Result<ExitCode> {
-    let metrics = telemetry::start_metrics()?;
+    let metrics = tollgate_admin::start_metrics()?;
     let config = tollgate_config::load(folder)
         .map_err(|problems| anyhow::anyhow!("the configuration was refused\n{problems}"))?;
     // One worker needs no queues that others could steal from.
@@ -52,11 +47,12 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
     let (stop, stop_admin) = (CancellationToken::new(), CancellationToken::new());
     let readiness = Readiness::default();
     let ledger = Ledger::default();
-    let receipts = Receipts::new(config.receipts());
+    let receipts = ReceiptLog::new(config.receipts());
     let rollouts = Rollouts::default();
     let responder = Arc::new(Responder::new(config.problem_type_base()));
     let api = Api {
         receipts: receipts.clone(),
+        redactor: Arc::new(Redactor::new()),
         rollouts: rollouts.clone(),
         token: token(&config)?,
         responder: Arc::clone(&responder),
@@ -67,15 +63,15 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
     let owned = folder.to_owned();
     let watching = tokio::spawn(rollouts.clone().watch());
     let opened = tokio::task::spawn_blocking(move || {
-        let seen = Seen::of(&inputs(&config));
-        let footing = Footing::Serving(receipts, rollouts);
-        Workshop::open(&owned, config, ledger, footing).map(|opened| (opened, seen))
+        let seen = InputStamp::of(&inputs(&config));
+        let mode = BuildMode::Serve(receipts, rollouts);
+        SnapshotBuilder::open(&owned, config, ledger, mode).map(|opened| (opened, seen))
     });
-    let ((workshop, first), seen) = opened.await.context("compile")??;
-    let drain = workshop.config().drain();
-    let stores = workshop.stores().clone();
+    let ((builder, first), seen) = opened.await.context("compile")??;
+    let drain = builder.config().drain();
+    let stores = builder.stores().clone();
     let live = Live::new(first);
-    let bound = bind(workshop.config(), &drain)?;
+    let bound = bind(builder.config(), &drain)?;
     let mut serving = JoinSet::new();
     for (name, listener) in bound.listeners {
         tracing::info!(listener = %name, address = %listener.local_addr(), "listening");
@@ -85,7 +81,7 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
         serving.spawn(listener.serve(gateway, stop.clone()));
     }
     let (reload, asked) = mpsc::channel(1);
-    let follower = Follower::new(live, (workshop, seen), bound.certificates, asked)?;
+    let follower = Follower::new(live, (builder, seen), bound.certificates, asked);
     let following = tokio::spawn(follower.run());
     readiness.ready();
     let aborted = await_end(&mut signals, &reload, &drain, &readiness, &mut serving).await?;
@@ -125,24 +121,24 @@ async fn await_end(
         tokio::select! {
             wish = signals.next() => match wish {
                 // A full queue means that a reload is due anyway.
-                Wish::Reload => drop(reload.try_send(())),
-                Wish::Abort => return Ok(true),
-                Wish::Drain => break,
+                SignalEvent::Reload => drop(reload.try_send(())),
+                SignalEvent::Abort => return Ok(true),
+                SignalEvent::Drain => break,
             },
             ended = serving.join_next() => bail!("a listener ended by itself: {ended:?}"),
         }
     }
     tracing::info!(delay_ms = drain.delay.as_millis(), "draining");
     readiness.draining();
-    metrics::gauge!(telemetry::DRAINING).set(1.0);
+    metrics::gauge!(DRAINING).set(1.0);
     let spread = tokio::time::sleep(drain.delay);
     tokio::pin!(spread);
     loop {
         tokio::select! {
             () = &mut spread => return Ok(false),
             wish = signals.next() => match wish {
-                Wish::Abort => return Ok(true),
-                Wish::Drain | Wish::Reload => tracing::info!(?wish, "ignored while draining"),
+                SignalEvent::Abort => return Ok(true),
+                SignalEvent::Drain | SignalEvent::Reload => tracing::info!(?wish, "ignored while draining"),
             },
         }
     }
@@ -158,7 +154,7 @@ async fn finish(signals: &mut Signals, serving: &mut JoinSet<tollgate_edge::Drai
                 None => return,
             },
             wish = signals.next() => {
-                if wish == Wish::Abort {
+                if wish == SignalEvent::Abort {
                     return;
                 }
             }
@@ -176,7 +172,7 @@ fn token(config: &Config) -> Result<Option<Arc<Token>>> {
         Ok(token) => Ok(Some(Arc::new(token))),
         Err(error) if config.admin_token().is_some() => Err(error.into()),
         Err(error) => {
-            let error = chain_of(&error);
+            let error = with_causes(&error);
             tracing::warn!(error, "the admin API is shut: set admin.token_file");
             Ok(None)
         }

@@ -1,26 +1,10 @@
-//! Logs to standard error, metrics for Prometheus. What exchanges count is in `ledger.rs`.
-
-mod ledger;
+//! Logs to standard error, and the lines that commands write.
 
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::{Context, Result};
-use metrics::{describe_counter, describe_gauge};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tollgate_control::AUDIT;
 use tracing_subscriber::EnvFilter;
-
-pub(crate) use ledger::{Ledger, Meters};
-
-/// The log's target of everything that an operator did through the admin API.
-pub(crate) const AUDIT: &str = "tollgate::audit";
-/// The generation that serves.
-pub(crate) const GENERATION: &str = "tollgate_config_generation";
-/// Reloads, by `outcome`.
-pub(crate) const RELOADS: &str = "tollgate_reloads_total";
-/// 1 while draining.
-pub(crate) const DRAINING: &str = "tollgate_draining";
-/// Access records that were dropped.
-pub(crate) const ACCESS_DROPPED: &str = "tollgate_access_log_dropped";
 
 /// Starts logging to standard error: text on a terminal, JSON elsewhere.
 pub(crate) fn start_logging(filter: &str) -> Result<()> {
@@ -35,19 +19,6 @@ pub(crate) fn start_logging(filter: &str) -> Result<()> {
         subscriber.json().flatten_event(true).init();
     }
     Ok(())
-}
-
-/// Starts recording metrics.
-pub(crate) fn start_metrics() -> Result<PrometheusHandle> {
-    let handle =
-        PrometheusBuilder::new().install_recorder().context("install the metrics recorder")?;
-    ledger::describe();
-    crate::rollouts::describe();
-    describe_gauge!(GENERATION, "Number of the Snapshot that serves.");
-    describe_counter!(RELOADS, "Attempts to load a changed configuration, by outcome.");
-    describe_gauge!(DRAINING, "1 from the signal to the end, 0 before.");
-    describe_gauge!(ACCESS_DROPPED, "Access records dropped because the queue was full.");
-    Ok(handle)
 }
 
 /// Says why the process ends, on standard error, where there may be no logging yet.

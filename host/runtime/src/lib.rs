@@ -11,6 +11,7 @@ mod bindings;
 mod cache;
 mod component;
 mod convert;
+mod declared;
 mod engine;
 mod error;
 mod grants;
@@ -28,6 +29,10 @@ mod version;
 mod wasi;
 
 pub use component::Component;
+pub use declared::{
+    CompiledCache, DeclaredEngineError, compile_declared, declared_engine, read_component,
+    read_declared,
+};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use error::{ForeignImport, LoadError, SettingProblem, Ungranted};
 pub use grants::{Grants, Interface, UnknownInterface};

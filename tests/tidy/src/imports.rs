@@ -1,7 +1,8 @@
 //! Who may import whom.
 //!
-//! `gateway → edge, runtime, capability, transcode, upstream → chain, config → terms`; those in the
-//! middle never import each other; a plugin imports only the SDK; a service never imports another.
+//! `gateway → admin → insight, control → proxy → edge, runtime, capability, stores, transcode,
+//! upstream → chain, config → terms`, downwards only; those in the middle never import each other;
+//! a plugin imports only the SDK; a service never imports another.
 
 use cargo_metadata::{DependencyKind, Metadata};
 
@@ -55,6 +56,7 @@ fn may(import: &Import) -> bool {
     let Some(allowed) = allowed(&import.from) else { return true };
     allowed.contains(&import.to.as_str())
         || allowed.contains(&ANY)
+        || (allowed.contains(&MIDDLE) && MIDDLE_ROOMS.contains(&import.to.as_str()))
         || (import.dev && import.to == "tollgate-harness")
 }
 
@@ -76,17 +78,12 @@ fn allowed(name: &str) -> Option<&'static [&'static str]> {
         "tollgate-stores" => {
             &["tollgate-chain", "tollgate-capability", "tollgate-proto", "tollgate-terms"]
         }
-        "tollgate" => &[
-            "tollgate-chain",
-            "tollgate-config",
-            "tollgate-runtime",
-            "tollgate-capability",
-            "tollgate-stores",
-            "tollgate-transcode",
-            "tollgate-edge",
-            "tollgate-upstream",
-            "tollgate-terms",
-        ],
+        "tollgate-proxy" => &[MIDDLE],
+        "tollgate-control" | "tollgate-insight" => &["tollgate-proxy", MIDDLE],
+        "tollgate-admin" => &["tollgate-insight", "tollgate-control", "tollgate-proxy", MIDDLE],
+        "tollgate" => {
+            &["tollgate-admin", "tollgate-insight", "tollgate-control", "tollgate-proxy", MIDDLE]
+        }
         "allowed-hosts" | "cors" | "auth" | "rate-limit" | "routing" | "idempotency" => {
             &["tollgate-sdk"]
         }
@@ -103,6 +100,20 @@ fn allowed(name: &str) -> Option<&'static [&'static str]> {
 
 const ANY: &str = "*";
 
+/// The rooms of the host that the upper ones are made of, and that never import each other.
+const MIDDLE: &str = "the middle of the host";
+const MIDDLE_ROOMS: &[&str] = &[
+    "tollgate-chain",
+    "tollgate-config",
+    "tollgate-runtime",
+    "tollgate-capability",
+    "tollgate-stores",
+    "tollgate-transcode",
+    "tollgate-edge",
+    "tollgate-upstream",
+    "tollgate-terms",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +128,16 @@ mod tests {
         assert_eq!(judge("tollgate-edge", "tollgate-upstream", false).len(), 1);
         assert_eq!(judge("tollgate-runtime", "tollgate-capability", true).len(), 1);
         assert!(judge("tollgate-edge", "tollgate-chain", false).is_empty());
+    }
+
+    #[test]
+    fn the_upper_rooms_of_the_host_import_downwards_only() {
+        assert!(judge("tollgate-admin", "tollgate-insight", false).is_empty());
+        assert!(judge("tollgate-control", "tollgate-runtime", false).is_empty());
+        assert_eq!(judge("tollgate-insight", "tollgate-control", false).len(), 1);
+        assert_eq!(judge("tollgate-control", "tollgate-insight", true).len(), 1);
+        assert_eq!(judge("tollgate-proxy", "tollgate-control", true).len(), 1);
+        assert_eq!(judge("tollgate-edge", "tollgate-proxy", false).len(), 1);
     }
 
     #[test]

@@ -77,7 +77,6 @@ const OWNERS: &[(&str, &[&str])] = &[
         &[
             "tollgate-edge",
             "tollgate-upstream",
-            "tollgate",
             // The health listener of the services.
             "tollgate-commons",
             "tollgate-harness",
@@ -95,7 +94,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("wit-bindgen", &["tollgate-sdk", "worldly"]),
     ("wit-component", &["xtask"]),
     ("rcgen", &["tollgate-parts", "e2e", "conformance"]),
-    ("notify", &["tollgate"]),
+    ("notify", &["tollgate-control"]),
 ];
 
 #[cfg(test)]

@@ -1,0 +1,24 @@
+//! The operators' port: health, metrics, and the API for receipts and rollouts, on a listener of
+//! their own; and the client that the command line asks that API with.
+//!
+//! Health and metrics need no token, the API does. What is counted is `proxy`'s and `control`'s,
+//! what is told of a receipt is `insight`'s.
+//!
+//! Read next: `server.rs`, then `api.rs`.
+
+mod api;
+mod client;
+mod metrics;
+mod query;
+mod record;
+mod server;
+mod token;
+
+pub use api::{Api, FoundReceipt, ReceiptList, RolloutList};
+pub use metrics_exporter_prometheus::PrometheusHandle;
+
+pub use client::{Client, ClientError};
+pub use metrics::{DRAINING, MetricsError, start_metrics};
+pub use record::{Recorded, Recording, record};
+pub use server::Admin;
+pub use token::{Error as TokenError, Token, place, read};

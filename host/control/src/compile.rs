@@ -1,0 +1,250 @@
+//! Config → Snapshot. Start-up, reload and `check` walk this one context.
+//!
+//! What did not change is carried over from the Snapshot before: components by file, settings,
+//! grants and limits; upstreams with their connections; stores with what they hold.
+
+mod chain_infos;
+mod classes;
+mod components;
+mod routes;
+mod targets;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tollgate_capability::principal::PrincipalSigner;
+use tollgate_chain::{Chain, Principal};
+use tollgate_config::{Config, Descriptors as DescriptorSource, Problem, Problems};
+use tollgate_edge::Responder;
+use tollgate_proxy::{Ledger, PolicyHost, ReceiptLog, Snapshot, Targets};
+use tollgate_runtime::{CompiledCache, DeclaredEngineError, Engine, declared_engine};
+
+use crate::rollouts::Rollouts;
+use crate::stores::{self, OpenStores};
+use components::Components;
+
+/// Makes Snapshots of one policies folder.
+#[derive(Debug)]
+pub struct SnapshotBuilder {
+    folder: PathBuf,
+    engine: Engine,
+    stores: OpenStores,
+    components: Components,
+    ledger: Ledger,
+    receipts: ReceiptLog,
+    rollouts: Rollouts,
+    generation: u64,
+    /// The configuration that was last read without a problem.
+    config: Config,
+}
+
+/// What a Snapshot is to stand on.
+#[derive(Debug)]
+pub enum BuildMode {
+    /// What the configuration names: caches, stores, everything that outlives the process.
+    Serve(ReceiptLog, Rollouts),
+    /// Memory alone: nothing is left behind and nobody is asked. Keys are this principal's, if
+    /// there is one.
+    DryRun(Option<Arc<Principal>>),
+}
+
+/// What was compiled, before it is given stores and a number.
+#[derive(Debug)]
+struct Compiled {
+    routes: routes::Routes,
+    chains: Vec<Chain<PolicyHost>>,
+    targets: Arc<Targets>,
+    signer: Option<Arc<PrincipalSigner>>,
+}
+
+impl SnapshotBuilder {
+    /// Compiles the folder for the first time. Blocks for as long as compiling takes; to be called
+    /// within the runtime, off its serving threads.
+    pub fn open(
+        folder: &Path,
+        config: Config,
+        ledger: Ledger,
+        mode: BuildMode,
+    ) -> Result<(Self, Snapshot), Error> {
+        let (cached, rollouts) = match &mode {
+            BuildMode::Serve(_, rollouts) => (CompiledCache::Configured, rollouts.clone()),
+            BuildMode::DryRun(_) => (CompiledCache::Off, Rollouts::default()),
+        };
+        let engine = declared_engine(&config, cached)?;
+        let mut components = Components::default();
+        let compiled = compile(&config, &engine, &mut components, &rollouts, None)?;
+        let (stores, receipts) = match mode {
+            BuildMode::Serve(receipts, _) => {
+                (OpenStores::open(&config, compiled.signer.as_ref())?, receipts)
+            }
+            BuildMode::DryRun(caller) => {
+                (OpenStores::in_memory(&config, caller)?, ReceiptLog::new(config.receipts()))
+            }
+        };
+        let (folder, generation) = (folder.to_owned(), 0);
+        let mut builder = Self {
+            folder,
+            engine,
+            stores,
+            components,
+            ledger,
+            receipts,
+            rollouts,
+            generation,
+            config,
+        };
+        let snapshot = builder.number(compiled);
+        Ok((builder, snapshot))
+    }
+
+    /// Compiles the folder again.
+    pub fn rebuild(&mut self, current: &Snapshot) -> Result<Snapshot, Problems> {
+        let config = tollgate_config::load(&self.folder)?;
+        let fixed = fixed(&self.config, &config);
+        if !fixed.is_empty() {
+            tracing::warn!(tables = fixed.join(", "), "changed tables take effect on restart only");
+        }
+        let mut components = self.components.clone();
+        let targets = Some(&current.targets);
+        let compiled = compile(&config, &self.engine, &mut components, &self.rollouts, targets)?;
+        self.stores.refresh().map_err(Problems::from)?;
+        components.forget_unused();
+        self.components = components;
+        self.config = config;
+        Ok(self.number(compiled))
+    }
+
+    /// The configuration that serves.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The stores, which outlive Snapshots.
+    pub fn stores(&self) -> &OpenStores {
+        &self.stores
+    }
+
+    /// Every file and folder that a Snapshot is made of.
+    pub fn inputs(&self) -> Vec<PathBuf> {
+        inputs(&self.config)
+    }
+
+    fn number(&mut self, compiled: Compiled) -> Snapshot {
+        self.generation += 1;
+        let config = &self.config;
+        self.receipts.configure(config.receipts());
+        self.rollouts.settle(config, &compiled.chains);
+        let identity = |policy: &str| self.components.identity(policy);
+        let listeners = config.listeners().iter();
+        Snapshot {
+            meters: self.ledger.open(&compiled.chains),
+            receipts: self.receipts.clone(),
+            chain_infos: chain_infos::chain_infos(config, &compiled.chains, identity),
+            generation: self.generation,
+            routes: compiled.routes.table,
+            bindings: compiled.routes.bindings,
+            chains: compiled.chains,
+            listener_chains: listeners
+                .map(|listener| (listener.name.clone(), listener.chain))
+                .collect::<HashMap<_, _>>(),
+            targets: compiled.targets,
+            stores: Arc::clone(&self.stores.stores),
+            signer: compiled.signer,
+            responder: Arc::new(Responder::new(config.problem_type_base())),
+            hidden_headers: config.hidden_headers().into(),
+        }
+    }
+}
+
+/// Compiles everything that needs neither sockets nor stores.
+fn compile(
+    config: &Config,
+    engine: &Engine,
+    components: &mut Components,
+    rollouts: &Rollouts,
+    current: Option<&Arc<Targets>>,
+) -> Result<Compiled, Problems> {
+    let mut problems = Vec::new();
+    let routes = routes::routes(config, &mut problems);
+    let chains = components::chains(config, engine, components, rollouts, &mut problems);
+    let targets = targets::targets(config, current, &mut problems);
+    let signer = targets::signer(config, &mut problems);
+    match (routes, chains, targets, signer) {
+        (Some(routes), Some(chains), Some(targets), Some(signer)) if problems.is_empty() => {
+            Ok(Compiled { routes, chains, targets, signer })
+        }
+        _ => Err(Problems::from(problems)),
+    }
+}
+
+/// Compiles and throws away: for `tollgate check`. Tells the policies that are configured in each
+/// instance, by name, and why.
+pub fn try_out(config: &Config) -> Result<BTreeMap<String, String>, Error> {
+    let engine = declared_engine(config, CompiledCache::Off)?;
+    let mut components = Components::default();
+    compile(config, &engine, &mut components, &Rollouts::default(), None)?;
+    Ok(components.unsnapshotted())
+}
+
+/// Why there is no first Snapshot.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration, or something it names, is wrong.
+    #[error("the configuration was refused\n{0}")]
+    Problems(#[from] Problems),
+    /// The engine cannot be started as configured.
+    #[error(transparent)]
+    Engine(#[from] DeclaredEngineError),
+    /// A store cannot be opened.
+    #[error("open the stores")]
+    Stores(#[from] stores::Error),
+}
+
+/// Tables that are read at the start only, and differ.
+fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
+    let mut changed = Vec::new();
+    let strip = |config: &Config| {
+        let listeners = config.listeners().iter();
+        listeners.map(|one| (one.name.clone(), one.address, one.tls.is_some())).collect::<Vec<_>>()
+    };
+    if strip(old) != strip(new) {
+        changed.push("listeners");
+    }
+    if old.admin() != new.admin() {
+        changed.push("admin");
+    }
+    if old.engine() != new.engine() {
+        changed.push("engine");
+    }
+    if old.stores() != new.stores() {
+        changed.push("stores");
+    }
+    if old.access_log() != new.access_log() {
+        changed.push("access_log");
+    }
+    changed
+}
+
+/// Every file and folder that a Snapshot of this configuration is made of.
+pub fn inputs(config: &Config) -> Vec<PathBuf> {
+    let mut inputs = config.folders().to_vec();
+    for folder in config.folders() {
+        inputs.extend(tollgate_config::files(folder));
+    }
+    inputs.extend(config.plugins().iter().map(|plugin| plugin.file.clone()));
+    inputs.extend(config.upstreams().iter().filter_map(|one| one.tls.ca_bundle.clone()));
+    inputs.extend(config.signing().map(|signing| signing.key_file.clone()));
+    match config.descriptors() {
+        Some(DescriptorSource::Set(path)) => inputs.push(path.clone()),
+        Some(DescriptorSource::Sources { files, .. }) => inputs.extend(files.iter().cloned()),
+        None => {}
+    }
+    for tls in config.listeners().iter().filter_map(|listener| listener.tls.as_ref()) {
+        inputs.extend([tls.certificate.clone(), tls.key.clone()]);
+    }
+    if let tollgate_config::CredentialStore::File { path } = &config.stores().credentials {
+        inputs.push(path.clone());
+    }
+    inputs
+}

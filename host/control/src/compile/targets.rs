@@ -1,0 +1,93 @@
+//! Upstreams, with their connections carried over, and the key that signs principals.
+
+use std::fs;
+use std::sync::Arc;
+
+use http::Uri;
+use tollgate_capability::SystemClock;
+use tollgate_capability::principal::PrincipalSigner;
+use tollgate_config::{Config, Problem, Protocol, Upstream as UpstreamConfig, with_causes};
+use tollgate_proxy::{Target, Targets};
+use tollgate_upstream::{self as upstream, TlsSettings, Upstream, UpstreamSettings};
+
+pub(super) fn targets(
+    config: &Config,
+    current: Option<&Arc<Targets>>,
+    problems: &mut Vec<Problem>,
+) -> Option<Arc<Targets>> {
+    let mut targets = Targets::default();
+    for own in config.upstreams() {
+        match target(own, current) {
+            Ok(target) => targets.insert(target),
+            Err(message) => problems.push(own.problem(&message)),
+        }
+    }
+    Some(Arc::new(targets))
+}
+
+fn target(own: &UpstreamConfig, current: Option<&Arc<Targets>>) -> Result<Target, String> {
+    let settings = settings(own)?;
+    let kept = current
+        .and_then(|targets| targets.get(&own.name))
+        .filter(|target| *target.upstream.settings() == settings)
+        .map(|target| Arc::clone(&target.upstream));
+    let upstream = match kept {
+        Some(upstream) => upstream,
+        None => Arc::new(Upstream::new(settings).map_err(|error| with_causes(&error))?),
+    };
+    Ok(Target {
+        name: own.name.as_str().into(),
+        upstream,
+        environment: own.environment,
+        audience: own.audience.as_deref().map(Arc::from),
+    })
+}
+
+fn settings(own: &UpstreamConfig) -> Result<UpstreamSettings, String> {
+    let endpoints: Vec<Uri> = own
+        .endpoints
+        .iter()
+        .map(|endpoint| endpoint.parse::<Uri>().map_err(|error| format!("{endpoint}: {error}")))
+        .collect::<Result<_, _>>()?;
+    let secure = endpoints.iter().any(|endpoint| endpoint.scheme_str() == Some("https"));
+    let ca_bundle_pem = match &own.tls.ca_bundle {
+        Some(path) => {
+            Some(fs::read(path).map_err(|error| format!("read {}: {error}", path.display()))?)
+        }
+        None => None,
+    };
+    Ok(UpstreamSettings {
+        name: own.name.as_str().into(),
+        protocol: match own.protocol {
+            Protocol::Grpc => upstream::Protocol::Grpc,
+            Protocol::Http => upstream::Protocol::Http,
+        },
+        endpoints,
+        tls: secure.then(|| TlsSettings {
+            ca_bundle_pem,
+            native_roots: own.tls.native_roots,
+            server_name: own.tls.server_name.clone(),
+            spki_sha256: own.tls.spki_sha256.clone(),
+        }),
+        connect_timeout: own.connect_timeout,
+        idle_timeout: own.idle_timeout,
+        connections_max: own.connections_max,
+    })
+}
+
+/// `None` when something is wrong; `Some(None)` when nothing is to be signed.
+pub(super) fn signer(
+    config: &Config,
+    problems: &mut Vec<Problem>,
+) -> Option<Option<Arc<PrincipalSigner>>> {
+    let Some(signing) = config.signing() else { return Some(None) };
+    let clock = Arc::new(SystemClock::new());
+    let loaded = PrincipalSigner::open(&signing.key_file, &signing.key_id, &signing.issuer, clock);
+    match loaded {
+        Ok(signer) => Some(Some(Arc::new(signer))),
+        Err(error) => {
+            problems.push(Problem::of_file(&signing.key_file, &with_causes(&error)));
+            None
+        }
+    }
+}

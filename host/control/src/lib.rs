@@ -1,0 +1,20 @@
+//! The life of a configuration: compile it, open its stores, follow its changes, roll out
+//! candidates.
+//!
+//! A [`SnapshotBuilder`] turns a policies folder into Snapshots, a [`Follower`] makes a new one whenever
+//! the folder changes, and [`Rollouts`] knows the candidates that serve. What a Snapshot does with
+//! requests is `proxy`'s.
+//!
+//! Read next: `compile.rs`, then `reload.rs`.
+
+mod compile;
+mod metrics;
+mod reload;
+mod rollouts;
+mod stores;
+
+pub use compile::{BuildMode, Error, SnapshotBuilder, inputs, try_out};
+pub use metrics::{AUDIT, describe};
+pub use reload::{FollowError, Follower, InputStamp};
+pub use rollouts::{ActiveRollout, DifferenceForm, FiguresForm, RolloutForm, Rollouts, ShadowForm};
+pub use stores::{AssumedCaller, Error as StoreError, OpenStores};

@@ -1,0 +1,238 @@
+//! Follows a policies folder: a change is compiled off the serving threads and swapped in, or
+//! refused with the place of every mistake while the old Snapshot goes on serving.
+//!
+//! File-system events only say *when* to look; *whether* something changed is told by a digest of
+//! every file that the last configuration was made of, so that editors' renames and Kubernetes'
+//! symlink swaps are one case, and a missed event costs a second, not a restart.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use ring::digest;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+use tollgate_config::with_causes;
+use tollgate_edge::Tls;
+use tollgate_proxy::Live;
+
+use crate::compile::SnapshotBuilder;
+use crate::metrics::{GENERATION, RELOADS};
+
+/// How long events must be silent before a change is read, so that a half-written file is rare.
+const QUIET: Duration = Duration::from_millis(40);
+/// How long an unbroken series of events may put a reload off.
+const QUIET_MAX: Duration = Duration::from_millis(200);
+/// How often the files are looked at without an event.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// The reason why changes are no longer followed.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// Nobody is left who could report a change.
+    #[error("{0} ended")]
+    Ended(&'static str),
+    /// A reload panicked.
+    #[error("reload")]
+    Reload(#[from] tokio::task::JoinError),
+}
+
+/// Files as they were when they were about to be compiled.
+#[derive(Debug)]
+pub struct InputStamp {
+    digest: Option<[u8; 32]>,
+    /// By what needs no reading.
+    stamps: Vec<Stamp>,
+}
+
+impl InputStamp {
+    /// Looks at these files.
+    pub fn of(inputs: &[PathBuf]) -> Self {
+        let stamps = stamps_of(inputs);
+        Self { digest: digest_of(inputs), stamps }
+    }
+}
+
+/// Follows the folder until dropped.
+pub struct Follower {
+    live: Live,
+    builder: SnapshotBuilder,
+    /// The certificates of listeners, by name.
+    certificates: Vec<(String, Arc<Tls>)>,
+    watcher: Option<RecommendedWatcher>,
+    watched: BTreeSet<PathBuf>,
+    seen: InputStamp,
+    events: mpsc::Receiver<()>,
+    asked: mpsc::Receiver<()>,
+}
+
+impl Follower {
+    /// Watches what `builder` was made of, which was `seen` before it was compiled. A message to
+    /// `asked` forces a reload.
+    pub fn new(
+        live: Live,
+        (builder, seen): (SnapshotBuilder, InputStamp),
+        certificates: Vec<(String, Arc<Tls>)>,
+        asked: mpsc::Receiver<()>,
+    ) -> Self {
+        let (sender, events) = mpsc::channel(1);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // A full queue means that a look is due anyway.
+            if event.is_ok_and(|event| !event.kind.is_access()) {
+                let _ = sender.try_send(());
+            }
+        })
+        .inspect_err(|error| tracing::warn!(%error, "no file events; looking at intervals"))
+        .ok();
+        metrics::gauge!(GENERATION).set(precise(live.pin().generation()));
+        let watched = BTreeSet::new();
+        let mut follower =
+            Self { live, builder, certificates, watcher, watched, seen, events, asked };
+        follower.watch();
+        follower
+    }
+
+    /// Reloads whenever there is reason to.
+    pub async fn run(mut self) -> Result<std::convert::Infallible, FollowError> {
+        loop {
+            let forced = tokio::select! {
+                event = self.events.recv() => { event.ok_or(FollowError::Ended("file events"))?; false }
+                asked = self.asked.recv() => { asked.ok_or(FollowError::Ended("requests to reload"))?; true }
+                () = sleep_until(Instant::now() + LOOK) => false,
+            };
+            self.settle().await;
+            self = tokio::task::spawn_blocking(move || {
+                self.look(forced);
+                self
+            })
+            .await?;
+        }
+    }
+
+    /// Waits until events are silent, within bounds.
+    async fn settle(&mut self) {
+        let until = Instant::now() + QUIET_MAX;
+        while Instant::now() < until {
+            if timeout(QUIET, self.events.recv()).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Reloads if a file changed, or if `forced`.
+    fn look(&mut self, forced: bool) {
+        // Most looks find nothing: files that nobody touched are not read again.
+        let inputs = self.builder.inputs();
+        let stamps = stamps_of(&inputs);
+        if stamps == self.seen.stamps && !forced {
+            return;
+        }
+        self.seen.stamps = stamps;
+        let digest = digest_of(&inputs);
+        if digest == self.seen.digest && !forced {
+            return;
+        }
+        self.seen.digest = digest;
+        match self.builder.rebuild(&self.live.pin()) {
+            Ok(next) => {
+                let generation = next.generation();
+                // The old one is dropped here, on a thread that serves nobody.
+                drop(self.live.swap(next));
+                metrics::gauge!(GENERATION).set(precise(generation));
+                metrics::counter!(RELOADS, "outcome" => "swapped").increment(1);
+                tracing::info!(generation, "configuration swapped");
+                self.renew_certificates();
+                self.see(&inputs);
+            }
+            Err(problems) => {
+                metrics::counter!(RELOADS, "outcome" => "refused").increment(1);
+                for problem in problems.iter() {
+                    tracing::error!(%problem, "configuration refused; the last good one serves");
+                }
+            }
+        }
+        self.watch();
+    }
+
+    /// Takes note of the files that were compiled, which may be others than those that were looked
+    /// at. What was seen before compiling stays: a change that came meanwhile must not be taken for
+    /// one that was compiled.
+    fn see(&mut self, looked_at: &[PathBuf]) {
+        let compiled = self.builder.inputs();
+        if compiled == looked_at {
+            return;
+        }
+        let unchanged = digest_of(looked_at) == self.seen.digest;
+        self.seen = if unchanged {
+            InputStamp::of(&compiled)
+        } else {
+            InputStamp { digest: None, stamps: Vec::new() }
+        };
+    }
+
+    /// Reads certificates again; a damaged one is told and the old one kept.
+    fn renew_certificates(&self) {
+        for listener in self.builder.config().listeners() {
+            let held = self.certificates.iter().find(|(name, _)| *name == listener.name);
+            if let (Some((_, held)), Some(files)) = (held, &listener.tls)
+                && let Err(error) = held.replace(&files.certificate, &files.key)
+            {
+                tracing::error!(listener = %listener.name, error = with_causes(&error), "certificate kept");
+            }
+        }
+    }
+
+    /// Watches the folders of all inputs: a rename or symlink swap shows in the folder only.
+    fn watch(&mut self) {
+        let Some(watcher) = &mut self.watcher else { return };
+        let folders: BTreeSet<PathBuf> =
+            self.builder.inputs().iter().filter_map(|file| folder_of(file)).collect();
+        for gone in self.watched.difference(&folders) {
+            // The folder may be gone, and its watch with it.
+            let _ = watcher.unwatch(gone);
+        }
+        for new in folders.difference(&self.watched) {
+            if let Err(error) = watcher.watch(new, RecursiveMode::NonRecursive) {
+                tracing::warn!(folder = %new.display(), %error, "no file events for a folder");
+            }
+        }
+        self.watched = folders;
+    }
+}
+
+fn folder_of(path: &Path) -> Option<PathBuf> {
+    if path.is_dir() { Some(path.to_owned()) } else { path.parent().map(Path::to_owned) }
+}
+
+/// Where a file is and when it was last touched; a file that is not there has none.
+type Stamp = Option<(u64, u64, i64, i64)>;
+
+fn stamps_of(inputs: &[PathBuf]) -> Vec<Stamp> {
+    let stamp = |path: &PathBuf| {
+        let about = std::fs::metadata(path).ok()?;
+        Some((about.ino(), about.len(), about.ctime(), about.ctime_nsec()))
+    };
+    inputs.iter().map(stamp).collect()
+}
+
+/// One digest over all files; a missing file counts as such.
+fn digest_of(inputs: &[PathBuf]) -> Option<[u8; 32]> {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for path in inputs {
+        context.update(path.as_os_str().as_encoded_bytes());
+        match std::fs::read(path) {
+            Ok(bytes) => context.update(digest::digest(&digest::SHA256, &bytes).as_ref()),
+            Err(_) => context.update(b"missing"),
+        }
+    }
+    context.finish().as_ref().try_into().ok()
+}
+
+/// A generation as a metric. They stay far below 2^53.
+#[expect(clippy::cast_precision_loss, reason = "generations stay far below 2^53")]
+fn precise(generation: u64) -> f64 {
+    generation as f64
+}

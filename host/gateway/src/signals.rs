@@ -1,0 +1,47 @@
+//! Signals: SIGTERM and SIGINT drain, SIGHUP reloads, SIGQUIT ends at once.
+
+use anyhow::{Context, Result};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// What the operating system asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SignalEvent {
+    /// Finish what is in flight and go.
+    Drain,
+    /// Read the policies folder again.
+    Reload,
+    /// Go now.
+    Abort,
+}
+
+/// The signals that are listened to.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    quit: Signal,
+}
+
+impl Signals {
+    /// Starts listening; from here on none of them ends the process by itself.
+    pub(crate) fn listen() -> Result<Self> {
+        let listen = |kind: SignalKind| signal(kind).context("listen to signals");
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+            quit: listen(SignalKind::quit())?,
+        })
+    }
+
+    /// The next wish. Cancel-safe.
+    pub(crate) async fn next(&mut self) -> SignalEvent {
+        tokio::select! {
+            _ = self.terminate.recv() => SignalEvent::Drain,
+            _ = self.interrupt.recv() => SignalEvent::Drain,
+            _ = self.hangup.recv() => SignalEvent::Reload,
+            _ = self.quit.recv() => SignalEvent::Abort,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! A host that knows nothing but what was recorded.
+
+use std::sync::Arc;
+
+use tollgate_chain::{Answer, Asked, Command, Environment, Host, Question, Read, Settlement};
+
+use crate::receipts::{ReceiptForm, StepForm};
+
+/// What the candidate says of the exchange's Route; the attributes are its own.
+#[derive(Debug, Default)]
+pub(super) struct RouteFacts {
+    pub(super) name: String,
+    pub(super) attributes: std::collections::BTreeMap<String, String>,
+    pub(super) grpc: Option<String>,
+}
+
+/// Answers with what was recorded of one policy's run.
+#[derive(Debug)]
+pub(super) struct Fed {
+    own: Vec<(Question, Answer)>,
+    /// What any policy was told of the request itself: that is the same for all of them.
+    shared: Arc<Vec<(Question, Answer)>>,
+    route: Option<Arc<RouteFacts>>,
+    /// The first question whose answer is not known.
+    pub(super) unrecorded: Option<Question>,
+}
+
+impl Fed {
+    pub(super) fn new(
+        own: &[StepForm],
+        shared: &Arc<Vec<(Question, Answer)>>,
+        route: Option<&Arc<RouteFacts>>,
+    ) -> Self {
+        let own = own.iter().filter(|step| is_whole(step)).map(pair).collect();
+        Self { own, shared: Arc::clone(shared), route: route.cloned(), unrecorded: None }
+    }
+
+    fn known(&mut self, question: &Question) -> Option<Answer> {
+        if let (Question::Read(read), Some(route)) = (question, &self.route)
+            && let Some(answer) = route.answer(read)
+        {
+            return Some(answer);
+        }
+        if let Some(index) = self.own.iter().position(|(asked, _)| asked == question) {
+            // An effect has happened once, and so has a moment; any other read may be repeated.
+            if matches!(question, Question::Effect(_) | Question::Read(Read::System(_))) {
+                return Some(self.own.remove(index).1);
+            }
+            return self.own.get(index).map(|(_, answer)| answer.clone());
+        }
+        let found = self.shared.iter().find(|(asked, _)| asked == question);
+        found.map(|(_, answer)| answer.clone())
+    }
+}
+
+impl RouteFacts {
+    /// The answer to a question about the Route; none to any other.
+    fn answer(&self, read: &Read) -> Option<Answer> {
+        let text = if *read == Read::RouteName {
+            Some(&self.name)
+        } else if *read == Read::RouteGrpcMethod {
+            self.grpc.as_ref()
+        } else if let Read::RouteAttribute(name) = read {
+            self.attributes.get(&**name)
+        } else {
+            return None;
+        };
+        Some(Answer::Text(text.map(|text| text.as_str().into())))
+    }
+}
+
+impl Host for Fed {
+    fn ask<'a>(&'a mut self, question: &'a Question) -> Asked<'a> {
+        if self.unrecorded.is_none()
+            && let Some(answer) = self.known(question)
+        {
+            return Asked::Ready(answer);
+        }
+        self.unrecorded.get_or_insert_with(|| question.clone());
+        // An answer of no kind that a question has: the run ends here, whatever it is.
+        Asked::Ready(Answer::Done)
+    }
+
+    fn apply(&mut self, _: &Command) {}
+
+    fn settle(&mut self, _: Settlement) {}
+
+    fn tenant(&self) -> Option<(Environment, &str)> {
+        None
+    }
+
+    fn sticky(&self) -> u64 {
+        0
+    }
+}
+
+/// What the policies of an exchange were told of the request itself.
+pub(super) fn shared(form: &ReceiptForm) -> Arc<Vec<(Question, Answer)>> {
+    let steps = form.policies.iter().flat_map(|policy| &policy.steps);
+    Arc::new(steps.filter(|step| is_whole(step) && is_of_request(step)).map(pair).collect())
+}
+
+/// Whether nothing of it is hidden, so that it can be compared and fed.
+fn is_whole(step: &StepForm) -> bool {
+    !step.hidden.question && !step.hidden.answer
+}
+
+fn pair(step: &StepForm) -> (Question, Answer) {
+    (step.question.clone(), step.answer.clone())
+}
+
+/// Whether the answer is a function of the request's head, which no policy changes.
+fn is_of_request(step: &StepForm) -> bool {
+    let Question::Read(read) = &step.question else { return false };
+    matches!(
+        read,
+        Read::MethodIs(_)
+            | Read::HeaderPresence(_)
+            | Read::HeaderIs(..)
+            | Read::Header(_)
+            | Read::AuthorityIn(_)
+            | Read::ServerNameIn(_)
+            | Read::Origin
+            | Read::OriginIn(_)
+            | Read::RouteMatched
+            | Read::CredentialsPresented
+            | Read::IdempotencyKey
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! A receipt is kept, put into its form, told in words, and comes back from JSON as it was.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::Method;
+use tollgate_chain::{
+    Acting, Answer, Class, Content, Hook, Interests, Member, Problem, Question, Read, Reply, Trace,
+    Verdict,
+};
+use tollgate_insight::{ReceiptForm, Redactor, Way, explain};
+use tollgate_proxy::{
+    ChainInfo, ComponentIdentity, DecisionRecord, PolicyInfo, PolicyRecord, ReceiptLog,
+    ReceiptRecord, RetentionClass,
+};
+
+fn log() -> ReceiptLog {
+    let folder = tempfile::tempdir().unwrap();
+    let toml = "[chains.open]\npolicies = []\n[listeners.main]\naddress = \"127.0.0.1:0\"\n\
+                chain = \"open\"\n";
+    std::fs::write(folder.path().join("gateway.toml"), toml).unwrap();
+    ReceiptLog::new(tollgate_config::load(folder.path()).unwrap().receipts())
+}
+
+fn policy(name: &str, class: Class) -> PolicyInfo {
+    PolicyInfo {
+        name: name.into(),
+        plugin: "plugin".into(),
+        identity: ComponentIdentity { sha256: [7; 32], version: Some("1.2.3".into()) },
+        class,
+        interests: Interests::default(),
+        branches: Vec::new(),
+        candidate: None,
+    }
+}
+
+/// Refused by the first of two policies, after it asked for the method and for a header.
+fn refusal(verdict: &Verdict) -> ReceiptRecord {
+    let mut trace = Trace::new();
+    trace.push(Question::Read(Read::MethodIs("GET".into())), Answer::Bool(true));
+    let header = Question::Read(Read::Header("x-plan".into()));
+    trace.push(header, Answer::Text(Some("marker-secret".into())));
+    let outcome = Ok(verdict.clone());
+    let policies = vec![policy("first", Class::Security), policy("second", Class::Traffic)];
+    ReceiptRecord {
+        sequence: 0,
+        retention: RetentionClass::Refusals,
+        request_id: "request-1".into(),
+        time: SystemTime::UNIX_EPOCH,
+        method: Method::GET,
+        path: "/v1/things".into(),
+        listener: "main".into(),
+        route: None,
+        principal: None,
+        chain_info: Arc::new(ChainInfo { chain: "open".into(), policies, hidden: Arc::new([]) }),
+        policies: vec![PolicyRecord {
+            index: 0,
+            acting: Acting::Current,
+            hook: Hook::Request,
+            took: Duration::from_micros(3),
+            decision: DecisionRecord::Ran { trace, outcome, contradicts: false },
+        }],
+        status: 403,
+        code: Some("no".into()),
+        policy: Some("first".into()),
+        upstream: None,
+        upstream_us: None,
+        grpc_status: None,
+        generation: 1,
+        took: Duration::from_micros(10),
+    }
+}
+
+fn denial() -> Verdict {
+    let problem = Problem {
+        slug: "no".into(),
+        type_uri: None,
+        title: "No".into(),
+        detail: "Because.".into(),
+        members: vec![("n".into(), Member::Number(-3))],
+    };
+    Verdict::Reply(Reply { status: 403, content: Content::Problem(problem) })
+}
+
+#[test]
+fn a_kept_receipt_tells_of_policies_that_were_not_reached_and_comes_back_whole() {
+    let log = log();
+    log.keep(refusal(&denial()));
+    let (record, count) = log.find("request-1").unwrap();
+    assert_eq!((record.sequence, count), (1, 1));
+
+    let form = Redactor::new().form(&record);
+    let ways: Vec<(&str, Way)> =
+        form.policies.iter().map(|policy| (&*policy.policy, policy.way)).collect();
+    assert_eq!(ways, [("first", Way::Wasm), ("second", Way::NotReached)]);
+    let text = serde_json::to_string(&form).unwrap();
+    assert_eq!(serde_json::from_str::<ReceiptForm>(&text).unwrap(), form);
+}
+
+#[test]
+fn a_callers_text_is_in_neither_the_form_nor_the_words() {
+    let form = Redactor::new().form(&refusal(&denial()));
+    let text = serde_json::to_string(&form).unwrap();
+    let words = explain(&form).join("\n");
+    assert!(!text.contains("marker") && !words.contains("marker"), "{text}\n{words}");
+    assert!(form.policies[0].verdict_hidden, "the verdict may repeat the text");
+}
+
+#[test]
+fn the_words_say_who_answered_and_who_was_not_asked() {
+    let words = explain(&Redactor::new().form(&refusal(&denial()))).join("\n");
+    assert!(words.starts_with("403 no: answered by the policy first"), "{words}");
+    assert!(words.contains("2. second: not asked, because first had answered"), "{words}");
+}

@@ -1,0 +1,92 @@
+//! JSON → gRPC → JSON: one unary call over a Route's binding.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE};
+use http::{Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Limited};
+use tokio::time::{Instant, timeout_at};
+use tollgate_chain::{Error, GrpcFailure, Member};
+use tollgate_terms::headers::GRPC_TIMEOUT;
+use tollgate_transcode::grpc;
+
+use super::{ANSWER_BYTES_MAX, ForwardContext, Whole, identify};
+use crate::exchange::Flow;
+use crate::snapshot::Call;
+
+/// Fields of the caller's that become metadata; every other stays at the gate.
+const PASSED: [HeaderName; 3] = [
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+    HeaderName::from_static("accept-language"),
+];
+
+/// Calls the method and translates its answer.
+pub(super) async fn call(
+    flow: &Flow,
+    call: &Call,
+    context: &ForwardContext<'_>,
+) -> Result<Whole, Error> {
+    let body = flow.payload.translated().await?;
+    let make = || request(flow, call, context, body.clone());
+    let response =
+        context.target.upstream.send_whole(make, context.deadline, context.safety).await?;
+    let (parts, body) = response.into_parts();
+    let collected = timeout_at(context.deadline, Limited::new(body, ANSWER_BYTES_MAX).collect())
+        .await
+        .map_err(|_| Error::UpstreamTimeout)?
+        .map_err(|error| match error.downcast::<Error>() {
+            Ok(error) => *error,
+            Err(error) => Error::UpstreamInvalid { internal: error.to_string() },
+        })?;
+    let trailers = collected.trailers().cloned();
+    grpc::status(&parts.headers, trailers.as_ref(), parts.status)
+        .map_err(|failure| Error::Grpc(reused(failure)))?;
+    let message = grpc::deframe(&collected.to_bytes(), ANSWER_BYTES_MAX)?.unwrap_or_default();
+    let content = call.transcoder.response(&message)?;
+    let mut headers = HeaderMap::new();
+    let content_type = HeaderValue::from_str(&content.content_type)
+        .map_err(|_| Error::UpstreamInvalid { internal: "a malformed content type".to_owned() })?;
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(Whole { status: StatusCode::OK, headers, body: content.body })
+}
+
+fn request(
+    flow: &Flow,
+    call: &Call,
+    context: &ForwardContext<'_>,
+    body: Bytes,
+) -> Result<Request<Bytes>, Error> {
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = Uri::from(call.path.clone());
+    let headers = request.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(TE, HeaderValue::from_static("trailers"));
+    let left = context.deadline.saturating_duration_since(Instant::now());
+    headers.insert(GRPC_TIMEOUT, grpc::timeout(left).ok_or(Error::UpstreamTimeout)?);
+    for name in PASSED {
+        if let Some(value) = flow.head.headers.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    identify(flow, context, headers)?;
+    Ok(request)
+}
+
+/// A service that knows the operation key with another fingerprint says so by this reason; the
+/// caller is told the same as by the gateway's own record.
+fn reused(mut failure: Box<GrpcFailure>) -> Box<GrpcFailure> {
+    let reason = |(name, value): &(Box<str>, Member)| {
+        **name == *"reason" && *value == Member::Text(OPERATION_KEY_REUSED.into())
+    };
+    if failure.code == FAILED_PRECONDITION && failure.problem.members.iter().any(reason) {
+        failure.status = 422;
+        failure.problem.slug = "idempotency-key-reused".into();
+        failure.problem.title = "Idempotency key reused".into();
+    }
+    failure
+}
+
+const FAILED_PRECONDITION: u32 = 9;
+const OPERATION_KEY_REUSED: &str = "OPERATION_KEY_REUSED";

@@ -1,0 +1,155 @@
+//! The body of a request on its way through: unread, read and translated, or streamed.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
+use parking_lot::Mutex;
+use ring::digest::{Context, SHA256};
+use tokio::sync::OnceCell;
+use tollgate_chain::{Error, Fingerprint, Head, Payload, Prepared};
+use tollgate_edge::{BodyTimeouts, RequestBody};
+use tollgate_transcode::{JSON, Transcoder};
+
+/// The body of one exchange. Whoever asks first reads it; everybody gets the same result.
+#[derive(Debug)]
+pub(crate) struct RequestPayload {
+    head: Arc<Head>,
+    transcoder: Option<Arc<Transcoder>>,
+    variables: Vec<(Box<str>, String)>,
+    unread: Mutex<Option<RequestBody>>,
+    read: OnceCell<Result<Read, Error>>,
+}
+
+/// A body that was read.
+#[derive(Debug, Clone)]
+struct Read {
+    /// As the caller sent it.
+    raw: Bytes,
+    /// As the upstream gets it.
+    translated: Bytes,
+}
+
+/// A body on its way out.
+pub(crate) enum Outgoing {
+    /// Read before.
+    Whole(Bytes),
+    /// Passed on as it comes.
+    Stream(RequestBody),
+}
+
+impl RequestPayload {
+    pub(crate) fn new(
+        head: Arc<Head>,
+        body: RequestBody,
+        body_bytes_max: usize,
+        transcoder: Option<Arc<Transcoder>>,
+        variables: Vec<(Box<str>, String)>,
+    ) -> Self {
+        let body = body.with_bounds(body_bytes_max, BodyTimeouts::default());
+        Self { head, transcoder, variables, unread: Mutex::new(Some(body)), read: OnceCell::new() }
+    }
+
+    /// Reads and translates the body, or gives what came of it earlier.
+    pub(crate) async fn translated(&self) -> Result<Bytes, Error> {
+        self.read().await.map(|read| read.translated)
+    }
+
+    /// The body for an upstream that gets it as it is.
+    pub(crate) async fn outgoing(&self) -> Result<Outgoing, Error> {
+        if self.read.initialized() {
+            return self.read().await.map(|read| Outgoing::Whole(read.raw));
+        }
+        let body = self.unread.lock().take().unwrap_or_else(RequestBody::empty);
+        body.check_declared()?;
+        if body.is_empty() { Ok(Outgoing::Whole(Bytes::new())) } else { Ok(Outgoing::Stream(body)) }
+    }
+
+    async fn read(&self) -> Result<Read, Error> {
+        self.read.get_or_init(|| self.read_now()).await.clone()
+    }
+
+    async fn read_now(&self) -> Result<Read, Error> {
+        self.check_head()?;
+        let body = self.unread.lock().take().unwrap_or_else(RequestBody::empty);
+        let raw = body.collect().await?;
+        let Some(transcoder) = &self.transcoder else {
+            return Ok(Read { translated: raw.clone(), raw });
+        };
+        let content_type = self.head.headers.get(CONTENT_TYPE);
+        let content_type = content_type.map(|value| value.to_str().unwrap_or("unreadable"));
+        let query = self.head.query.as_deref();
+        let translated = transcoder.request_framed(&self.variables, query, content_type, &raw)?;
+        Ok(Read { raw, translated })
+    }
+
+    /// What the head says about bodies that are never read.
+    fn check_head(&self) -> Result<(), Error> {
+        if self.transcoder.is_none() {
+            return Ok(());
+        }
+        let encoded = self.head.headers.get(CONTENT_ENCODING);
+        if encoded.is_some_and(|coding| coding != "identity") {
+            return Err(Error::UnsupportedMediaType { accept: JSON });
+        }
+        let accept =
+            self.head.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let mut ranges = accept.flat_map(|value| value.split(',')).peekable();
+        if ranges.peek().is_some() && !ranges.any(takes_json) {
+            return Err(Error::NotAcceptable);
+        }
+        Ok(())
+    }
+
+    fn fingerprint(&self, raw: &[u8]) -> Fingerprint {
+        let media_type = self.head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let essence = media_type.unwrap_or_default().split(';').next().unwrap_or_default();
+        let essence = essence.trim().to_ascii_lowercase();
+        let query = self.head.query.as_deref().unwrap_or_default();
+        let mut context = Context::new(&SHA256);
+        for part in [essence.as_bytes(), query.as_bytes(), raw] {
+            // Lengths in front, so that no two triples run together to the same bytes.
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        let mut fingerprint = Fingerprint::default();
+        fingerprint.copy_from_slice(context.finish().as_ref());
+        fingerprint
+    }
+}
+
+impl Payload for RequestPayload {
+    fn prepare(&self) -> Prepared<'_> {
+        Box::pin(async move {
+            let read = self.read().await?;
+            Ok(self.fingerprint(&read.raw))
+        })
+    }
+}
+
+/// Whether a media range (RFC 9110 §12.5.1) covers JSON.
+fn takes_json(range: &str) -> bool {
+    let mut parts = range.split(';').map(str::trim);
+    let media = parts.next().unwrap_or_default();
+    let refused = parts.any(|parameter| {
+        let weight = parameter.strip_prefix("q=").or_else(|| parameter.strip_prefix("Q="));
+        weight.is_some_and(|weight| weight.parse::<f32>().is_ok_and(|weight| weight <= 0.0))
+    });
+    let covers = ["*/*", "application/*", JSON].iter().any(|own| media.eq_ignore_ascii_case(own));
+    covers && !refused
+}
+
+#[cfg(test)]
+mod tests {
+    use super::takes_json;
+
+    #[test]
+    fn media_ranges_cover_json_unless_their_weight_is_zero() {
+        for range in ["*/*", "application/json", " application/*;q=0.1", "Application/JSON;q=1"] {
+            assert!(takes_json(range), "{range}");
+        }
+        for range in ["text/html", "application/json;q=0", "*/*; q=0.0", "application/xml", ""] {
+            assert!(!takes_json(range), "{range}");
+        }
+    }
+}
