@@ -7,6 +7,7 @@
 //!
 //! Read next: `exchange.rs`, then `quota.rs`, `idempotency.rs` and `credentials.rs`.
 
+mod digest;
 mod exchange;
 mod later;
 mod log;
@@ -26,6 +27,7 @@ pub mod quota;
 pub mod testing;
 
 pub use clock::{Clock, SystemClock};
+pub use digest::Sha256Digest;
 pub use exchange::readback::Held;
 pub use exchange::{Exchange, Opening, Stores};
 pub use later::{BoxFuture, Later};

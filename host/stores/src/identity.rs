@@ -64,7 +64,8 @@ impl IdentityCredentials {
     }
 
     fn request(&self, digest: &KeyDigest) -> Request<ResolveCredentialRequest> {
-        let mut request = Request::new(ResolveCredentialRequest { key_sha256: digest.0.to_vec() });
+        let mut request =
+            Request::new(ResolveCredentialRequest { key_sha256: digest.0.0.to_vec() });
         request.set_timeout(DEADLINE);
         let token = self.signer.gateway(&self.audience);
         let mut value = MetadataValue::from_bytes(&token.bytes);

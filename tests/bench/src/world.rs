@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn keys_are_sound_and_differ() {
         let digests: BTreeSet<_> =
-            (0..50).map(|number| ApiKey::parse(&key(number)).unwrap().digest.0).collect();
+            (0..50).map(|number| ApiKey::parse(&key(number)).unwrap().digest.0.0).collect();
         assert_eq!(digests.len(), 50);
     }
 

@@ -3,25 +3,16 @@
 //! The form of a key is in `tollgate_terms::api_key`.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 
-use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use tollgate_terms::{Environment, api_key};
 use zeroize::Zeroizing;
 
-/// SHA-256 of a whole key: what stores are asked by.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct KeyDigest(pub [u8; 32]);
+use crate::Sha256Digest;
 
-impl Hash for KeyDigest {
-    /// Eight bytes of a digest spread as well as all of them.
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        if let Some(first) = self.0.first_chunk() {
-            state.write_u64(u64::from_le_bytes(*first));
-        }
-    }
-}
+/// SHA-256 of a whole key, by which stores look it up. Its `Debug` form hides it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyDigest(pub Sha256Digest);
 
 impl fmt::Debug for KeyDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,17 +20,17 @@ impl fmt::Debug for KeyDigest {
     }
 }
 
-/// A key whose form is right, as far as it is kept: not the key.
+/// The parts of a well-formed key that are kept: not the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApiKey {
-    /// The word in its prefix, which the store must confirm.
+    /// The environment in its prefix, which the store must confirm.
     pub environment: Environment,
-    /// What the store is asked by.
+    /// Its digest, by which the store looks it up.
     pub digest: KeyDigest,
 }
 
 impl ApiKey {
-    /// Checks form and checksum, without asking anybody.
+    /// Checks form and checksum, without a store.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         api_key::parse(text).map(|environment| Self { environment, digest: of(text) })
@@ -47,9 +38,7 @@ impl ApiKey {
 }
 
 fn of(key: &str) -> KeyDigest {
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest(&SHA256, key.as_bytes()).as_ref());
-    KeyDigest(bytes)
+    KeyDigest(Sha256Digest::of(key.as_bytes()))
 }
 
 /// The system gave no randomness.
@@ -57,16 +46,16 @@ fn of(key: &str) -> KeyDigest {
 #[error("no randomness for a new key")]
 pub struct NoRandomness;
 
-/// A key that was just made. Wiped when dropped; to be shown once.
+/// A new key. Wiped when dropped; to be shown once.
 pub struct NewKey {
     text: Zeroizing<String>,
 }
 
 impl NewKey {
-    /// Makes a key.
+    /// Generates a key.
     ///
     /// # Errors
-    /// The system gave no randomness.
+    /// Fails if the system gives no randomness.
     pub fn make(environment: Environment) -> Result<Self, NoRandomness> {
         let random = SystemRandom::new();
         let fill = |buffer: &mut [u8]| random.fill(buffer).map_err(|_| NoRandomness);
@@ -74,13 +63,13 @@ impl NewKey {
         Ok(Self { text })
     }
 
-    /// The key itself.
+    /// Returns the key itself.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.text
     }
 
-    /// What a store keeps of it.
+    /// Returns the digest, which is all that a store keeps.
     #[must_use]
     pub fn digest(&self) -> KeyDigest {
         of(&self.text)

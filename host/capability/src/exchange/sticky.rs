@@ -1,11 +1,14 @@
-//! The number by which a caller always falls to the same version of a policy.
+//! The number that assigns a caller to the same version of a policy in every process.
 
+use std::hash::Hasher as _;
+
+use fnv::FnvHasher;
 use http::header::AUTHORIZATION;
 use tollgate_chain::{Environment, Head};
 use tollgate_terms::headers;
 
-/// Of the tenant, else of the credential that is presented, else of the address. Nobody sees it:
-/// only which side of a line it falls on.
+/// Computes the number from the tenant, else from the credential that is presented, else from the
+/// address. It decides only on which side of a share the caller falls, and is shown to nobody.
 pub(super) fn of(tenant: Option<(Environment, &str)>, head: &Head) -> u64 {
     if let Some((environment, tenant)) = tenant {
         return digest(&[b"tenant", environment.as_str().as_bytes(), tenant.as_bytes()]);
@@ -17,13 +20,15 @@ pub(super) fn of(tenant: Option<(Environment, &str)>, head: &Head) -> u64 {
     }
 }
 
-/// FNV-1a over the parts, each ended by a byte that is in no UTF-8: the same in every process, as
-/// the hashers of the standard library are not.
+/// Digests the parts by FNV-1a, which is the same in every process, as the hashers of the standard
+/// library are not. A byte that occurs in no UTF-8 text ends each part.
 fn digest(parts: &[&[u8]]) -> u64 {
-    let bytes = parts.iter().flat_map(|part| part.iter().chain(&[0xff]));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
-        (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    let mut hasher = FnvHasher::default();
+    for part in parts {
+        hasher.write(part);
+        hasher.write(&[0xff]);
+    }
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -47,5 +52,16 @@ mod tests {
         assert_ne!(key("Bearer a"), key("Bearer b"));
         assert_eq!(of(None, &head_with(&[])), of(None, &head_with(&[("accept", "x")])));
         assert_ne!(of(None, &head_with(&[])), key("Bearer a"));
+    }
+
+    /// A canary that is under way must keep its callers when a gateway is upgraded.
+    #[test]
+    fn numbers_never_change() {
+        let live = Some((Environment::Live, "acme"));
+        let sandbox = Some((Environment::Sandbox, "acme"));
+        assert_eq!(of(live, &head_with(&[])), 0x6850_e379_ba8e_4414);
+        assert_eq!(of(sandbox, &head_with(&[])), 0x633d_6747_924d_b001);
+        assert_eq!(of(None, &head_with(&[("authorization", "Bearer a")])), 0x4cbc_e461_f508_8154);
+        assert_eq!(of(None, &head_with(&[])), 0xfa62_ad18_b0b7_75c6);
     }
 }

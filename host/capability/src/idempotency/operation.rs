@@ -2,16 +2,16 @@
 //! digest. Not the API key: a retry after its rotation must find the record.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 
-use data_encoding::HEXLOWER;
 use ring::digest::{Context, SHA256};
 use tollgate_chain::{Head, Principal};
 
+use crate::Sha256Digest;
+
 /// SHA-256 over the scope and the caller's key. Travels to the service as
 /// `x-operation-key`, and finds the record here; the caller's key itself is kept nowhere.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct OperationKey(pub [u8; 32]);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OperationKey(pub Sha256Digest);
 
 impl OperationKey {
     /// The key of the operation that the request asks for. Each part is preceded by its length
@@ -31,25 +31,13 @@ impl OperationKey {
             context.update(&length.to_be_bytes());
             context.update(part.as_bytes());
         }
-        let mut key = [0; 32];
-        key.copy_from_slice(context.finish().as_ref());
-        Self(key)
+        Self(Sha256Digest::from(context.finish()))
     }
 
     /// 64 lower-case hexadecimal digits.
     #[must_use]
     pub fn hex(&self) -> String {
-        HEXLOWER.encode(&self.0)
-    }
-}
-
-impl Hash for OperationKey {
-    /// Eight bytes of a digest spread as well as all of them. Tables are to hash them under a key
-    /// of their own: callers choose what goes into the digest.
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        if let Some(first) = self.0.first_chunk() {
-            state.write_u64(u64::from_le_bytes(*first));
-        }
+        self.0.hex()
     }
 }
 
@@ -63,6 +51,7 @@ impl fmt::Debug for OperationKey {
 mod tests {
     use super::*;
     use crate::request::tests::head_with;
+    use data_encoding::HEXLOWER;
     use tollgate_chain::{Access, Environment};
 
     fn principal(tenant: &str, environment: Environment) -> Principal {

@@ -22,7 +22,7 @@ use subtle::ConstantTimeEq;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tollgate_capability::credentials::{CredentialStore, KeyDigest, Lookup, Unreachable};
-use tollgate_capability::{Clock, Later};
+use tollgate_capability::{Clock, Later, Sha256Digest};
 use tollgate_chain::{Access, Environment, Principal};
 
 use crate::Error;
@@ -107,7 +107,7 @@ impl FileCredentials {
     fn find(&self, digest: &KeyDigest) -> Lookup {
         let keys = self.keys.load();
         let Some((listed, key)) = keys.get_key_value(digest) else { return Lookup::NotFound };
-        let equal: bool = listed.0.ct_eq(&digest.0).into();
+        let equal: bool = listed.0.0.ct_eq(&digest.0.0).into();
         let expired = key.expires_at.is_some_and(|end| end <= self.clock.unix());
         if equal && !expired { Lookup::Found(Arc::clone(&key.principal)) } else { Lookup::NotFound }
     }
@@ -143,7 +143,8 @@ fn keys(text: &str) -> Result<HashMap<KeyDigest, ListedKey>, Error> {
     let mut keys = HashMap::with_capacity(shape.keys.len());
     for raw in shape.keys {
         let wrong = |expected| Error::CredentialsKey { id: raw.id.as_str().into(), expected };
-        let digest = digest(&raw.sha256)
+        let digest = Sha256Digest::from_hex(&raw.sha256)
+            .map(KeyDigest)
             .ok_or_else(|| wrong("sha256 of 64 hexadecimal digits, never the key itself"))?;
         let key = raw.check().map_err(wrong)?;
         if keys.insert(digest, key).is_some() {
@@ -184,21 +185,6 @@ fn is_scope(scope: &str) -> bool {
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
     };
     scope.split_once(':').is_some_and(|(resource, action)| is_word(resource) && is_word(action))
-}
-
-fn digest(hex: &str) -> Option<KeyDigest> {
-    let digits = hex.as_bytes();
-    let mut bytes = [0; 32];
-    if digits.len() != 2 * bytes.len() {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = pair.iter().try_fold(0_u8, |sum, digit| {
-            let value = char::from(*digit).to_digit(16)?;
-            Some((sum << 4) | u8::try_from(value).ok()?)
-        })?;
-    }
-    Some(KeyDigest(bytes))
 }
 
 fn moment(text: &str) -> Result<Duration, &'static str> {

@@ -5,6 +5,7 @@ use parking_lot::Mutex;
 use prost::Message as _;
 use ring::rand::SystemRandom;
 use ring::signature::Ed25519KeyPair;
+use tollgate_capability::Sha256Digest;
 use tollgate_capability::testing::ManualClock;
 use tollgate_proto::identity::identity_lookup_service_server::{
     IdentityLookupService, IdentityLookupServiceServer,
@@ -83,7 +84,7 @@ fn credential() -> Credential {
 /// What the service says; a machine that is busy may miss the deadline at first.
 async fn patiently(store: &IdentityCredentials) -> Lookup {
     for _ in 0..100 {
-        if let Ok(lookup) = store.look_up(KeyDigest([7; 32])).get().await {
+        if let Ok(lookup) = store.look_up(KeyDigest(Sha256Digest([7; 32]))).get().await {
             return lookup;
         }
     }
@@ -92,7 +93,7 @@ async fn patiently(store: &IdentityCredentials) -> Lookup {
 
 async fn answered(answer: Answer) -> Result<Lookup, Unreachable> {
     let address = serve(Stub { answer, asked: Arc::default() }).await;
-    client(format!("http://{address}")).look_up(KeyDigest([7; 32])).get().await
+    client(format!("http://{address}")).look_up(KeyDigest(Sha256Digest([7; 32]))).get().await
 }
 
 #[tokio::test]
@@ -144,7 +145,7 @@ async fn a_service_that_is_not_there_is_unreachable_and_found_when_it_comes() {
     let address = listener.local_addr().expect("an address");
     drop(listener);
     let store = client(format!("http://{address}"));
-    assert!(store.look_up(KeyDigest([7; 32])).get().await.is_err());
+    assert!(store.look_up(KeyDigest(Sha256Digest([7; 32]))).get().await.is_err());
     let listener = tokio::net::TcpListener::bind(address).await.expect("the port again");
     let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
     let not_found = Outcome::NotFound(CredentialNotFound {});
@@ -155,7 +156,7 @@ async fn a_service_that_is_not_there_is_unreachable_and_found_when_it_comes() {
             .serve_with_incoming(incoming),
     );
     let mut tries = 0;
-    while store.look_up(KeyDigest([7; 32])).get().await.is_err() {
+    while store.look_up(KeyDigest(Sha256Digest([7; 32]))).get().await.is_err() {
         tries += 1;
         assert!(tries < 1_000, "it never came back");
         tokio::task::yield_now().await;
@@ -193,6 +194,6 @@ async fn over_tls_only_the_private_ca_is_believed() {
     let trusting =
         |pem: String| client_trusting(format!("https://{address}"), Some(pem.into_bytes()));
     assert_eq!(patiently(&trusting(own.cert.pem())).await, Lookup::NotFound);
-    let wrong = trusting(foreign.cert.pem()).look_up(KeyDigest([7; 32])).get().await;
+    let wrong = trusting(foreign.cert.pem()).look_up(KeyDigest(Sha256Digest([7; 32]))).get().await;
     assert!(wrong.is_err());
 }

@@ -78,7 +78,7 @@ impl MemoryIdempotency {
     }
 
     fn shard(&self, operation: OperationKey) -> Option<&Arc<RecordShard>> {
-        let [.., last] = operation.0;
+        let [.., last] = operation.0.0;
         self.shards.get(usize::from(last) % self.shards.len())
     }
 

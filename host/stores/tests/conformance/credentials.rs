@@ -129,22 +129,12 @@ impl IdentityLookupService for IdentityStub {
 }
 
 fn credential(principal: &Principal) -> Credential {
-    let environment = match principal.environment {
-        Environment::Sandbox => wire::Environment::Sandbox,
-        Environment::Live => wire::Environment::Live,
-    };
-    let access = match principal.access {
-        Access::Full => wire::Access::Full,
-        Access::NoMoneyOut => wire::Access::NoMoneyOut,
-        Access::ReadOnly => wire::Access::ReadOnly,
-        Access::None => wire::Access::None,
-    };
     Credential {
         key_id: principal.key_id.clone(),
         tenant_id: principal.tenant.clone(),
-        environment: environment.into(),
+        environment: wire::Environment::from(principal.environment).into(),
         scopes: principal.scopes.iter().cloned().collect(),
-        access: access.into(),
+        access: wire::Access::from(principal.access).into(),
         ..Credential::default()
     }
 }
@@ -174,7 +164,7 @@ async fn a_known_key_stands_for_its_principal_with_every_fact(open: Open) {
     for environment in [Environment::Sandbox, Environment::Live] {
         for access in [Access::Full, Access::NoMoneyOut, Access::ReadOnly, Access::None] {
             let (digest, principal) = (digest(), principal(environment, access));
-            (bench.replace)([(digest.0, principal.clone())].into());
+            (bench.replace)([(digest.0.0, principal.clone())].into());
             assert_eq!(bench.look_up(digest).await, Lookup::Found(Arc::new(principal)));
         }
     }
@@ -183,16 +173,16 @@ async fn a_known_key_stands_for_its_principal_with_every_fact(open: Open) {
 async fn an_unknown_key_is_not_found(open: Open) {
     let bench = open();
     assert_eq!(bench.look_up(digest()).await, Lookup::NotFound);
-    (bench.replace)([(digest().0, principal(Environment::Live, Access::Full))].into());
+    (bench.replace)([(digest().0.0, principal(Environment::Live, Access::Full))].into());
     assert_eq!(bench.look_up(digest()).await, Lookup::NotFound);
 }
 
 async fn a_digest_counts_whole(open: Open) {
     let bench = open();
     let digest = digest();
-    (bench.replace)([(digest.0, principal(Environment::Live, Access::Full))].into());
+    (bench.replace)([(digest.0.0, principal(Environment::Live, Access::Full))].into());
     let mut other = digest;
-    other.0[31] ^= 1;
+    other.0.0[31] ^= 1;
     assert_eq!(bench.look_up(other).await, Lookup::NotFound);
     assert_ne!(bench.look_up(digest).await, Lookup::NotFound);
 }
@@ -200,7 +190,7 @@ async fn a_digest_counts_whole(open: Open) {
 async fn a_revoked_key_is_not_found(open: Open) {
     let bench = open();
     let digest = digest();
-    (bench.replace)([(digest.0, principal(Environment::Live, Access::Full))].into());
+    (bench.replace)([(digest.0.0, principal(Environment::Live, Access::Full))].into());
     assert_ne!(bench.look_up(digest).await, Lookup::NotFound);
     (bench.replace)(Keys::new());
     assert_eq!(bench.look_up(digest).await, Lookup::NotFound);
@@ -209,7 +199,7 @@ async fn a_revoked_key_is_not_found(open: Open) {
 async fn answers_at_once_agree_with_answers_that_are_waited_for(open: Open) {
     let bench = open();
     let known = digest();
-    (bench.replace)([(known.0, principal(Environment::Live, Access::Full))].into());
+    (bench.replace)([(known.0.0, principal(Environment::Live, Access::Full))].into());
     for digest in [known, digest()] {
         let waited_for = bench.look_up(digest).await;
         if let Some(at_once) = bench.store.local(&digest) {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tempfile::TempDir;
+use tollgate_capability::Sha256Digest;
 use tollgate_capability::idempotency::{
     BODY_BYTES_MAX, Claim, ClaimOutcome, ClaimRequest, Completion, IdempotencyStore, OperationKey,
     StoredReply, TTL_MIN,
@@ -75,7 +76,11 @@ impl Bench {
     fn request(number: u32, fingerprint: u8) -> ClaimRequest {
         let mut key = [0; 32];
         key[..4].copy_from_slice(&number.to_be_bytes());
-        ClaimRequest { operation: OperationKey(key), fingerprint: [fingerprint; 32], lease: LEASE }
+        ClaimRequest {
+            operation: OperationKey(Sha256Digest(key)),
+            fingerprint: [fingerprint; 32],
+            lease: LEASE,
+        }
     }
 
     async fn claim(&self, number: u32, fingerprint: u8) -> ClaimOutcome {

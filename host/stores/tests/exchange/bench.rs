@@ -46,7 +46,7 @@ impl Bench {
     pub(crate) fn with(change: impl FnOnce(&mut Head)) -> Self {
         let clock = Arc::new(ManualClock::new());
         let key = NewKey::make(Environment::Live).expect("randomness");
-        let digest: String = key.digest().0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = key.digest().0.hex();
         let text = keys("acme", &digest);
         let keys = FileCredentials::parse(&text, Arc::clone(&clock) as _).expect("a good file");
         let keys = Arc::new(keys);

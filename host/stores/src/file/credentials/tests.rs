@@ -1,11 +1,9 @@
-use data_encoding::HEXLOWER;
-
 use super::*;
 use tollgate_capability::credentials::NewKey;
 use tollgate_capability::testing::ManualClock;
 
 fn entry(id: &str, digest: &KeyDigest, more: &str) -> String {
-    let sha256 = HEXLOWER.encode(&digest.0);
+    let sha256 = digest.0.hex();
     format!(
         "[[keys]]\nid = \"{id}\"\nsha256 = \"{sha256}\"\ntenant = \"acme\"\n\
          environment = \"live\"\nscopes = [\"deposits:write\"]\n{more}\n"

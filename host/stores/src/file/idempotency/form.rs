@@ -97,7 +97,7 @@ impl SealingKey {
         let mut nonce = [0; NONCE_LEN];
         SystemRandom::new().fill(&mut nonce).ok()?;
         let unique = Nonce::assume_unique_for_key(nonce);
-        self.0.seal_in_place_append_tag(unique, Aad::from(operation.0), &mut text).ok()?;
+        self.0.seal_in_place_append_tag(unique, Aad::from(operation.0.0), &mut text).ok()?;
         text.extend_from_slice(&nonce);
         Some(text)
     }
@@ -105,7 +105,7 @@ impl SealingKey {
     fn open(&self, operation: &OperationKey, mut sealed: Vec<u8>) -> Option<Vec<u8>> {
         let nonce = sealed.split_off(sealed.len().checked_sub(NONCE_LEN)?);
         let nonce = Nonce::try_assume_unique_for_key(&nonce).ok()?;
-        let length = self.0.open_in_place(nonce, Aad::from(operation.0), &mut sealed).ok()?.len();
+        let length = self.0.open_in_place(nonce, Aad::from(operation.0.0), &mut sealed).ok()?.len();
         sealed.truncate(length);
         Some(sealed)
     }

@@ -3,6 +3,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tempfile::TempDir;
+use tollgate_capability::Sha256Digest;
 use tollgate_capability::idempotency::{Claim, OperationKey};
 use tollgate_capability::testing::ManualClock;
 
@@ -32,7 +33,7 @@ impl Bench {
 fn operation(number: u32) -> OperationKey {
     let mut key = [0; 32];
     key[..4].copy_from_slice(&number.to_be_bytes());
-    OperationKey(key)
+    OperationKey(Sha256Digest(key))
 }
 
 async fn ask(store: &FileIdempotency, number: u32, fingerprint: u8) -> ClaimOutcome {

@@ -10,13 +10,13 @@ use redb::{
     TableDefinition,
 };
 use tokio::sync::oneshot;
-use tollgate_capability::Clock;
 use tollgate_capability::idempotency::record::{
     self, ClaimDecision, OperationRecord, OperationState, RecordTime,
 };
 use tollgate_capability::idempotency::{
     Claim, ClaimOutcome, ClaimRequest, Completion, Holder, OperationKey, StoredReply, Ticket,
 };
+use tollgate_capability::{Clock, Sha256Digest};
 
 use super::form::{decode, encode};
 use super::{FileIdempotencyOptions, WriterQueue};
@@ -93,7 +93,7 @@ impl Writer {
         let mut executing = Vec::new();
         for entry in records.iter()? {
             let (operation, bytes) = entry?;
-            let operation = OperationKey(*operation.value());
+            let operation = OperationKey(Sha256Digest(*operation.value()));
             let key = self.options.sealing_key.as_ref();
             if let Some(record) = decode(&operation, bytes.value(), key)
                 && matches!(record.state, OperationState::Executing { .. })
@@ -274,7 +274,7 @@ impl RecordTables<'_> {
     /// Reads a record. One that cannot be decoded counts as absent: the service remembers the
     /// operation.
     fn read(&self, operation: OperationKey) -> Result<Option<OperationRecord>, redb::Error> {
-        let bytes = self.records.get(&operation.0)?;
+        let bytes = self.records.get(&operation.0.0)?;
         let key = self.options.sealing_key.as_ref();
         Ok(bytes.and_then(|bytes| decode(&operation, bytes.value(), key)))
     }
@@ -287,13 +287,13 @@ impl RecordTables<'_> {
         if let Some(OperationState::Completed { at, .. }) =
             self.read(operation)?.map(|old| old.state)
         {
-            self.completed.remove(&(at.as_secs(), &operation.0))?;
+            self.completed.remove(&(at.as_secs(), &operation.0.0))?;
         }
         if let OperationState::Completed { at, .. } = record.state {
-            self.completed.insert(&(at.as_secs(), &operation.0), ())?;
+            self.completed.insert(&(at.as_secs(), &operation.0.0), ())?;
         }
         let bytes = encode(&operation, record, self.options.sealing_key.as_ref());
-        self.records.insert(&operation.0, bytes.as_slice())?;
+        self.records.insert(&operation.0.0, bytes.as_slice())?;
         Ok(())
     }
 
@@ -325,13 +325,13 @@ impl RecordTables<'_> {
     fn oldest(&self) -> Result<Option<(u64, OperationKey)>, redb::Error> {
         Ok(self.completed.first()?.map(|(entry, _)| {
             let (second, operation) = entry.value();
-            (second, OperationKey(*operation))
+            (second, OperationKey(Sha256Digest(*operation)))
         }))
     }
 
     fn forget(&mut self, second: u64, operation: OperationKey) -> Result<(), redb::Error> {
-        self.completed.remove(&(second, &operation.0))?;
-        self.records.remove(&operation.0)?;
+        self.completed.remove(&(second, &operation.0.0))?;
+        self.records.remove(&operation.0.0)?;
         Ok(())
     }
 }

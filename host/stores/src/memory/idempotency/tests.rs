@@ -1,6 +1,7 @@
 use super::*;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use tollgate_capability::Sha256Digest;
 use tollgate_capability::idempotency::TTL_MIN;
 use tollgate_capability::testing::ManualClock;
 
@@ -15,7 +16,7 @@ fn store_of(records_max: usize) -> (Arc<ManualClock>, MemoryIdempotency) {
 async fn ask(store: &MemoryIdempotency, operation: u32) -> ClaimOutcome {
     let mut key = [0; 32];
     key[..4].copy_from_slice(&operation.to_be_bytes());
-    let operation = OperationKey(key);
+    let operation = OperationKey(Sha256Digest(key));
     store.claim(ClaimRequest { operation, fingerprint: [1; 32], lease: LEASE }).get().await
 }
 
@@ -52,8 +53,7 @@ async fn the_bounds_hold_over_all_shards() {
     let store = MemoryIdempotency::new(clock, limits);
     assert_eq!(store.shards.len(), 4);
     for operation in 0..10_000_u32 {
-        let key = ring::digest::digest(&ring::digest::SHA256, &operation.to_be_bytes());
-        let operation = OperationKey(key.as_ref().try_into().expect("32 bytes"));
+        let operation = OperationKey(Sha256Digest::of(&operation.to_be_bytes()));
         let request = ClaimRequest { operation, fingerprint: [1; 32], lease: LEASE };
         let again = request;
         let ClaimOutcome::Claimed(claim) = store.claim(request).get().await else { panic!("new") };

@@ -5,9 +5,10 @@
 //! evicts each other and not who is being held back. Slots in use are never forgotten.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
+use nohash_hasher::{BuildNoHashHasher, IsEnabled};
 use tollgate_chain::Rule;
 
 use super::gcra::Cell;
@@ -27,7 +28,7 @@ pub(super) enum Bucket {
 
 #[derive(Debug)]
 pub(super) struct QuotaShard {
-    buckets: HashMap<BucketId, Bucket, BuildHasherDefault<IdentityHasher>>,
+    buckets: HashMap<BucketId, Bucket, BuildNoHashHasher<BucketId>>,
     /// Every id of `buckets` once, the longest unexamined first.
     round: VecDeque<BucketId>,
     max: usize,
@@ -139,25 +140,7 @@ impl QuotaShard {
     }
 }
 
-/// Passes a number through: bucket ids are hashes already.
-#[derive(Debug, Default)]
-pub(super) struct IdentityHasher(u64);
-
-impl Hasher for IdentityHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
-    }
-}
+impl IsEnabled for BucketId {}
 
 impl Hash for BucketId {
     fn hash<H: Hasher>(&self, state: &mut H) {

@@ -32,7 +32,7 @@ impl Keys {
         let mut text = String::new();
         for (index, key) in self.keys.iter().enumerate().filter(|(index, _)| !self.revoked[*index])
         {
-            let sha256: String = key.digest().0.iter().map(|byte| format!("{byte:02x}")).collect();
+            let sha256 = key.digest().0.hex();
             let environment = ["sandbox", "live"][index % 2];
             let access = ["full", "full", "full", "no-money-out"][index];
             write!(
