@@ -1,89 +1,6 @@
-//! What a policy may ask about, by the names of the contract's interfaces.
+//! The grants of a policy: the interfaces of the contract that its component may import.
 
-use std::fmt;
-
-/// An interface of the contract that can be granted; and WASI, for guests whose language runtime
-/// wants it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "documented in the files of the contract that have these names")]
-pub enum Interface {
-    Request,
-    Route,
-    Credentials,
-    Principal,
-    Quota,
-    Upstreams,
-    Idempotency,
-    ReplyHeaders,
-    Notes,
-    Log,
-    Response,
-    /// What a language runtime asks of the machine: of WASI 0.2 the clocks, randomness, and an
-    /// environment without anything in it.
-    Wasi,
-}
-
-/// A name that is no interface of the contract.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name} is not a capability; expected one of: {}", known())]
-pub struct UnknownInterface {
-    /// The name.
-    pub name: String,
-}
-
-impl Interface {
-    /// All of them.
-    pub const ALL: [Self; 12] = [
-        Self::Request,
-        Self::Route,
-        Self::Credentials,
-        Self::Principal,
-        Self::Quota,
-        Self::Upstreams,
-        Self::Idempotency,
-        Self::ReplyHeaders,
-        Self::Notes,
-        Self::Log,
-        Self::Response,
-        Self::Wasi,
-    ];
-
-    /// The interface's name, which is also the grant's.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Request => "request",
-            Self::Route => "route",
-            Self::Credentials => "credentials",
-            Self::Principal => "principal",
-            Self::Quota => "quota",
-            Self::Upstreams => "upstreams",
-            Self::Idempotency => "idempotency",
-            Self::ReplyHeaders => "reply-headers",
-            Self::Notes => "notes",
-            Self::Log => "log",
-            Self::Response => "response",
-            Self::Wasi => "wasi",
-        }
-    }
-}
-
-impl fmt::Display for Interface {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl std::str::FromStr for Interface {
-    type Err = UnknownInterface;
-
-    fn from_str(name: &str) -> Result<Self, UnknownInterface> {
-        Self::ALL
-            .into_iter()
-            .find(|interface| interface.as_str() == name)
-            .ok_or_else(|| UnknownInterface { name: name.to_owned() })
-    }
-}
+use tollgate_chain::{Interface, UnknownInterface};
 
 /// The interfaces that a policy may import. Nothing is granted by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -133,10 +50,6 @@ impl FromIterator<Interface> for Grants {
     }
 }
 
-fn known() -> String {
-    Interface::ALL.map(Interface::as_str).join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,12 +65,5 @@ mod tests {
     fn grants_do_not_depend_on_order_or_repetition() {
         let grants = Grants::from_names(["log", "request", "log"]);
         assert_eq!(grants, Grants::from_names(["request", "log"]));
-    }
-
-    #[test]
-    fn every_name_leads_back_to_its_interface() {
-        for interface in Interface::ALL {
-            assert_eq!(interface.as_str().parse(), Ok(interface));
-        }
     }
 }

@@ -35,8 +35,9 @@ pub use declared::{
 };
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use error::{ForeignImport, LoadError, SettingProblem, Ungranted};
-pub use grants::{Grants, Interface, UnknownInterface};
+pub use grants::Grants;
 pub use inspect::{Import, Inspection, inspect};
 pub use limits::{Limits, OutOfBounds};
 pub use schema::{SchemaError, settings_schema};
+pub use tollgate_chain::{Interface, UnknownInterface};
 pub use version::version;
