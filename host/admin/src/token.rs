@@ -85,7 +85,7 @@ impl Token {
 /// Where the token of such a configuration stands.
 pub fn place(config: &Config) -> PathBuf {
     match config.admin_token() {
-        Some(path) => path.to_owned(),
+        Some(path) => path.to_path_buf(),
         None => config.folders().last().cloned().unwrap_or_default().join(FILE),
     }
 }

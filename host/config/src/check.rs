@@ -1,66 +1,66 @@
-//! From shapes to meaning: bounds, defaults, references. Collects every problem.
+//! From items to meaning: values, references, and what items demand of each other.
 
+mod attributes;
 mod gateway;
 mod policies;
 mod rollouts;
 mod routes;
+mod stores;
 
-use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use serde_spanned::Spanned;
+use crate::conform::conform;
+use crate::error::ConfigProblem;
+use crate::items::{Items, ProblemSink};
+use crate::keys::{self, Section};
+use crate::reader::{ItemReader, NameIndex};
+use crate::types::{ChainConfig, Config, ListenerConfig, PolicyConfig, RolloutConfig};
 
-use crate::error::{Problem, Problems};
-use crate::raw::{Item, Named, Shapes};
-use crate::text::Place;
-use crate::types::Config;
+/// Checked items of one section, by index; `None` for one that has a problem. Checks between items
+/// need the indices of all.
+type Checked<T> = Vec<Option<T>>;
 
-/// Names of one family and the index each has in the checked list.
-pub(crate) type Index = BTreeMap<String, usize>;
-
-/// Checks everything; `None` when something is wrong.
-pub(crate) fn check(shapes: Shapes, problems: &mut Problems) -> Option<Config> {
-    let plugin_index = index(&shapes.plugins);
-    let policy_index = index(&shapes.policies);
-    let chain_index = index(&shapes.chains);
-    let upstream_index = index(&shapes.upstreams);
-    let plugins = each(&shapes.plugins, problems, policies::plugin);
-    let policies = each(&shapes.policies, problems, |name, item, problems| {
-        policies::policy(name, item, &plugin_index, problems)
-    });
-    let chains = each(&shapes.chains, problems, |name, item, problems| {
-        policies::chain(name, item, &policy_index, problems)
-    });
-    let rollouts = each(&shapes.rollouts, problems, |name, item, problems| {
-        rollouts::rollout(name, item, &policy_index, problems)
-    });
-    rollouts::fitting(&rollouts, &chains, &policies, problems);
-    let upstreams = each(&shapes.upstreams, problems, routes::upstream);
-    let routes = each(&shapes.routes, problems, |name, item, problems| {
-        routes::route(
-            name,
-            item,
-            &routes::References { chains: &chain_index, upstreams: &upstream_index },
-            problems,
-        )
-    });
-    let listeners = each(&shapes.listeners, problems, |name, item, problems| {
-        gateway::listener(name, item, &chain_index, problems)
-    });
-    if shapes.listeners.is_empty() && problems.is_empty() {
-        problems.push(Problem {
-            file: shapes.folders.last().cloned().unwrap_or_else(PathBuf::new),
-            line: 0,
-            key: "listeners".to_owned(),
-            message: "expected at least one [listeners.<name>]".to_owned(),
-        });
+/// Checks everything; every problem goes to the sink.
+pub(crate) fn check(items: Items, sink: &ProblemSink) -> Option<Config> {
+    for item in items.iter() {
+        conform(item, sink);
     }
-    policies::unskippable(&shapes, &listeners, &chains, &policies, problems);
-    let stores = gateway::stores(&shapes.stores, problems);
-    let gateway = gateway::gateway(&shapes, problems);
+
+    let checker = Checker { items: &items, sink };
+    let index = |section| NameIndex::of(&items, section);
+    let plugin_index = index(&keys::policies::PLUGINS);
+    let policy_index = index(&keys::policies::POLICIES);
+    let chain_index = index(&keys::policies::CHAINS);
+    let upstream_index = index(&keys::routes::UPSTREAMS);
+
+    let plugins = checker.each(&keys::policies::PLUGINS, policies::plugin);
+    let policies =
+        checker.each(&keys::policies::POLICIES, |reader| policies::policy(reader, &plugin_index));
+    let chains =
+        checker.each(&keys::policies::CHAINS, |reader| policies::chain(reader, &policy_index));
+    let rollouts =
+        checker.each(&keys::policies::ROLLOUTS, |reader| rollouts::rollout(reader, &policy_index));
+    let upstreams = checker.each(&keys::routes::UPSTREAMS, routes::upstream);
+    let routes = checker
+        .each(&keys::routes::ROUTES, |reader| routes::route(reader, &chain_index, &upstream_index));
+    let listeners =
+        checker.each(&keys::gateway::LISTENERS, |reader| gateway::listener(reader, &chain_index));
+    let stores = stores::stores(&checker);
+    let gateway = gateway::gateway(&checker);
+
+    checker.listeners_exist(&listeners);
+    let related = Related {
+        listeners: &listeners,
+        policies: &policies,
+        chains: &chains,
+        rollouts: &rollouts,
+    };
+    rollouts::check_candidates(&checker, &related);
+    policies::check_skippable(&checker, &related);
+    attributes::check_routes(&checker, &related, &chain_index);
+
     Some(Config {
-        listeners,
+        listeners: all(listeners)?,
         admin: gateway.admin,
         admin_token: gateway.admin_token,
         problem_type_base: gateway.problem_type_base,
@@ -73,118 +73,81 @@ pub(crate) fn check(shapes: Shapes, problems: &mut Problems) -> Option<Config> {
         descriptors: gateway.descriptors,
         signing: gateway.signing,
         stores: stores?,
-        plugins,
-        policies,
-        chains,
-        rollouts,
-        routes,
-        upstreams,
-        folders: shapes.folders,
+        plugins: all(plugins)?,
+        policies: all(policies)?,
+        chains: all(chains)?,
+        rollouts: all(rollouts)?,
+        routes: all(routes)?,
+        upstreams: all(upstreams)?,
+        folders: items.folders,
     })
 }
 
-fn index<T>(family: &Named<T>) -> Index {
-    family.keys().enumerate().map(|(index, name)| (name.clone(), index)).collect()
+fn all<T>(checked: Checked<T>) -> Option<Vec<T>> {
+    checked.into_iter().collect()
 }
 
-fn each<T, C>(
-    family: &Named<T>,
-    problems: &mut Problems,
-    mut check: impl FnMut(&str, &Item<T>, &mut Problems) -> Option<C>,
-) -> Vec<C> {
-    family.iter().filter_map(|(name, item)| check(name, item, problems)).collect()
+/// The items, and the sink of their problems.
+struct Checker<'a> {
+    items: &'a Items,
+    sink: &'a ProblemSink,
 }
 
-/// A number within its bounds, or the default.
-pub(crate) fn bounded(
-    place: &Place,
-    key: &str,
-    written: Option<&Spanned<u64>>,
-    default: u64,
-    bounds: RangeInclusive<u64>,
-    problems: &mut Problems,
-) -> u64 {
-    let Some(written) = written else { return default };
-    let value = *written.get_ref();
-    if bounds.contains(&value) {
-        return value;
+/// Checked items that demand something of each other.
+struct Related<'a> {
+    listeners: &'a [Option<ListenerConfig>],
+    policies: &'a [Option<PolicyConfig>],
+    chains: &'a [Option<ChainConfig>],
+    rollouts: &'a [Option<RolloutConfig>],
+}
+
+impl Related<'_> {
+    fn policy(&self, index: usize) -> Option<&PolicyConfig> {
+        self.policies.get(index)?.as_ref()
     }
-    let message = format!("expected {} to {}, found {value}", bounds.start(), bounds.end());
-    problems.push(place.problem(&written.span(), key, message));
-    default
-}
 
-/// As [`bounded`], for sizes.
-pub(crate) fn bounded_size(
-    place: &Place,
-    key: &str,
-    written: Option<&Spanned<u64>>,
-    default: u64,
-    bounds: RangeInclusive<u64>,
-    problems: &mut Problems,
-) -> usize {
-    usize::try_from(bounded(place, key, written, default, bounds, problems)).unwrap_or(usize::MAX)
-}
-
-/// The index of the item that is named.
-pub(crate) fn reference(
-    place: &Place,
-    key: &str,
-    written: &Spanned<String>,
-    family: (&str, &Index),
-    problems: &mut Problems,
-) -> Option<usize> {
-    let (section, index) = family;
-    let found = index.get(written.get_ref()).copied();
-    if found.is_none() {
-        let known = index.keys().take(12).cloned().collect::<Vec<_>>().join(", ");
-        let known = if known.is_empty() { "none is declared".to_owned() } else { known };
-        let message = format!(
-            "expected the name of one of [{section}.*] ({known}), found {:?}",
-            written.get_ref()
-        );
-        problems.push(place.problem(&written.span(), key, message));
+    fn chain(&self, index: usize) -> Option<&ChainConfig> {
+        self.chains.get(index)?.as_ref()
     }
-    found
+
+    fn rollouts(&self) -> impl Iterator<Item = &RolloutConfig> {
+        self.rollouts.iter().flatten()
+    }
 }
 
-/// One of a few words.
-pub(crate) fn word<T: Copy>(
-    place: &Place,
-    key: &str,
-    written: &Spanned<String>,
-    words: &[(&str, T)],
-    problems: &mut Problems,
-) -> Option<T> {
-    let found = words.iter().find(|(word, _)| word == written.get_ref());
-    if found.is_none() {
-        let expected = words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
-        let message = format!("expected one of {expected}, found {:?}", written.get_ref());
-        problems.push(place.problem(&written.span(), key, message));
+impl<'a> Checker<'a> {
+    /// Checks each item of a section.
+    fn each<T>(
+        &self,
+        section: &Section,
+        check: impl FnMut(&ItemReader<'a>) -> Option<T>,
+    ) -> Checked<T> {
+        self.readers(section).collect::<Vec<_>>().iter().map(check).collect()
     }
-    found.map(|(_, value)| *value)
-}
 
-/// 64 hexadecimal digits.
-pub(crate) fn sha256(
-    place: &Place,
-    key: &str,
-    written: &Spanned<String>,
-    problems: &mut Problems,
-) -> Option<[u8; 32]> {
-    let digits: Option<Vec<u8>> = written
-        .get_ref()
-        .chars()
-        .map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
-        .collect();
-    let bytes: Option<[u8; 32]> = digits.filter(|digits| digits.len() == 64).and_then(|digits| {
-        let pairs =
-            digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |sum, digit| sum * 16 + digit));
-        pairs.collect::<Vec<u8>>().try_into().ok()
-    });
-    if bytes.is_none() {
-        let message = "expected 64 hexadecimal digits".to_owned();
-        problems.push(place.problem(&written.span(), key, message));
+    /// Readers of the items of a section, in the order of their indices.
+    fn readers(&self, section: &Section) -> impl Iterator<Item = ItemReader<'a>> {
+        self.items.section(section).values().map(|item| ItemReader::new(item, self.sink))
     }
-    bytes
+
+    /// The reader of a section of which there is one; of an item of this name otherwise.
+    fn reader(&self, section: &Section, name: &str) -> Option<ItemReader<'a>> {
+        self.items.get(section, name).map(|item| ItemReader::new(item, self.sink))
+    }
+
+    /// The reader of a section of which there is one; of its defaults where it is not written.
+    fn reader_or_empty(&self, section: &Section) -> ItemReader<'a> {
+        self.reader(section, "").unwrap_or_else(|| ItemReader::absent(self.sink))
+    }
+
+    fn listeners_exist(&self, listeners: &[Option<ListenerConfig>]) {
+        if listeners.is_empty() && self.sink.is_empty() {
+            self.sink.push(ConfigProblem {
+                file: self.items.folders.last().cloned().unwrap_or_else(PathBuf::new),
+                line: 0,
+                key: "listeners".to_owned(),
+                message: "expected at least one [listeners.<name>]".to_owned(),
+            });
+        }
+    }
 }

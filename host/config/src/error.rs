@@ -1,22 +1,22 @@
-//! What is wrong with a configuration: the place, and what was expected there.
+//! Problems of a configuration, each with its place and what was expected there.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// One thing that is wrong.
+/// One problem of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Problem {
+pub struct ConfigProblem {
     /// The file.
     pub file: PathBuf,
     /// The line, counted from 1; 0 when the file as a whole is meant.
     pub line: usize,
     /// The key from the root of the file, as `policies.cors.limits.time_ms`.
     pub key: String,
-    /// What was expected, and what was found.
+    /// A sentence that states what was expected and what was found.
     pub message: String,
 }
 
-impl Problem {
+impl ConfigProblem {
     /// Makes a problem with a file as a whole, for one that is no TOML.
     #[must_use]
     pub fn of_file(path: &Path, message: &str) -> Self {
@@ -37,7 +37,7 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.file.display())?;
         if self.line > 0 {
@@ -50,24 +50,24 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong.
+/// All problems of a configuration, one a line when displayed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems(Vec<ConfigProblem>);
 
 impl Problems {
-    /// The problems, by file and line.
-    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+    /// Iterates over the problems, by file and line.
+    pub fn iter(&self) -> impl Iterator<Item = &ConfigProblem> {
         self.0.iter()
     }
 
-    /// Whether nothing is wrong.
+    /// Returns true where there is no problem.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Adds a problem.
-    pub fn push(&mut self, problem: Problem) {
+    pub fn push(&mut self, problem: ConfigProblem) {
         self.0.push(problem);
     }
 
@@ -78,8 +78,8 @@ impl Problems {
     }
 }
 
-impl From<Vec<Problem>> for Problems {
-    fn from(problems: Vec<Problem>) -> Self {
+impl From<Vec<ConfigProblem>> for Problems {
+    fn from(problems: Vec<ConfigProblem>) -> Self {
         Self(problems).sorted()
     }
 }

@@ -1,279 +1,309 @@
-//! Shapes: what may be written, as serde sees it. Unknown keys are refused here; meaning, bounds
-//! and references are checked in `check.rs`.
+//! Items: the tables of a folder's files and of the folders that it extends, before any meaning.
+//!
+//! An item of a nearer folder replaces the whole item of the same name. Keys are checked in
+//! `conform.rs`, values in `check.rs`.
 
-mod gateway;
-mod policies;
-mod rollouts;
-mod routes;
-mod settings;
-
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
 use serde_spanned::Spanned;
-use toml::de::{DeTable, DeValue, ValueDeserializer};
+use toml::de::{DeTable, Error as TomlError};
 
-use crate::error::{Problem, Problems};
-use crate::text::{self, Place, Source};
-
-pub(crate) use gateway::{
-    RawAccessLog, RawAdmin, RawDescriptors, RawDrain, RawEngine, RawErrors, RawHidden, RawListener,
-    RawPrincipal, RawReceipts, RawStore, RawTrees,
-};
-pub(crate) use policies::{RawChain, RawPlugin, RawPolicy};
-pub(crate) use rollouts::RawRollout;
-pub(crate) use routes::{RawRoute, RawUpstream};
+use crate::error::{ConfigProblem, Problems};
+use crate::keys::{self, ConfigKey, Section, SectionItems};
+use crate::location::{self, Location, SourceFile};
+use crate::value::{TomlField, TomlTable, TomlValue};
 
 /// Most folders in a chain of `extends`.
 const LAYERS_MAX: usize = 8;
 
-/// An item and where it stands.
-#[derive(Debug, Clone)]
-pub(crate) struct Item<T> {
-    pub(crate) place: Place,
-    pub(crate) raw: T,
-}
-
-/// A family of named items.
-pub(crate) type Named<T> = BTreeMap<String, Item<T>>;
-
-/// Everything that was written in a folder and those it extends; the nearest of a name wins.
+/// Collects problems from all who read the configuration.
 #[derive(Debug, Default)]
-pub(crate) struct Shapes {
-    pub(crate) access_log: Option<Item<RawAccessLog>>,
-    pub(crate) admin: Option<Item<RawAdmin>>,
-    pub(crate) descriptors: Option<Item<RawDescriptors>>,
-    pub(crate) drain: Option<Item<RawDrain>>,
-    pub(crate) engine: Option<Item<RawEngine>>,
-    pub(crate) errors: Option<Item<RawErrors>>,
-    pub(crate) hidden_headers: Option<Item<RawHidden>>,
-    pub(crate) principal: Option<Item<RawPrincipal>>,
-    pub(crate) receipts: Option<Item<RawReceipts>>,
-    pub(crate) trees: Option<Item<RawTrees>>,
-    pub(crate) chains: Named<RawChain>,
-    pub(crate) listeners: Named<RawListener>,
-    pub(crate) plugins: Named<RawPlugin>,
-    pub(crate) policies: Named<RawPolicy>,
-    pub(crate) rollouts: Named<RawRollout>,
-    pub(crate) routes: Named<RawRoute>,
-    pub(crate) stores: Named<RawStore>,
-    pub(crate) upstreams: Named<RawUpstream>,
-    /// Every folder that was read, the nearest last.
-    pub(crate) folders: Vec<PathBuf>,
-}
+pub(crate) struct ProblemSink(RefCell<Problems>);
 
-impl Shapes {
-    /// Reads `folder` and what it extends.
-    pub(crate) fn read(folder: &Path, problems: &mut Problems) -> Self {
-        Self::read_layer(folder, 0, problems)
+impl ProblemSink {
+    pub(crate) fn push(&self, problem: ConfigProblem) {
+        self.0.borrow_mut().push(problem);
     }
 
-    fn read_layer(folder: &Path, depth: usize, problems: &mut Problems) -> Self {
-        let whole = |message: String| Problem {
-            file: folder.to_owned(),
-            line: 0,
-            key: String::new(),
-            message,
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
+    pub(crate) fn into_problems(self) -> Problems {
+        self.0.into_inner().sorted()
+    }
+}
+
+/// One table of the configuration: a section of which there is one, or a named item of a section.
+#[derive(Debug)]
+pub(crate) struct ConfigItem {
+    /// The name within the section; empty for a section of which there is one.
+    pub(crate) name: String,
+    /// `section.name`, or `section`.
+    pub(crate) path: String,
+    pub(crate) keys: &'static [ConfigKey],
+    pub(crate) table: TomlTable,
+    pub(crate) file: Arc<SourceFile>,
+    /// The span of the item's own key.
+    pub(crate) span: Range<usize>,
+}
+
+impl ConfigItem {
+    /// The place of the item as a whole.
+    pub(crate) fn location(&self) -> Location {
+        self.file.location(&self.span, self.path.clone())
+    }
+}
+
+/// The items of one section, by name.
+pub(crate) type NamedItems = BTreeMap<String, ConfigItem>;
+
+/// Everything that is written in a folder and those that it extends; the nearest of a name wins.
+#[derive(Debug)]
+pub(crate) struct Items {
+    sections: BTreeMap<&'static str, NamedItems>,
+    /// Every folder that was read, the nearest last.
+    pub(crate) folders: Vec<PathBuf>,
+    /// False where a file or an item could not be read: names that are missing may be in there.
+    pub(crate) complete: bool,
+}
+
+impl Items {
+    /// Reads `folder` and what it extends.
+    pub(crate) fn read(folder: &Path, sink: &ProblemSink) -> Self {
+        Self::read_layer(folder, 0, sink)
+    }
+
+    /// The items of a section.
+    pub(crate) fn section(&self, section: &Section) -> &NamedItems {
+        static NONE: NamedItems = NamedItems::new();
+        self.sections.get(section.name).unwrap_or(&NONE)
+    }
+
+    /// The item of this name; of a section of which there is one, the name is empty.
+    pub(crate) fn get(&self, section: &Section, name: &str) -> Option<&ConfigItem> {
+        self.section(section).get(name)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &ConfigItem> {
+        self.sections.values().flat_map(BTreeMap::values)
+    }
+
+    fn empty() -> Self {
+        Self { sections: BTreeMap::new(), folders: Vec::new(), complete: true }
+    }
+
+    fn read_layer(folder: &Path, depth: usize, sink: &ProblemSink) -> Self {
+        let mut nearest = Self::empty();
+        let mut unreadable = |message: String| {
+            nearest.complete = false;
+            sink.push(whole(folder, message));
         };
-        let mut own = Self::default();
+
         if depth >= LAYERS_MAX {
-            problems.push(whole(format!("extends more than {LAYERS_MAX} folders deep")));
-            return own;
+            unreadable(format!("extends more than {LAYERS_MAX} folders deep"));
+            return nearest;
         }
-        let files = match text::files(folder) {
+        let files = match location::files(folder) {
             Ok(files) if files.is_empty() => {
-                problems.push(whole("expected a folder with .toml files, found none".to_owned()));
-                return own;
+                unreadable("expected a folder with .toml files, found none".to_owned());
+                return nearest;
             }
             Ok(files) => files,
             Err(error) => {
-                problems.push(whole(format!("expected a folder that can be read: {error}")));
-                return own;
+                unreadable(format!("expected a folder that can be read: {error}"));
+                return nearest;
             }
         };
+
         let mut parents = Vec::new();
         for path in files {
-            own.read_file(&path, &mut parents, problems);
+            nearest.read_file(&path, &mut parents, sink);
         }
-        let mut all = Self::default();
+
+        let mut all = Self::empty();
         for parent in parents {
-            all.overlay(Self::read_layer(&parent, depth + 1, problems));
+            all.overlay(Self::read_layer(&parent, depth + 1, sink));
         }
-        all.overlay(own);
+        all.overlay(nearest);
         all.folders.push(folder.to_owned());
         all
     }
 
-    fn read_file(&mut self, path: &Path, parents: &mut Vec<PathBuf>, problems: &mut Problems) {
-        let problem =
-            |line, message| Problem { file: path.to_owned(), line, key: String::new(), message };
-        let source = match Source::read(path) {
-            Ok(source) => Arc::new(source),
+    fn read_file(&mut self, path: &Path, parents: &mut Vec<PathBuf>, sink: &ProblemSink) {
+        let file = match SourceFile::read(path) {
+            Ok(file) => Arc::new(file),
             Err(error) => {
-                problems.push(problem(0, format!("expected a file that can be read: {error}")));
+                self.complete = false;
+                sink.push(whole(path, format!("expected a file that can be read: {error}")));
                 return;
             }
         };
-        let (table, errors) = DeTable::parse_recoverable(&source.text);
-        for error in &errors {
-            let line = error.span().map_or(0, |span| source.line(span.start));
-            problems.push(problem(line, format!("expected TOML: {}", error.message())));
-        }
-        if errors.is_empty() {
-            for (key, value) in table.into_inner() {
-                let place = Place {
-                    source: Arc::clone(&source),
-                    key: key.get_ref().to_string(),
-                    span: key.span(),
-                };
-                self.insert(place, value, parents, problems);
-            }
-        }
-    }
 
-    fn insert(
-        &mut self,
-        place: Place,
-        value: Spanned<DeValue<'_>>,
-        parents: &mut Vec<PathBuf>,
-        problems: &mut Problems,
-    ) {
-        let section = place.key.clone();
-        match section.as_str() {
-            "extends" => {
-                if let Some(item) = read_item::<Vec<PathBuf>>(place, value, problems) {
-                    parents.extend(item.raw.iter().map(|path| item.place.path(path)));
-                }
-            }
-            "access_log" => single(&mut self.access_log, place, value, problems),
-            "admin" => single(&mut self.admin, place, value, problems),
-            "descriptors" => single(&mut self.descriptors, place, value, problems),
-            "drain" => single(&mut self.drain, place, value, problems),
-            "engine" => single(&mut self.engine, place, value, problems),
-            "errors" => single(&mut self.errors, place, value, problems),
-            "hidden_headers" => single(&mut self.hidden_headers, place, value, problems),
-            "principal" => single(&mut self.principal, place, value, problems),
-            "receipts" => single(&mut self.receipts, place, value, problems),
-            "trees" => single(&mut self.trees, place, value, problems),
-            "chains" => named(&mut self.chains, &place, value, problems),
-            "listeners" => named(&mut self.listeners, &place, value, problems),
-            "plugins" => named(&mut self.plugins, &place, value, problems),
-            "policies" => named(&mut self.policies, &place, value, problems),
-            "rollouts" => named(&mut self.rollouts, &place, value, problems),
-            "routes" => named(&mut self.routes, &place, value, problems),
-            "stores" => named(&mut self.stores, &place, value, problems),
-            "upstreams" => named(&mut self.upstreams, &place, value, problems),
-            _ => {
-                let message = format!("unknown table; expected one of {}", SECTIONS.join(", "));
-                problems.push(place.problem(&place.span, "", message));
+        let (table, errors) = DeTable::parse_recoverable(&file.text);
+        for error in &errors {
+            self.complete = false;
+            sink.push(syntax_problem(&file, error));
+        }
+
+        if errors.is_empty() {
+            for (name, field) in TomlTable::from(table.into_inner()) {
+                FileReader { items: self, file: &file, sink }.section(&name, field, parents);
             }
         }
     }
 
     /// Lays a nearer layer over this one: whole items replace whole items.
     fn overlay(&mut self, nearer: Self) {
-        fn over<T>(mine: &mut Option<T>, nearer: Option<T>) {
-            if nearer.is_some() {
-                *mine = nearer;
-            }
+        for (section, items) in nearer.sections {
+            self.sections.entry(section).or_default().extend(items);
         }
-        over(&mut self.access_log, nearer.access_log);
-        over(&mut self.admin, nearer.admin);
-        over(&mut self.descriptors, nearer.descriptors);
-        over(&mut self.drain, nearer.drain);
-        over(&mut self.engine, nearer.engine);
-        over(&mut self.errors, nearer.errors);
-        over(&mut self.hidden_headers, nearer.hidden_headers);
-        over(&mut self.principal, nearer.principal);
-        over(&mut self.receipts, nearer.receipts);
-        over(&mut self.trees, nearer.trees);
-        self.chains.extend(nearer.chains);
-        self.listeners.extend(nearer.listeners);
-        self.plugins.extend(nearer.plugins);
-        self.policies.extend(nearer.policies);
-        self.rollouts.extend(nearer.rollouts);
-        self.routes.extend(nearer.routes);
-        self.stores.extend(nearer.stores);
-        self.upstreams.extend(nearer.upstreams);
         self.folders.extend(nearer.folders);
+        self.complete &= nearer.complete;
     }
 }
 
-/// Every table that may stand at the root of a file.
-const SECTIONS: [&str; 19] = [
-    "access_log",
-    "admin",
-    "chains",
-    "descriptors",
-    "drain",
-    "engine",
-    "errors",
-    "extends",
-    "hidden_headers",
-    "listeners",
-    "plugins",
-    "policies",
-    "principal",
-    "receipts",
-    "rollouts",
-    "routes",
-    "stores",
-    "trees",
-    "upstreams",
-];
-
-fn single<T: DeserializeOwned>(
-    slot: &mut Option<Item<T>>,
-    place: Place,
-    value: Spanned<DeValue<'_>>,
-    problems: &mut Problems,
-) {
-    if slot.is_some() {
-        let message = "stands in two files of this folder; expected one".to_owned();
-        problems.push(place.problem(&place.span, "", message));
-    } else {
-        *slot = read_item(place, value, problems);
-    }
+/// A problem of a file or folder as a whole.
+fn whole(path: &Path, message: String) -> ConfigProblem {
+    ConfigProblem { file: path.to_owned(), line: 0, key: String::new(), message }
 }
 
-fn named<T: DeserializeOwned>(
-    family: &mut Named<T>,
-    section: &Place,
-    value: Spanned<DeValue<'_>>,
-    problems: &mut Problems,
-) {
-    let span = value.span();
-    let DeValue::Table(table) = value.into_inner() else {
-        let message = format!("expected tables [{}.<name>]", section.key);
-        problems.push(section.problem(&span, "", message));
-        return;
+/// A problem of syntax, with the text in question where that is short.
+fn syntax_problem(file: &SourceFile, error: &TomlError) -> ConfigProblem {
+    let span = error.span().unwrap_or_default();
+    let text = file.text.get(span.clone()).filter(|text| (1..=64).contains(&text.trim().len()));
+    let message = match text {
+        Some(key) if error.message() == "duplicate key" => {
+            format!("duplicate key `{}`", key.trim())
+        }
+        _ => error.message().to_owned(),
     };
-    for (key, value) in table {
-        let name = key.get_ref().to_string();
-        let place = Place {
-            source: Arc::clone(&section.source),
-            key: format!("{}.{name}", section.key),
-            span: key.span(),
+    let line = error.span().map_or(0, |span| file.line(span.start));
+    ConfigProblem {
+        file: file.path.to_path_buf(),
+        line,
+        key: String::new(),
+        message: format!("expected TOML: {message}"),
+    }
+}
+
+/// Takes the tables of one file for items.
+struct FileReader<'a> {
+    items: &'a mut Items,
+    file: &'a Arc<SourceFile>,
+    sink: &'a ProblemSink,
+}
+
+impl FileReader<'_> {
+    fn section(mut self, name: &str, field: TomlField, parents: &mut Vec<PathBuf>) {
+        if name == keys::EXTENDS.name {
+            self.extends(&field.value, parents);
+            return;
+        }
+
+        let Some(section) = keys::section(name) else {
+            let mut known: Vec<_> = keys::SECTIONS.iter().map(|section| section.name).collect();
+            known.push(keys::EXTENDS.name);
+            known.sort_unstable();
+            let message = format!("unknown table; expected one of {}", known.join(", "));
+            self.problem(&field.key_span, name, &message);
+            return;
         };
+
+        if let SectionItems::One(keys) = section.items {
+            self.insert(section, String::new(), keys, field);
+            return;
+        }
+        let span = field.value.span();
+        let TomlValue::Table(table) = field.value.into_inner() else {
+            self.items.complete = false;
+            self.problem(&span, name, &format!("expected tables [{name}.<name>]"));
+            return;
+        };
+        for (item, field) in table {
+            self.named(section, item, field);
+        }
+    }
+
+    fn named(&mut self, section: &'static Section, name: String, field: TomlField) {
+        let path = format!("{}.{name}", section.name);
         if !is_name(&name) {
-            let message = "expected a name of 1 to 64 of [a-z0-9-_.]".to_owned();
-            problems.push(place.problem(&place.span, "", message));
-            continue;
+            let message = "expected a name of 1 to 64 of [a-z0-9-_.]";
+            self.problem(&field.key_span, &path, message);
+            return;
         }
-        match family.entry(name) {
-            Entry::Occupied(_) => {
-                let message = "stands in two files of this folder; expected one".to_owned();
-                problems.push(place.problem(&place.span, "", message));
+
+        match section.keys(&name) {
+            Some(keys) => self.insert(section, name, keys, field),
+            None => {
+                let known = match section.items {
+                    SectionItems::Fixed(items) => items.iter().map(|(name, _)| *name).collect(),
+                    SectionItems::One(_) | SectionItems::Named(..) => Vec::new(),
+                };
+                let message = format!("expected one of {}", known.join(", "));
+                self.problem(&field.key_span, &path, &message);
             }
+        }
+    }
+
+    fn insert(
+        &mut self,
+        section: &'static Section,
+        name: String,
+        keys: &'static [ConfigKey],
+        field: TomlField,
+    ) {
+        let separator = if name.is_empty() { "" } else { "." };
+        let path = format!("{}{separator}{name}", section.name);
+        let value_span = field.value.span();
+        let TomlValue::Table(table) = field.value.into_inner() else {
+            self.items.complete = false;
+            self.problem(&value_span, &path, &format!("expected a table [{path}]"));
+            return;
+        };
+
+        let items = self.items.sections.entry(section.name).or_default();
+        match items.entry(name.clone()) {
             Entry::Vacant(vacant) => {
-                if let Some(item) = read_item(place, value, problems) {
-                    vacant.insert(item);
-                }
+                let (file, span) = (Arc::clone(self.file), field.key_span);
+                vacant.insert(ConfigItem { name, path, keys, table, file, span });
+            }
+            Entry::Occupied(first) => {
+                let first = first.get().location();
+                let message = format!(
+                    "is declared twice in this folder, first at {}:{}; expected one",
+                    first.file().display(),
+                    first.line(),
+                );
+                self.problem(&field.key_span, &path, &message);
             }
         }
+    }
+
+    fn extends(&mut self, value: &Spanned<TomlValue>, parents: &mut Vec<PathBuf>) {
+        let message = "expected a list of folders, as [\"../common\"]";
+        let TomlValue::List(folders) = value.get_ref() else {
+            self.items.complete = false;
+            self.problem(&value.span(), keys::EXTENDS.name, message);
+            return;
+        };
+        for folder in folders {
+            if let TomlValue::Text(path) = folder.get_ref() {
+                parents.push(self.file.resolve(Path::new(path)));
+            } else {
+                self.items.complete = false;
+                self.problem(&folder.span(), keys::EXTENDS.name, message);
+            }
+        }
+    }
+
+    fn problem(&self, span: &Range<usize>, key: &str, message: &str) {
+        self.sink.push(self.file.location(span, key.to_owned()).problem(message));
     }
 }
 
@@ -281,25 +311,4 @@ fn is_name(name: &str) -> bool {
     let allowed =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
     (1..=64).contains(&name.len()) && name.bytes().all(allowed)
-}
-
-fn read_item<T: DeserializeOwned>(
-    place: Place,
-    value: Spanned<DeValue<'_>>,
-    problems: &mut Problems,
-) -> Option<Item<T>> {
-    match T::deserialize(ValueDeserializer::from(value)) {
-        Ok(raw) => Some(Item { place, raw }),
-        Err(mut error) => {
-            error.set_input(None);
-            let span = error.span().unwrap_or_else(|| place.span.clone());
-            let shown = error.to_string();
-            let key = shown
-                .lines()
-                .find_map(|line| line.strip_prefix("in `")?.strip_suffix('`'))
-                .unwrap_or_default();
-            problems.push(place.problem(&span, key, error.message().to_owned()));
-            None
-        }
-    }
 }

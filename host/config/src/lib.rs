@@ -1,43 +1,55 @@
-//! Configuration of the gateway: text → shape → checked [`Config`].
+//! Configuration of the gateway: text → items → checked [`Config`].
 //!
-//! A policies folder holds TOML files; every top-level table is either one thing (`[admin]`) or a
+//! A policies folder holds TOML files; every top-level table is either one item (`[admin]`) or a
 //! family of named items (`[routes.<name>]`). A folder may extend others; an item of the same name
-//! replaces the whole item. [`load`] gives a `Config` in which every reference is resolved, or all
-//! that is wrong, each with file, line, key and what was expected.
+//! replaces the whole item. [`load`] gives a `Config` in which every text is parsed and every
+//! reference resolved, or all problems, each with file, line, key and what was expected.
 //!
-//! Read next: `text.rs` (files), `raw.rs` (shapes), `check.rs` (meaning).
+//! Read next: `keys.rs` (the table of keys), `items.rs` (files), `check.rs` (meaning).
 
 mod check;
+mod conform;
 mod error;
-mod raw;
-mod text;
+mod grants;
+mod items;
+mod keys;
+mod location;
+mod reader;
+mod reference;
+mod schema;
 mod types;
+mod value;
 
 use std::path::{Path, PathBuf};
 
-pub use error::{Problem, Problems, with_causes};
+pub use error::{ConfigProblem, Problems, with_causes};
+pub use location::{Located, Location};
+pub use reference::reference;
+pub use schema::schema;
 pub use types::{
-    AccessLog, Chain, Config, CredentialStore, Descriptors, Drain, Engine, IdempotencyStore,
-    Limits, Listener, Plugin, Policy, Protocol, QuotaStore, Receipts, Rollout, Route, Signing,
-    Stores, TlsFiles, Upstream, UpstreamTls,
+    AccessLogConfig, AttributeDeclaration, BodyMapping, ChainConfig, Config, CredentialStoreConfig,
+    DescriptorsConfig, DrainConfig, EngineConfig, IdempotencyStoreConfig, LimitsConfig,
+    ListenerConfig, PluginConfig, PolicyConfig, QuotaStoreConfig, ReceiptsConfig, RolloutConfig,
+    RouteConfig, RouteMatchConfig, SigningConfig, StoresConfig, TlsFiles, UpstreamConfig,
+    UpstreamProtocol, UpstreamTlsConfig,
 };
 
 /// The files of a folder that [`load`] reads; none when the folder cannot be read.
 #[must_use]
 pub fn files(folder: &Path) -> Vec<PathBuf> {
-    text::files(folder).unwrap_or_default()
+    location::files(folder).unwrap_or_default()
 }
 
 /// Reads and checks the policies folder `directory`.
 ///
 /// # Errors
-/// Everything that is wrong, ordered by file and line; nothing is half-loaded.
+/// Every problem, ordered by file and line; nothing is half-loaded.
 pub fn load(directory: &Path) -> Result<Config, Problems> {
-    let mut problems = Problems::default();
-    let shapes = raw::Shapes::read(directory, &mut problems);
-    let config = check::check(shapes, &mut problems);
+    let sink = items::ProblemSink::default();
+    let items = items::Items::read(directory, &sink);
+    let config = check::check(items, &sink);
     match config {
-        Some(config) if problems.is_empty() => Ok(config),
-        _ => Err(problems.sorted()),
+        Some(config) if sink.is_empty() => Ok(config),
+        _ => Err(sink.into_problems()),
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use tollgate_capability::principal::PrincipalSigner;
 use tollgate_chain::{Chain, Principal};
-use tollgate_config::{Config, Descriptors as DescriptorSource, Problem, Problems};
+use tollgate_config::{Config, DescriptorsConfig, Problems};
 use tollgate_edge::Responder;
 use tollgate_proxy::{Ledger, PolicyHost, ReceiptLog, Snapshot, Targets};
 use tollgate_runtime::{CompiledCache, DeclaredEngineError, Engine, declared_engine};
@@ -183,7 +183,14 @@ fn compile(
 pub fn try_out(config: &Config) -> Result<BTreeMap<String, String>, Error> {
     let engine = declared_engine(config, CompiledCache::Off)?;
     let mut components = Components::default();
-    compile(config, &engine, &mut components, &Rollouts::default(), None)?;
+    let compiled = compile(config, &engine, &mut components, &Rollouts::default(), None);
+    let mut problems: Vec<_> = stores::credentials_problem(config).into_iter().collect();
+    if let Err(found) = compiled {
+        problems.extend(found.iter().cloned());
+    }
+    if !problems.is_empty() {
+        return Err(Problems::from(problems).into());
+    }
     Ok(components.unsnapshotted())
 }
 
@@ -206,7 +213,7 @@ fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
     let mut changed = Vec::new();
     let strip = |config: &Config| {
         let listeners = config.listeners().iter();
-        listeners.map(|one| (one.name.clone(), one.address, one.tls.is_some())).collect::<Vec<_>>()
+        listeners.map(|one| (one.name.clone(), *one.address, one.tls.is_some())).collect::<Vec<_>>()
     };
     if strip(old) != strip(new) {
         changed.push("listeners");
@@ -232,19 +239,22 @@ pub fn inputs(config: &Config) -> Vec<PathBuf> {
     for folder in config.folders() {
         inputs.extend(tollgate_config::files(folder));
     }
-    inputs.extend(config.plugins().iter().map(|plugin| plugin.file.clone()));
-    inputs.extend(config.upstreams().iter().filter_map(|one| one.tls.ca_bundle.clone()));
-    inputs.extend(config.signing().map(|signing| signing.key_file.clone()));
+    inputs.extend(config.plugins().iter().map(|plugin| plugin.file.to_path_buf()));
+    inputs
+        .extend(config.upstreams().iter().filter_map(|one| one.tls.ca_bundle.as_deref().cloned()));
+    inputs.extend(config.signing().map(|signing| signing.key_file.to_path_buf()));
     match config.descriptors() {
-        Some(DescriptorSource::Set(path)) => inputs.push(path.clone()),
-        Some(DescriptorSource::Sources { files, .. }) => inputs.extend(files.iter().cloned()),
+        Some(DescriptorsConfig::Set(path)) => inputs.push(path.to_path_buf()),
+        Some(DescriptorsConfig::Sources { files, .. }) => {
+            inputs.extend(files.iter().map(|file| file.to_path_buf()))
+        }
         None => {}
     }
     for tls in config.listeners().iter().filter_map(|listener| listener.tls.as_ref()) {
-        inputs.extend([tls.certificate.clone(), tls.key.clone()]);
+        inputs.extend([tls.certificate.to_path_buf(), tls.key.to_path_buf()]);
     }
-    if let tollgate_config::CredentialStore::File { path } = &config.stores().credentials {
-        inputs.push(path.clone());
+    if let tollgate_config::CredentialStoreConfig::File { path } = &config.stores().credentials {
+        inputs.push(path.to_path_buf());
     }
     inputs
 }

@@ -11,7 +11,7 @@ use tollgate_capability::idempotency::IdempotencyStore;
 use tollgate_capability::principal::{Audience, PrincipalSigner};
 use tollgate_capability::{Clock, Stores, SystemClock};
 use tollgate_chain::{Environment, Principal};
-use tollgate_config::{self as config, Config, Problem, with_causes};
+use tollgate_config::{self as config, Config, ConfigProblem, with_causes};
 use tollgate_stores::file::{FileCredentials, FileIdempotency, FileIdempotencyOptions, SealingKey};
 use tollgate_stores::identity::{IdentityCredentials, IdentityEndpoint};
 use tollgate_stores::memory::{
@@ -61,7 +61,7 @@ impl OpenStores {
         let own = config.stores();
         let (idempotency, file) = idempotency(&own.idempotency, &clock)?;
         let (store, credentials) = credentials(&own.credentials, signer, &clock)?;
-        let config::QuotaStore::Memory { entries_max } = own.quota;
+        let config::QuotaStoreConfig::Memory { entries_max } = own.quota;
         let limits = MemoryQuotaLimits {
             principal_buckets_max: entries_max,
             ..MemoryQuotaLimits::default()
@@ -81,7 +81,7 @@ impl OpenStores {
     pub fn in_memory(config: &Config, caller: Option<Arc<Principal>>) -> Result<Self, Error> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let store: Arc<dyn CredentialStore> = match (&config.stores().credentials, caller) {
-            (config::CredentialStore::Identity { .. }, None) => Arc::new(Assumed(None)),
+            (config::CredentialStoreConfig::Identity { .. }, None) => Arc::new(Assumed(None)),
             (own, None) => credentials(own, None, &clock)?.0,
             (_, caller) => Arc::new(Assumed(caller)),
         };
@@ -96,14 +96,14 @@ impl OpenStores {
     }
 
     /// Reads the file of credentials again; the former keys stay when it is wrong.
-    pub fn refresh(&self) -> Result<(), Vec<Problem>> {
+    pub fn refresh(&self) -> Result<(), Vec<ConfigProblem>> {
         let Some((store, path)) = &self.credentials else { return Ok(()) };
         match store.reload(path) {
             Ok(keys) => {
                 tracing::info!(keys, "credentials read");
                 Ok(())
             }
-            Err(error) => Err(vec![Problem {
+            Err(error) => Err(vec![ConfigProblem {
                 file: path.clone(),
                 line: 0,
                 key: String::new(),
@@ -126,15 +126,27 @@ fn resolver(store: Arc<dyn CredentialStore>, clock: Arc<dyn Clock>) -> Resolver 
     Resolver::new(store, failures, clock, ResolverOptions::default())
 }
 
+/// The problem of the file of credentials, if there is one: for `check`, which opens no store.
+pub(crate) fn credentials_problem(config: &Config) -> Option<ConfigProblem> {
+    let config::CredentialStoreConfig::File { path } = &config.stores().credentials else {
+        return None;
+    };
+    if let Err(error) = std::fs::metadata(path) {
+        return Some(path.unreadable("a file of credentials", &error));
+    }
+    let opened = FileCredentials::open(path, Arc::new(SystemClock::new()));
+    opened.err().map(|error| path.problem(&with_causes(&error)))
+}
+
 type Idempotency = (Arc<dyn IdempotencyStore>, Option<FileIdempotency>);
 
 fn idempotency(
-    own: &config::IdempotencyStore,
+    own: &config::IdempotencyStoreConfig,
     clock: &Arc<dyn Clock>,
 ) -> Result<Idempotency, Error> {
     let clock = Arc::clone(clock);
     match own {
-        config::IdempotencyStore::Memory { entries_max, ttl } => {
+        config::IdempotencyStoreConfig::Memory { entries_max, ttl } => {
             let limits = MemoryIdempotencyLimits {
                 records_max: *entries_max,
                 ttl: *ttl,
@@ -142,7 +154,7 @@ fn idempotency(
             };
             Ok((Arc::new(MemoryIdempotency::new(clock, limits)), None))
         }
-        config::IdempotencyStore::File { path, entries_max, ttl } => {
+        config::IdempotencyStoreConfig::File { path, entries_max, ttl } => {
             let options = FileIdempotencyOptions {
                 records_max: u64::try_from(*entries_max).unwrap_or(u64::MAX),
                 ttl: *ttl,
@@ -160,30 +172,30 @@ fn idempotency(
 type Credentials = (Arc<dyn CredentialStore>, Option<(Arc<FileCredentials>, PathBuf)>);
 
 fn credentials(
-    own: &config::CredentialStore,
+    own: &config::CredentialStoreConfig,
     signer: Option<&Arc<PrincipalSigner>>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Credentials, Error> {
     match own {
-        config::CredentialStore::None => {
+        config::CredentialStoreConfig::None => {
             let empty =
                 FileCredentials::parse("", Arc::clone(clock)).map_err(Error::Credentials)?;
             Ok((Arc::new(empty), None))
         }
-        config::CredentialStore::File { path } => {
+        config::CredentialStoreConfig::File { path } => {
             let file =
                 FileCredentials::open(path, Arc::clone(clock)).map_err(Error::Credentials)?;
             let file = Arc::new(file);
-            Ok((Arc::clone(&file) as _, Some((file, path.clone()))))
+            Ok((Arc::clone(&file) as _, Some((file, path.to_path_buf()))))
         }
-        config::CredentialStore::Identity { endpoint, ca_bundle, .. } => {
+        config::CredentialStoreConfig::Identity { endpoint, ca_bundle, .. } => {
             let signer = signer.ok_or(Error::NoSigner)?;
-            let read = |path: &PathBuf| {
+            let read = |path: &config::Located<PathBuf>| {
                 let path_text = path.display().to_string();
                 std::fs::read(path).map_err(|source| Error::CaBundle { path: path_text, source })
             };
             let endpoint = IdentityEndpoint {
-                uri: endpoint.clone(),
+                uri: endpoint.to_string(),
                 ca_pem: ca_bundle.as_ref().map(read).transpose()?,
                 server_name: None,
                 audience: Audience { service: "identity".into(), environment: Environment::Live },

@@ -76,7 +76,9 @@ fn show(config: &Config, unsnapshotted: &BTreeMap<String, String>) -> Result<()>
         for policy in chain.policies.iter().filter_map(|index| config.policies().get(*index)) {
             let plugin = config.plugins().get(policy.plugin);
             let file = plugin.map(|plugin| plugin.file.display().to_string()).unwrap_or_default();
-            let grants = policy.grants.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let mut grants: Vec<_> = policy.grants.iter().map(|grant| grant.as_str()).collect();
+            grants.sort_unstable();
+            let grants = grants.join(", ");
             say(&format!("  {} ({:?}) {file}", policy.name, policy.class))?;
             let configured = unsnapshotted.get(&policy.name).map_or("once", |_| "for each request");
             say(&format!("    grants: {grants}"))?;
@@ -87,8 +89,8 @@ fn show(config: &Config, unsnapshotted: &BTreeMap<String, String>) -> Result<()>
     for route in config.routes() {
         let chain = config.chains().get(route.chain).map_or("", |chain| &chain.name);
         let places: Vec<String> =
-            route.matches.iter().map(|(method, template)| format!("{method} {template}")).collect();
-        let grpc = route.grpc.as_ref().map(|(service, method)| format!("{service}/{method}"));
+            route.matches.iter().map(|one| format!("{} {}", one.method, one.template)).collect();
+        let grpc = route.grpc.as_ref().map(|grpc| grpc.full_name());
         let place = if places.is_empty() { "by google.api.http".into() } else { places.join(", ") };
         say(&format!("route {}: {place} → {} by {chain}", route.name, grpc.unwrap_or_default()))?;
     }

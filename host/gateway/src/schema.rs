@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
-use tollgate_config::{Config, Plugin};
+use tollgate_config::{Config, PluginConfig};
 use tollgate_runtime::{read_component, settings_schema};
 
 use crate::telemetry::{complain, say};
@@ -47,7 +47,7 @@ pub(crate) fn schema(folder: &Path, out: Option<&Path>) -> Result<ExitCode> {
 }
 
 /// The schema of a plugin's settings; none when its component carries none.
-fn of(plugin: &Plugin) -> Result<Option<Value>> {
+fn of(plugin: &PluginConfig) -> Result<Option<Value>> {
     let shown = plugin.file.display();
     let bytes = match read_component(&plugin.file) {
         Ok(bytes) => bytes,
@@ -64,25 +64,28 @@ fn of(plugin: &Plugin) -> Result<Option<Value>> {
     Ok(Some(schema))
 }
 
-/// The schema of the folder's TOML files, as far as policies and their settings go.
+/// The schema of the folder's TOML files: every table and key, and the settings of its policies.
 fn of_folder(config: &Config, schemas: &Map<String, Value>) -> Value {
+    let any = json!({ "$ref": "#/properties/policies/additionalProperties" });
     let mut policies = Map::new();
     for policy in config.policies() {
         let plugin = config.plugins().get(policy.plugin);
         let plugin = plugin.filter(|plugin| schemas.contains_key(&plugin.name));
         if let Some(plugin) = plugin {
             let settings = json!({ "$ref": format!("#/definitions/{}", plugin.name) });
-            let about = json!({ "type": "object", "properties": { "settings": settings } });
+            let about = json!({ "allOf": [any.clone()], "properties": { "settings": settings } });
             policies.insert(policy.name.clone(), about);
         }
     }
-    json!({
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "Policies of a Tollgate folder",
-        "type": "object",
-        "properties": { "policies": { "type": "object", "properties": policies } },
-        "definitions": schemas,
-    })
+
+    let mut schema = tollgate_config::schema();
+    if let Some(all) = schema.pointer_mut("/properties/policies").and_then(Value::as_object_mut) {
+        all.insert("properties".to_owned(), policies.into());
+    }
+    if let Some(whole) = schema.as_object_mut() {
+        whole.insert("definitions".to_owned(), Value::Object(schemas.clone()));
+    }
+    schema
 }
 
 fn text(schema: &Value) -> Result<String> {

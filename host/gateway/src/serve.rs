@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tollgate_admin::{Admin, Api, DRAINING, PrometheusHandle, Token};
 use tollgate_config::with_causes;
-use tollgate_config::{AccessLog as AccessLogConfig, Config, Drain, Listener as ListenerConfig};
+use tollgate_config::{AccessLogConfig, Config, DrainConfig, ListenerConfig};
 use tollgate_control::{BuildMode, Follower, InputStamp, Rollouts, SnapshotBuilder, inputs};
 use tollgate_edge::{
     AccessLog, Limits, Listener, ListenerSettings, Responder, Tls, TrustedProxies,
@@ -113,7 +113,7 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
 async fn await_end(
     signals: &mut Signals,
     reload: &mpsc::Sender<()>,
-    drain: &Drain,
+    drain: &DrainConfig,
     readiness: &Readiness,
     serving: &mut JoinSet<tollgate_edge::Drained>,
 ) -> Result<bool> {
@@ -184,7 +184,7 @@ fn start_admin(
     admin: Admin,
     stop: &CancellationToken,
 ) -> Result<Option<tokio::task::JoinHandle<tollgate_edge::Drained>>> {
-    let Some(address) = config.admin() else { return Ok(None) };
+    let Some(address) = config.admin().map(|address| **address) else { return Ok(None) };
     let mut settings = ListenerSettings::plaintext(address, Arc::clone(&admin.responder));
     settings.limits.drain_timeout = std::time::Duration::from_secs(1);
     let listener = Listener::bind(settings).context("admin listener")?;
@@ -200,7 +200,7 @@ struct Bound {
     access_log: Option<AccessLog>,
 }
 
-fn bind(config: &Config, drain: &Drain) -> Result<Bound> {
+fn bind(config: &Config, drain: &DrainConfig) -> Result<Bound> {
     let access_log = access_log(config.access_log())?;
     let responder = Arc::new(Responder::new(config.problem_type_base()));
     let mut bound = Bound { listeners: Vec::new(), certificates: Vec::new(), access_log };
@@ -208,7 +208,7 @@ fn bind(config: &Config, drain: &Drain) -> Result<Bound> {
         let tls = tls(own)?;
         bound.certificates.extend(tls.iter().map(|tls| (own.name.clone(), Arc::clone(tls))));
         let settings = ListenerSettings {
-            address: own.address,
+            address: *own.address,
             tls,
             limits: Limits {
                 connections_max: own.connections_max,

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use tollgate_chain::{Class, Closed, Error as ExchangeError, FAULTS, Failure, Fate, Hook, When};
-use tollgate_config::{Config, Policy};
+use tollgate_config::{Config, PolicyConfig};
 use tollgate_edge::respond::Ended;
 use tollgate_edge::{Caller, Protocol, Responder};
 use tollgate_runtime::{
@@ -48,7 +48,7 @@ pub fn failures(config: &Config) -> Result<FailureReport, Error> {
 }
 
 impl FailureReport {
-    fn faults(&mut self, config: &Config, policy: &Policy, inspection: &Inspection) {
+    fn faults(&mut self, config: &Config, policy: &PolicyConfig, inspection: &Inspection) {
         for row in FAULTS {
             if row.when == When::Run(Hook::Response) && !responds(inspection) {
                 continue;
@@ -62,7 +62,7 @@ impl FailureReport {
         }
     }
 
-    fn dependency(&mut self, policy: &Policy, down: Dependency, outcomes: &BTreeSet<String>) {
+    fn dependency(&mut self, policy: &PolicyConfig, down: Dependency, outcomes: &BTreeSet<String>) {
         let outcome = match outcomes.len() {
             0 => "asked for no route of this folder".to_owned(),
             _ => outcomes.iter().map(String::as_str).collect::<Vec<_>>().join(" or "),
@@ -77,7 +77,7 @@ impl FailureReport {
         self.push(policy, When::Run(Hook::Request), down.as_str(), outcome);
     }
 
-    fn push(&mut self, policy: &Policy, when: When, cause: &str, outcome: String) {
+    fn push(&mut self, policy: &PolicyConfig, when: When, cause: &str, outcome: String) {
         let class = format!("{:?}", policy.class).to_lowercase();
         let line = [policy.name.clone(), class, when.as_str().into(), cause.to_owned(), outcome];
         self.lines.push(line);
@@ -103,7 +103,7 @@ fn responds(inspection: &Inspection) -> bool {
     inspection.exports.iter().any(|export| export == Hook::Response.as_str())
 }
 
-fn told(config: &Config, policy: &Policy, fate: Fate) -> String {
+fn told(config: &Config, policy: &PolicyConfig, fate: Fate) -> String {
     match fate {
         Fate::Closed(Closed::Refused) => "refused; what served before goes on serving".to_owned(),
         Fate::Closed(Closed::NotForwarded) => {
@@ -117,7 +117,7 @@ fn told(config: &Config, policy: &Policy, fate: Fate) -> String {
 }
 
 /// Status and code of a policy's failure, by the one map to HTTP.
-fn status(config: &Config, policy: &Policy) -> String {
+fn status(config: &Config, policy: &PolicyConfig) -> String {
     let error =
         ExchangeError::Plugin { policy: policy.name.as_str().into(), failure: Failure::Time };
     let caller =

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use http::Response;
 use parking_lot::Mutex;
 use tollgate_chain::{Decision, Lesson, Receipt, Tally};
-use tollgate_config::Receipts as Settings;
+use tollgate_config::ReceiptsConfig as Settings;
 use tollgate_edge::ResponseBody;
 use tollgate_edge::respond::Ended;
 

@@ -3,13 +3,15 @@
 //! reported at its place in the configuration.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use ring::digest::{SHA256, digest};
 use tollgate_chain::Host;
-use tollgate_config::{Config, Limits as ConfigLimits, Plugin, Policy, Problem, with_causes};
+use tollgate_config::{
+    Config, ConfigProblem, LimitsConfig, Located, PluginConfig, PolicyConfig, with_causes,
+};
 
 use crate::{Component, Engine, EngineError, EngineSettings, Grants, Limits, LoadError};
 use crate::{OutOfBounds, SettingProblem};
@@ -51,7 +53,8 @@ pub fn declared_engine(
 ) -> Result<Engine, DeclaredEngineError> {
     let engine = config.engine();
     let settings = EngineSettings::new(engine.instances_max, INSTANCE_WAIT, STACK_BYTES)?;
-    let folder = engine.compiled_cache.clone().filter(|_| cache == CompiledCache::Configured);
+    let folder =
+        engine.compiled_cache.as_deref().cloned().filter(|_| cache == CompiledCache::Configured);
     Ok(match folder {
         Some(folder) => Engine::with_cache(settings, folder)?,
         None => Engine::new(settings)?,
@@ -62,7 +65,10 @@ pub fn declared_engine(
 ///
 /// # Errors
 /// The file cannot be read, is too large, or has another digest than the declared one.
-pub fn read_declared(plugin: &Plugin) -> Result<(Vec<u8>, [u8; 32]), Problem> {
+pub fn read_declared(plugin: &PluginConfig) -> Result<(Vec<u8>, [u8; 32]), ConfigProblem> {
+    if let Err(error) = fs::metadata(&plugin.file) {
+        return Err(plugin.file.unreadable("a component", &error));
+    }
     let bytes = read_component(&plugin.file).map_err(|message| plugin.problem(&message))?;
     let mut sha256 = [0; 32];
     sha256.copy_from_slice(digest(&SHA256, &bytes).as_ref());
@@ -97,13 +103,12 @@ pub fn read_component(path: &Path) -> Result<Vec<u8>, String> {
 pub fn compile_declared<H: Host>(
     engine: &Engine,
     bytes: &[u8],
-    policy: &Policy,
-    file: &Path,
-) -> Result<Component<H>, Vec<Problem>> {
+    policy: &PolicyConfig,
+    file: &Located<PathBuf>,
+) -> Result<Component<H>, Vec<ConfigProblem>> {
     let whole = |error: &dyn std::error::Error| vec![policy.problem(&with_causes(error))];
-    let grants = Grants::from_names(policy.grants.iter().map(String::as_str))
-        .map_err(|error| whole(&error))?;
-    let ConfigLimits { time, memory_bytes, table_elements, .. } = policy.limits;
+    let grants: Grants = policy.grants.iter().copied().collect();
+    let LimitsConfig { time, memory_bytes, table_elements, .. } = policy.limits;
     let limits = Limits::new(time, memory_bytes, table_elements).map_err(|error| whole(&error))?;
 
     Component::load(engine, bytes, policy.settings.clone(), &grants, limits).map_err(|error| {
@@ -112,6 +117,19 @@ pub fn compile_declared<H: Host>(
                 |problem: &SettingProblem| policy.setting_problem(&problem.key, &problem.message);
             return problems.iter().map(at_key).collect();
         }
-        vec![policy.problem(&format!("{}: {}", file.display(), with_causes(&error)))]
+
+        // A fault of the component itself is reported where its file is named.
+        let message = format!("{}: {}", file.display(), with_causes(&error));
+        let of_component = matches!(
+            error,
+            LoadError::NotAComponent { .. }
+                | LoadError::TooLarge { .. }
+                | LoadError::Truncated { .. }
+                | LoadError::Compile(_)
+                | LoadError::Contract { .. }
+                | LoadError::Exports(_)
+                | LoadError::ForeignImports(_)
+        );
+        vec![if of_component { file.problem(&message) } else { policy.problem(&message) }]
     })
 }

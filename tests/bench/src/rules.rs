@@ -41,15 +41,28 @@ fn grants(policy: &str) -> &'static str {
     }
 }
 
+/// The attributes of Routes that a policy reads.
+fn attributes_of(policy: &str) -> &'static str {
+    match policy {
+        "auth" => r#"scope = "text""#,
+        "rate-limit" => r#"rate-class = ["write"]"#,
+        "routing" => r#"service = "text""#,
+        "idempotency" => r#"idempotency = ["required", "optional", "none"]"#,
+        _ => "",
+    }
+}
+
 /// The tables of these policies, and of the chain that they are.
 pub fn policies(names: &[&str], component: impl Fn(&str) -> String) -> String {
     let mut text = String::new();
     for name in names {
         let (file, grants, settings) = (component(name), grants(name), settings(name));
+        let reads = attributes_of(name);
         let _ = write!(
             text,
             "[plugins.{name}]\nfile = \"{file}\"\n\
              [policies.{name}]\nplugin = \"{name}\"\ngrants = [{grants}]\n\
+             attributes = {{ {reads} }}\n\
              [policies.{name}.settings]\n{settings}\n"
         );
     }

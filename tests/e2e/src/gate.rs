@@ -253,11 +253,13 @@ settings = { origins = ["https://app.example.com"] }
 [policies.auth]
 plugin = "auth"
 grants = ["request", "route", "credentials", "principal", "notes", "reply-headers"]
+attributes = { scope = "text", movement = ["read", "in", "out"], cache = ["upstream"] }
 
 [policies.rate-limit]
 plugin = "rate-limit"
 class = "traffic"
 grants = ["route", "quota", "reply-headers"]
+attributes = { rate-class = "text" }
 [policies.rate-limit.settings]
 policies = [
     { name = "tenant", quota = 1000000, window_seconds = 1, burst = 1000000, partition = "tenant" },
@@ -267,11 +269,13 @@ policies = [
 [policies.routing]
 plugin = "routing"
 grants = ["route", "principal", "upstreams", "reply-headers"]
+attributes = { service = "text" }
 settings = { services = { echo = { sandbox = "echo-sandbox" } } }
 
 [policies.idempotency]
 plugin = "idempotency"
 grants = ["route", "idempotency", "reply-headers"]
+attributes = { idempotency = ["required", "optional", "none"] }
 
 [chains.edge]
 policies = ["allowed-hosts", "cors", "auth"]

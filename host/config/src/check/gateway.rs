@@ -1,295 +1,181 @@
-//! Listeners, stores and the tables of which there is one.
+//! Listeners, and the tables of which there is one.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use http::HeaderName;
-use serde_spanned::Spanned;
 use tollgate_chain::{Bounds, Growth};
 
-use super::{Index, bounded, bounded_size, reference, word};
-use crate::error::Problems;
-use crate::raw::{Item, Named, RawListener, RawStore, Shapes};
+use super::Checker;
+use crate::keys::gateway as keys;
+use crate::keys::gateway::{
+    access_log, admin, descriptors, drain, engine, errors, hidden_headers, listener, principal,
+    receipts, tls, trees,
+};
+use crate::location::Located;
+use crate::reader::{ItemReader, NameIndex};
 use crate::types::{
-    AccessLog, CredentialStore, Descriptors, Drain, Engine, IdempotencyStore, Listener, QuotaStore,
-    Receipts, Signing, Stores, TlsFiles,
+    AccessLogConfig, DescriptorsConfig, DrainConfig, EngineConfig, ListenerConfig, ReceiptsConfig,
+    SigningConfig, TlsFiles,
 };
 
-pub(super) fn listener(
-    name: &str,
-    item: &Item<RawListener>,
-    chains: &Index,
-    problems: &mut Problems,
-) -> Option<Listener> {
-    let (place, raw) = (&item.place, &item.raw);
-    let chain = reference(place, "chain", &raw.chain, ("chains", chains), problems);
-    Some(Listener {
-        name: name.to_owned(),
-        address: raw.address,
+pub(super) fn listener(reader: &ItemReader<'_>, chains: &NameIndex<'_>) -> Option<ListenerConfig> {
+    let chain = reader.reference(&listener::CHAIN, chains);
+    let address = reader.parse(&listener::ADDRESS, |text| text.parse().map_err(|_| None));
+    let proxies =
+        reader.parse_all(&listener::TRUSTED_PROXIES, |text| text.parse().map_err(|_| None));
+
+    let files = reader.table(&listener::TLS);
+    let tls = if files.is_present() {
+        Some(TlsFiles { certificate: files.path(&tls::CERTIFICATE)?, key: files.path(&tls::KEY)? })
+    } else {
+        None
+    };
+
+    Some(ListenerConfig {
+        name: reader.name(),
+        address: address?,
         chain: chain?,
-        tls: raw.tls.as_ref().map(|tls| TlsFiles {
-            certificate: place.path(&tls.certificate),
-            key: place.path(&tls.key),
-        }),
-        trusted_proxies: raw.trusted_proxies.clone(),
-        connections_max: bounded_size(
-            place,
-            "connections_max",
-            raw.connections_max.as_ref(),
-            10_000,
-            1..=1_000_000,
-            problems,
-        ),
-        connections_per_address_max: bounded_size(
-            place,
-            "connections_per_address_max",
-            raw.connections_per_address_max.as_ref(),
-            100,
-            1..=1_000_000,
-            problems,
-        ),
+        tls,
+        trusted_proxies: proxies.into_iter().map(Located::into_value).collect(),
+        connections_max: reader.size(&listener::CONNECTIONS_MAX),
+        connections_per_address_max: reader.size(&listener::CONNECTIONS_PER_ADDRESS_MAX),
     })
 }
 
-/// What the tables of which there is one say.
-pub(super) struct Gateway {
-    pub(super) admin: Option<SocketAddr>,
-    pub(super) admin_token: Option<PathBuf>,
+/// Values of the tables of which there is one.
+pub(super) struct SingleTables {
+    pub(super) admin: Option<Located<SocketAddr>>,
+    pub(super) admin_token: Option<Located<PathBuf>>,
     pub(super) problem_type_base: String,
-    pub(super) access_log: AccessLog,
-    pub(super) drain: Drain,
-    pub(super) engine: Engine,
+    pub(super) access_log: AccessLogConfig,
+    pub(super) drain: DrainConfig,
+    pub(super) engine: EngineConfig,
     pub(super) trees: Growth,
-    pub(super) receipts: Receipts,
+    pub(super) receipts: ReceiptsConfig,
     pub(super) hidden_headers: Vec<HeaderName>,
-    pub(super) descriptors: Option<Descriptors>,
-    pub(super) signing: Option<Signing>,
+    pub(super) descriptors: Option<DescriptorsConfig>,
+    pub(super) signing: Option<SigningConfig>,
 }
 
-pub(super) fn gateway(shapes: &Shapes, problems: &mut Problems) -> Gateway {
-    Gateway {
-        admin: shapes.admin.as_ref().map(|item| item.raw.address),
-        admin_token: shapes
-            .admin
-            .as_ref()
-            .and_then(|item| item.raw.token_file.as_ref().map(|path| item.place.path(path))),
-        problem_type_base: problem_type_base(shapes, problems),
-        access_log: access_log(shapes),
-        drain: drain(shapes, problems),
-        engine: engine(shapes, problems),
-        trees: trees(shapes, problems),
-        receipts: receipts(shapes, problems),
-        hidden_headers: hidden_headers(shapes, problems),
-        descriptors: descriptors(shapes, problems),
-        signing: shapes.principal.as_ref().map(|item| Signing {
-            issuer: item.raw.issuer.clone(),
-            key_id: item.raw.key_id.clone(),
-            key_file: item.place.path(&item.raw.key_file),
-        }),
+pub(super) fn gateway(checker: &Checker<'_>) -> SingleTables {
+    let admin = checker.reader(&keys::ADMIN, "");
+    let admin = admin.as_ref();
+    let hidden = checker.reader(&keys::HIDDEN_HEADERS, "");
+
+    SingleTables {
+        admin: admin
+            .and_then(|one| one.parse(&admin::ADDRESS, |text| text.parse().map_err(|_| None))),
+        admin_token: admin.and_then(|one| one.path(&admin::TOKEN_FILE)),
+        problem_type_base: problem_type_base(checker),
+        access_log: access_log(checker),
+        drain: drain(checker),
+        engine: engine(checker),
+        trees: trees(checker),
+        receipts: receipts(checker),
+        hidden_headers: hidden
+            .map(|one| header_names(&one, &hidden_headers::NAMES))
+            .unwrap_or_default(),
+        descriptors: descriptors(checker),
+        signing: signing(checker),
     }
 }
 
-fn problem_type_base(shapes: &Shapes, problems: &mut Problems) -> String {
-    let Some(item) = &shapes.errors else { return "urn:tollgate:problem:".to_owned() };
-    let base = item.raw.type_base.get_ref();
-    if !base.ends_with(['/', ':', '#']) {
-        let message = format!("expected a URI that ends in `/`, `:` or `#`, found {base:?}");
-        problems.push(item.place.problem(&item.raw.type_base.span(), "type_base", message));
-    }
-    base.clone()
+/// The header names under a key.
+pub(super) fn header_names(
+    reader: &ItemReader<'_>,
+    key: &crate::keys::ConfigKey,
+) -> Vec<HeaderName> {
+    let names = reader.parse_all(key, |text| HeaderName::try_from(text).map_err(|_| None));
+    names.into_iter().map(Located::into_value).collect()
 }
 
-fn access_log(shapes: &Shapes) -> AccessLog {
-    match &shapes.access_log {
-        None => AccessLog::Stdout,
-        Some(item) => match item.raw.to.as_str() {
-            "off" => AccessLog::Off,
-            "stdout" => AccessLog::Stdout,
-            path => AccessLog::File(item.place.path(&PathBuf::from(path))),
+fn problem_type_base(checker: &Checker<'_>) -> String {
+    let base = checker.reader(&keys::ERRORS, "").and_then(|reader| {
+        reader.parse(&errors::TYPE_BASE, |text| {
+            if text.ends_with(['/', ':', '#']) { Ok(text.to_owned()) } else { Err(None) }
+        })
+    });
+    base.map_or_else(|| "urn:tollgate:problem:".to_owned(), Located::into_value)
+}
+
+fn access_log(checker: &Checker<'_>) -> AccessLogConfig {
+    let Some(reader) = checker.reader(&keys::ACCESS_LOG, "") else {
+        return AccessLogConfig::Stdout;
+    };
+    match reader.text(&access_log::TO) {
+        None => AccessLogConfig::Stdout,
+        Some(to) => match to.as_str() {
+            "off" => AccessLogConfig::Off,
+            "stdout" => AccessLogConfig::Stdout,
+            _ => AccessLogConfig::File(to.map(|path| reader.resolve(&path))),
         },
     }
 }
 
-fn drain(shapes: &Shapes, problems: &mut Problems) -> Drain {
-    let (mut delay, mut wait) = (10_000, 30_000);
-    if let Some(item) = &shapes.drain {
-        let raw = &item.raw;
-        delay =
-            bounded(&item.place, "delay_ms", raw.delay_ms.as_ref(), delay, 0..=300_000, problems);
-        wait = bounded(&item.place, "wait_ms", raw.wait_ms.as_ref(), wait, 0..=900_000, problems);
+fn drain(checker: &Checker<'_>) -> DrainConfig {
+    let reader = checker.reader_or_empty(&keys::DRAIN);
+    DrainConfig {
+        delay: reader.milliseconds(&drain::DELAY_MS),
+        wait: reader.milliseconds(&drain::WAIT_MS),
     }
-    Drain { delay: Duration::from_millis(delay), wait: Duration::from_millis(wait) }
 }
 
-fn engine(shapes: &Shapes, problems: &mut Problems) -> Engine {
-    let (mut instances, mut workers, mut compiled_cache) = (1_000, None, None);
-    if let Some(item) = &shapes.engine {
-        let (place, raw) = (&item.place, &item.raw);
-        let written = raw.instances_max.as_ref();
-        instances = bounded(place, "instances_max", written, instances, 1..=10_000, problems);
-        workers = raw
-            .workers
-            .as_ref()
-            .map(|written| bounded_size(place, "workers", Some(written), 1, 1..=1_024, problems));
-        compiled_cache = raw.compiled_cache.as_ref().map(|path| place.path(path));
+fn engine(checker: &Checker<'_>) -> EngineConfig {
+    let reader = checker.reader_or_empty(&keys::ENGINE);
+    let workers = reader.optional_integer(&engine::WORKERS);
+    EngineConfig {
+        instances_max: reader.count(&engine::INSTANCES_MAX),
+        workers: workers.and_then(|workers| usize::try_from(workers).ok()),
+        compiled_cache: reader.path(&engine::COMPILED_CACHE),
     }
-    let instances_max = u32::try_from(instances).unwrap_or(u32::MAX);
-    Engine { instances_max, workers, compiled_cache }
 }
 
-fn trees(shapes: &Shapes, problems: &mut Problems) -> Growth {
-    let mut growth = Growth::default();
-    let Some(item) = &shapes.trees else { return growth };
-    let (place, raw, bounds) = (&item.place, &item.raw, growth.bounds);
-    growth.on = raw.on.unwrap_or(growth.on);
-    let every = raw.verify_every.as_ref();
-    growth.verify_every =
-        bounded(place, "verify_every", every, growth.verify_every, 1..=1_000_000, problems);
-    let mut size = |key, written: &Option<Spanned<u64>>, default: usize, most: u64| {
-        let default = u64::try_from(default).unwrap_or(most);
-        bounded_size(place, key, written.as_ref(), default, 1..=most, problems)
-    };
-    growth.bounds = Bounds {
-        nodes_max: size("nodes_max", &raw.nodes_max, bounds.nodes_max, 1 << 20),
-        bytes_max: size("bytes_max", &raw.bytes_max, bounds.bytes_max, 1 << 30),
-        fan_out_max: size("fan_out_max", &raw.fan_out_max, bounds.fan_out_max, 1 << 16),
-        ..bounds
-    };
-    growth
-}
-
-fn receipts(shapes: &Shapes, problems: &mut Problems) -> Receipts {
-    let mut receipts =
-        Receipts { on: true, sample_every: 100, entries_max: 3_000, bytes_max: 16 << 20 };
-    let Some(item) = &shapes.receipts else { return receipts };
-    let (place, raw) = (&item.place, &item.raw);
-    receipts.on = raw.on.unwrap_or(receipts.on);
-    let every = raw.sample_every.as_ref();
-    receipts.sample_every =
-        bounded(place, "sample_every", every, receipts.sample_every, 1..=1_000_000, problems);
-    let entries = raw.entries_max.as_ref();
-    receipts.entries_max =
-        bounded_size(place, "entries_max", entries, 3_000, 30..=1_000_000, problems);
-    let bytes = raw.bytes_max.as_ref();
-    receipts.bytes_max =
-        bounded_size(place, "bytes_max", bytes, 16 << 20, 1 << 20..=1 << 30, problems);
-    receipts
-}
-
-fn hidden_headers(shapes: &Shapes, problems: &mut Problems) -> Vec<HeaderName> {
-    let Some(item) = &shapes.hidden_headers else { return Vec::new() };
-    let mut names = Vec::new();
-    for written in &item.raw.names {
-        match HeaderName::try_from(written.get_ref()) {
-            Ok(name) => names.push(name),
-            Err(_) => {
-                let message = format!("expected a header name, found {:?}", written.get_ref());
-                problems.push(item.place.problem(&written.span(), "names", message));
-            }
-        }
+fn trees(checker: &Checker<'_>) -> Growth {
+    let reader = checker.reader_or_empty(&keys::TREES);
+    Growth {
+        on: reader.boolean(&trees::ON),
+        verify_every: reader.integer(&trees::VERIFY_EVERY),
+        bounds: Bounds {
+            nodes_max: reader.size(&trees::NODES_MAX),
+            bytes_max: reader.size(&trees::BYTES_MAX),
+            fan_out_max: reader.size(&trees::FAN_OUT_MAX),
+            ..Bounds::default()
+        },
     }
-    names
 }
 
-fn descriptors(shapes: &Shapes, problems: &mut Problems) -> Option<Descriptors> {
-    let item = shapes.descriptors.as_ref()?;
-    let (place, raw) = (&item.place, &item.raw);
-    match (&raw.set, raw.files.is_empty()) {
-        (Some(set), true) => Some(Descriptors::Set(place.path(set))),
-        (None, false) => Some(Descriptors::Sources {
-            files: raw.files.iter().map(|path| place.path(path)).collect(),
-            includes: raw.includes.iter().map(|path| place.path(path)).collect(),
+fn receipts(checker: &Checker<'_>) -> ReceiptsConfig {
+    let reader = checker.reader_or_empty(&keys::RECEIPTS);
+    ReceiptsConfig {
+        on: reader.boolean(&receipts::ON),
+        sample_every: reader.integer(&receipts::SAMPLE_EVERY),
+        entries_max: reader.size(&receipts::ENTRIES_MAX),
+        bytes_max: reader.size(&receipts::BYTES_MAX),
+    }
+}
+
+fn descriptors(checker: &Checker<'_>) -> Option<DescriptorsConfig> {
+    let reader = checker.reader(&keys::DESCRIPTORS, "")?;
+    let files = reader.paths(&descriptors::FILES);
+    match (reader.path(&descriptors::SET), files.is_empty()) {
+        (Some(set), true) => Some(DescriptorsConfig::Set(set)),
+        (None, false) => Some(DescriptorsConfig::Sources {
+            files,
+            includes: reader.paths(&descriptors::INCLUDES),
         }),
         _ => {
-            let message = "expected either `set`, or `files` and `includes`".to_owned();
-            problems.push(place.problem(&place.span, "", message));
+            reader.problem("expected either `set`, or `files` and `includes`");
             None
         }
     }
 }
 
-/// The kinds of store there are.
-#[derive(Clone, Copy)]
-enum Kind {
-    None,
-    Memory,
-    File,
-    Identity,
-}
-
-pub(super) fn stores(family: &Named<RawStore>, problems: &mut Problems) -> Option<Stores> {
-    let (mut quota, mut idempotency, mut credentials) = (
-        Some(QuotaStore::Memory { entries_max: 100_000 }),
-        Some(IdempotencyStore::Memory { entries_max: 100_000, ttl: Duration::from_hours(72) }),
-        Some(CredentialStore::None),
-    );
-    for (name, item) in family {
-        match name.as_str() {
-            "quota" => quota = quota_store(item, problems),
-            "idempotency" => idempotency = idempotency_store(item, problems),
-            "credentials" => credentials = credential_store(item, problems),
-            _ => {
-                let message = "expected one of quota, idempotency, credentials".to_owned();
-                problems.push(item.place.problem(&item.place.span, "", message));
-            }
-        }
-    }
-    Some(Stores { quota: quota?, idempotency: idempotency?, credentials: credentials? })
-}
-
-fn entries_max(item: &Item<RawStore>, problems: &mut Problems) -> usize {
-    let written = item.raw.entries_max.as_ref();
-    bounded_size(&item.place, "entries_max", written, 100_000, 1_000..=10_000_000, problems)
-}
-
-fn quota_store(item: &Item<RawStore>, problems: &mut Problems) -> Option<QuotaStore> {
-    word(&item.place, "kind", &item.raw.kind, &[("memory", Kind::Memory)], problems)?;
-    Some(QuotaStore::Memory { entries_max: entries_max(item, problems) })
-}
-
-fn idempotency_store(item: &Item<RawStore>, problems: &mut Problems) -> Option<IdempotencyStore> {
-    let kinds = [("memory", Kind::Memory), ("file", Kind::File)];
-    let kind = word(&item.place, "kind", &item.raw.kind, &kinds, problems)?;
-    let entries_max = entries_max(item, problems);
-    let written = item.raw.ttl_hours.as_ref();
-    let hours = bounded(&item.place, "ttl_hours", written, 72, 24..=720, problems);
-    let ttl = Duration::from_hours(hours);
-    if matches!(kind, Kind::Memory) {
-        return Some(IdempotencyStore::Memory { entries_max, ttl });
-    }
-    let path = required(item, "path", item.raw.path.as_ref(), problems)?;
-    Some(IdempotencyStore::File { path: item.place.path(path), entries_max, ttl })
-}
-
-fn credential_store(item: &Item<RawStore>, problems: &mut Problems) -> Option<CredentialStore> {
-    let kinds = [("none", Kind::None), ("file", Kind::File), ("identity", Kind::Identity)];
-    match word(&item.place, "kind", &item.raw.kind, &kinds, problems)? {
-        Kind::None | Kind::Memory => Some(CredentialStore::None),
-        Kind::File => {
-            let path = required(item, "path", item.raw.path.as_ref(), problems)?;
-            Some(CredentialStore::File { path: item.place.path(path) })
-        }
-        Kind::Identity => {
-            let endpoint = required(item, "endpoint", item.raw.endpoint.as_ref(), problems)?;
-            Some(CredentialStore::Identity {
-                endpoint: endpoint.get_ref().clone(),
-                ca_bundle: item.raw.ca_bundle.as_ref().map(|path| item.place.path(path)),
-                entries_max: entries_max(item, problems),
-            })
-        }
-    }
-}
-
-fn required<'a, T>(
-    item: &Item<RawStore>,
-    key: &str,
-    written: Option<&'a T>,
-    problems: &mut Problems,
-) -> Option<&'a T> {
-    if written.is_none() {
-        let message = format!("expected with kind {:?}", item.raw.kind.get_ref());
-        problems.push(item.place.problem(&item.place.span, key, message));
-    }
-    written
+fn signing(checker: &Checker<'_>) -> Option<SigningConfig> {
+    let reader = checker.reader(&keys::PRINCIPAL, "")?;
+    Some(SigningConfig {
+        issuer: reader.text(&principal::ISSUER)?.into_value(),
+        key_id: reader.text(&principal::KEY_ID)?.into_value(),
+        key_file: reader.path(&principal::KEY_FILE)?,
+    })
 }

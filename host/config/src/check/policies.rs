@@ -1,230 +1,147 @@
 //! Plugins, policies and chains.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-use http::{HeaderName, Method};
-use tollgate_chain::{Branch, Class, Interests, NoBranch};
+use http::Method;
+use tollgate_chain::{Class, Interests};
 
-use super::{Index, bounded, bounded_size, reference, sha256, word};
-use crate::error::Problems;
-use crate::raw::{Item, RawChain, RawPlugin, RawPolicy, Shapes};
-use crate::types::{At, Chain, Limits, Listener, Plugin, Policy};
+use super::gateway::header_names;
+use super::{Checker, Related, attributes};
+use crate::keys::policies::{POLICIES, chain, interests, limits, plugin, policy};
+use crate::location::Located;
+use crate::reader::{ItemReader, NameIndex};
+use crate::types::{ChainConfig, LimitsConfig, PluginConfig, PolicyConfig};
 
-/// Capabilities that can be granted: the interfaces of the contract.
-const GRANTS: [&str; 11] = [
-    "credentials",
-    "idempotency",
-    "log",
-    "notes",
-    "principal",
-    "quota",
-    "reply-headers",
-    "request",
-    "response",
-    "route",
-    "upstreams",
-];
-
-pub(super) fn plugin(
-    name: &str,
-    item: &Item<RawPlugin>,
-    problems: &mut Problems,
-) -> Option<Plugin> {
-    let digest = item.raw.sha256.as_ref();
-    Some(Plugin {
-        name: name.to_owned(),
-        file: item.place.path(&item.raw.file),
-        sha256: digest.and_then(|hex| sha256(&item.place, "sha256", hex, problems)),
-        at: At::from(&item.place),
+pub(super) fn plugin(reader: &ItemReader<'_>) -> Option<PluginConfig> {
+    let digest = reader.parse(&plugin::SHA256, |text| sha256(text).ok_or(None));
+    Some(PluginConfig {
+        name: reader.name(),
+        file: reader.path(&plugin::FILE)?,
+        sha256: digest.map(Located::into_value),
+        location: reader.item_location(),
     })
 }
 
-pub(super) fn policy(
-    name: &str,
-    item: &Item<RawPolicy>,
-    plugins: &Index,
-    problems: &mut Problems,
-) -> Option<Policy> {
-    let (place, raw) = (&item.place, &item.raw);
-    let plugin = reference(place, "plugin", &raw.plugin, ("plugins", plugins), problems);
-    let classes =
-        [("security", Class::Security), ("traffic", Class::Traffic), ("observe", Class::Observe)];
-    let class = match &raw.class {
-        Some(written) => word(place, "class", written, &classes, problems),
-        None => Some(Class::default()),
-    };
-    let mut grants = BTreeSet::new();
-    for grant in &raw.grants {
-        let known = GRANTS.map(|name| (name, name));
-        if let Some(name) = word(place, "grants", grant, &known, problems) {
-            grants.insert(name.to_owned());
-        }
+/// 64 hexadecimal digits.
+pub(super) fn sha256(text: &str) -> Option<[u8; 32]> {
+    let digit = |digit: char| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digits: Vec<u8> = text.chars().map(digit).collect::<Option<_>>()?;
+    if digits.len() != 64 {
+        return None;
     }
-    let interests = interests(item, problems);
-    forbid_headers(item, class, problems);
-    let branches = branches(item, problems);
-    let limits = limits(item, problems);
-    let json = raw.settings.iter().map(|(key, value)| (key.clone(), value.get_ref().json()));
-    let settings: serde_json::Map<_, _> = json.collect();
-    Some(Policy {
-        name: name.to_owned(),
+    let byte = |pair: &[u8]| pair.iter().fold(0, |sum, digit| sum * 16 + digit);
+    digits.chunks_exact(2).map(byte).collect::<Vec<u8>>().try_into().ok()
+}
+
+pub(super) fn policy(reader: &ItemReader<'_>, plugins: &NameIndex<'_>) -> Option<PolicyConfig> {
+    let plugin = reader.reference(&policy::PLUGIN, plugins);
+    let class: Option<Class> = reader.word(&policy::CLASS);
+
+    let interests = interests(reader);
+    forbid_headers(reader, class, &interests);
+    let attributes = attributes::declarations(reader);
+    let branches = reader
+        .parse_all(&policy::BRANCHES, |text| {
+            text.parse().map_err(|error: tollgate_chain::NoBranch| Some(error.to_string()))
+        })
+        .into_iter()
+        .map(Located::into_value)
+        .collect();
+
+    let settings: Option<serde_json::Map<_, _>> = reader
+        .fields(&policy::SETTINGS)
+        .map(|(key, field)| Some((key.to_owned(), field.value().json()?)))
+        .collect();
+
+    Some(PolicyConfig {
+        name: reader.name(),
         plugin: plugin?,
         class: class?,
-        grants,
+        grants: reader.words(&policy::GRANTS).into_iter().collect(),
         interests,
+        attributes,
         branches,
-        limits,
-        settings: serde_json::Value::Object(settings).to_string(),
-        at: At::from(place),
-        setting_lines: setting_lines(item),
+        limits: limits(reader),
+        settings: serde_json::Value::Object(settings?).to_string(),
+        location: reader.item_location(),
+        setting_lines: setting_lines(reader),
     })
 }
 
 /// The line of each setting, by its path.
-fn setting_lines(item: &Item<RawPolicy>) -> BTreeMap<String, usize> {
+fn setting_lines(reader: &ItemReader<'_>) -> BTreeMap<String, usize> {
     let mut lines = BTreeMap::new();
-    for (key, value) in &item.raw.settings {
-        let source = &item.place.source;
-        lines.insert(key.clone(), source.line(value.span().start));
-        let mut tell = |path, begin| {
-            lines.insert(path, source.line(begin));
+    for (key, field) in reader.fields(&policy::SETTINGS) {
+        lines.insert(key.to_owned(), reader.line(field.value.span().start));
+        let mut report = |path, begin| {
+            lines.insert(path, reader.line(begin));
         };
-        value.get_ref().places(key, &mut tell);
+        field.value().visit(key, &mut report);
     }
     lines
 }
 
-fn interests(item: &Item<RawPolicy>, problems: &mut Problems) -> Interests {
-    let raw = &item.raw.interests;
-    let mut methods = Vec::new();
-    for written in &raw.methods {
-        match Method::from_bytes(written.get_ref().as_bytes()) {
-            Ok(method) => methods.push(method),
-            Err(_) => problems.push(item.place.problem(
-                &written.span(),
-                "interests.methods",
-                format!("expected an HTTP method, found {:?}", written.get_ref()),
-            )),
-        }
+fn interests(reader: &ItemReader<'_>) -> Interests {
+    let reader = reader.table(&policy::INTERESTS);
+    let methods = reader.parse_all(&interests::METHODS, |text| {
+        Method::from_bytes(text.as_bytes()).map_err(|_| None)
+    });
+    let classes = reader.texts(&interests::ROUTE_CLASSES);
+    Interests {
+        methods: methods.into_iter().map(Located::into_value).collect(),
+        route_classes: classes.iter().map(|class| class.as_str().into()).collect(),
+        headers: header_names(&reader, &interests::HEADERS),
     }
-    let route_classes = raw.route_classes.iter().map(|class| class.as_str().into()).collect();
-    let mut headers = Vec::new();
-    for written in &raw.headers {
-        match HeaderName::try_from(written.get_ref()) {
-            Ok(name) => headers.push(name),
-            Err(_) => problems.push(item.place.problem(
-                &written.span(),
-                "interests.headers",
-                format!("expected a header name, found {:?}", written.get_ref()),
-            )),
-        }
-    }
-    Interests { methods, route_classes, headers }
 }
 
 /// A header is the caller's to send or to leave out.
-fn forbid_headers(item: &Item<RawPolicy>, class: Option<Class>, problems: &mut Problems) {
-    if let (Some(Class::Security), Some(first)) = (class, item.raw.interests.headers.first()) {
+fn forbid_headers(reader: &ItemReader<'_>, class: Option<Class>, interests: &Interests) {
+    if class == Some(Class::Security) && !interests.headers.is_empty() {
         let message = "a caller could skip this policy of class `security` by leaving the header \
                        out; expected class `traffic` or `observe`, or no such interest";
-        problems.push(item.place.problem(&first.span(), "interests.headers", message.to_owned()));
+        reader.table(&policy::INTERESTS).problem_at(&interests::HEADERS, message);
     }
-}
-
-fn branches(item: &Item<RawPolicy>, problems: &mut Problems) -> Vec<Branch> {
-    let mut branches = Vec::new();
-    for written in &item.raw.branches {
-        match written.get_ref().parse() {
-            Ok(branch) => branches.push(branch),
-            Err(error) => {
-                let error: NoBranch = error;
-                let message = error.to_string();
-                problems.push(item.place.problem(&written.span(), "branches", message));
-            }
-        }
-    }
-    branches
 }
 
 /// A request without a Route has no class, and a method that nobody asked it to have: in a
 /// listener's chain, any interest lets a caller skip the policy.
-pub(super) fn unskippable(
-    shapes: &Shapes,
-    listeners: &[Listener],
-    chains: &[Chain],
-    policies: &[Policy],
-    problems: &mut Problems,
-) {
-    let ends = listeners.iter().filter_map(|listener| chains.get(listener.chain));
+pub(super) fn check_skippable(checker: &Checker<'_>, related: &Related<'_>) {
+    let listeners = related.listeners.iter().flatten();
+    let ends = listeners.filter_map(|listener| related.chain(listener.chain));
     let first: BTreeSet<usize> = ends.flat_map(|chain| chain.policies.iter().copied()).collect();
-    for policy in first.into_iter().filter_map(|index| policies.get(index)) {
-        let interested = policy.interests != Interests::default();
-        if let Some(item) = shapes.policies.get(&policy.name).filter(|_| interested)
-            && policy.class == Class::Security
-        {
+
+    for policy in first.into_iter().filter_map(|index| related.policy(index)) {
+        let skippable = policy.class == Class::Security && policy.interests != Interests::default();
+        if let Some(reader) = checker.reader(&POLICIES, &policy.name).filter(|_| skippable) {
             let message = "this policy of class `security` is in the chain of a listener, where \
                            a caller without a route could skip it; expected no interests";
-            problems.push(item.place.problem(&item.place.span, "interests", message.to_owned()));
+            let interests = reader.location(&policy::INTERESTS);
+            reader.report(&interests, message);
         }
     }
 }
 
-fn limits(item: &Item<RawPolicy>, problems: &mut Problems) -> Limits {
-    let (place, raw) = (&item.place, &item.raw.limits);
-    let time = bounded(place, "limits.time_ms", raw.time_ms.as_ref(), 20, 1..=1_000, problems);
-    let questions =
-        bounded(place, "limits.questions", raw.questions.as_ref(), 256, 1..=65_536, problems);
-    Limits {
-        time: Duration::from_millis(time),
-        memory_bytes: bounded_size(
-            place,
-            "limits.memory_bytes",
-            raw.memory_bytes.as_ref(),
-            1 << 20,
-            65_536..=16 << 20,
-            problems,
-        ),
-        table_elements: bounded_size(
-            place,
-            "limits.table_elements",
-            raw.table_elements.as_ref(),
-            1_024,
-            1..=20_000,
-            problems,
-        ),
-        questions: u32::try_from(questions).unwrap_or(u32::MAX),
-        answer_bytes: bounded_size(
-            place,
-            "limits.answer_bytes",
-            raw.answer_bytes.as_ref(),
-            65_536,
-            0..=1 << 20,
-            problems,
-        ),
+fn limits(reader: &ItemReader<'_>) -> LimitsConfig {
+    let reader = reader.table(&policy::LIMITS);
+    LimitsConfig {
+        time: reader.milliseconds(&limits::TIME_MS),
+        memory_bytes: reader.size(&limits::MEMORY_BYTES),
+        table_elements: reader.size(&limits::TABLE_ELEMENTS),
+        questions: reader.count(&limits::QUESTIONS),
+        answer_bytes: reader.size(&limits::ANSWER_BYTES),
     }
 }
 
-/// Most policies in a chain.
-const POLICIES_MAX: usize = 64;
+pub(super) fn chain(reader: &ItemReader<'_>, policies: &NameIndex<'_>) -> Option<ChainConfig> {
+    let found = reader.references(&chain::POLICIES, policies);
+    let names = reader.texts(&chain::POLICIES);
 
-pub(super) fn chain(
-    name: &str,
-    item: &Item<RawChain>,
-    policies: &Index,
-    problems: &mut Problems,
-) -> Option<Chain> {
-    let place = &item.place;
-    if item.raw.policies.len() > POLICIES_MAX {
-        let message = format!("expected at most {POLICIES_MAX} policies");
-        problems.push(place.problem(&place.span, "policies", message));
+    let mut earlier = BTreeSet::new();
+    for name in names.iter().filter(|name| !earlier.insert(name.as_str())) {
+        let message = format!("expected each policy once, found {:?} again", name.as_str());
+        reader.report(name.location(), &message);
     }
-    let found: Vec<Option<usize>> = item
-        .raw
-        .policies
-        .iter()
-        .map(|written| reference(place, "policies", written, ("policies", policies), problems))
-        .collect();
-    let policies = found.into_iter().collect::<Option<Vec<_>>>()?;
-    Some(Chain { name: name.to_owned(), policies })
+
+    let policies = found?.into_iter().map(Located::into_value).collect();
+    Some(ChainConfig { name: reader.name(), policies })
 }

@@ -1,157 +1,106 @@
 //! Rollouts: a policy, and another one that may take its place.
 
-use serde_spanned::Spanned;
 use tollgate_chain::{Share, Stage, Tolerance};
 
-use super::{Index, bounded, reference};
-use crate::error::Problems;
-use crate::raw::{Item, RawRollout};
-use crate::text::Place;
-use crate::types::{At, Chain, Policy, Rollout};
+use super::{Checker, Related};
+use crate::keys::StageWord;
+use crate::keys::policies::{rollout, tolerance};
+use crate::location::Location;
+use crate::reader::{ItemReader, NameIndex};
+use crate::types::RolloutConfig;
 
-pub(super) fn rollout(
-    name: &str,
-    item: &Item<RawRollout>,
-    index: &Index,
-    problems: &mut Problems,
-) -> Option<Rollout> {
-    let (place, raw) = (&item.place, &item.raw);
-    let policy = reference(
-        place,
-        "",
-        &Spanned::new(place.span.clone(), name.to_owned()),
-        ("policies", index),
-        problems,
-    );
-    let candidate = reference(place, "candidate", &raw.candidate, ("policies", index), problems);
-    let stage = stage(item, problems);
-    let tolerance = tolerance(item, problems);
-    Some(Rollout {
+pub(super) fn rollout(reader: &ItemReader<'_>, policies: &NameIndex<'_>) -> Option<RolloutConfig> {
+    let policy = reader.lookup(&reader.name(), policies);
+    let policy = policy.map_err(|message| reader.problem(&message)).ok().flatten();
+    let candidate = reader.reference(&rollout::CANDIDATE, policies);
+    let stage = stage(reader);
+
+    Some(RolloutConfig {
         policy: policy?,
         candidate: candidate?,
         stage: stage?,
-        tolerance,
-        at: At::from(place),
+        tolerance: tolerance(reader),
+        candidate_location: reader.location(&rollout::CANDIDATE),
     })
 }
 
-fn stage(item: &Item<RawRollout>, problems: &mut Problems) -> Option<Stage> {
-    let (place, raw) = (&item.place, &item.raw);
-    let written = raw.stage.get_ref().as_str();
-    let told = |span, key, message: &str| place.problem(span, key, message.to_owned());
-    if let (Some(share), true) = (&raw.share_percent, written != "canary") {
+fn stage(reader: &ItemReader<'_>) -> Option<Stage> {
+    let stage: StageWord = reader.word(&rollout::STAGE)?;
+    let written = reader.is_written(&rollout::SHARE_PERCENT);
+    if stage != StageWord::Canary && written {
         let message = "expected no share: only the stage `canary` has one";
-        problems.push(told(&share.span(), "share_percent", message));
+        reader.problem_at(&rollout::SHARE_PERCENT, message);
         return None;
     }
-    match written {
-        "off" => Some(Stage::Off),
-        "shadow" => Some(Stage::Shadow),
-        "full" => Some(Stage::Full),
-        "canary" => {
-            let message = "expected 0.01 to 99.99 for the stage `canary`";
-            let Some(share) = &raw.share_percent else {
-                problems.push(told(&raw.stage.span(), "share_percent", message));
-                return None;
-            };
-            let found = Share::percent(*share.get_ref());
-            if found.is_none() {
-                problems.push(told(&share.span(), "share_percent", message));
+
+    match stage {
+        StageWord::Off => Some(Stage::Off),
+        StageWord::Shadow => Some(Stage::Shadow),
+        StageWord::Full => Some(Stage::Full),
+        StageWord::Canary => {
+            if !written {
+                let message = "expected 0.01 to 99.99 for the stage `canary`";
+                let key = reader.location(&rollout::SHARE_PERCENT).key;
+                reader.report(&Location { key, ..reader.location(&rollout::STAGE) }, message);
             }
-            found.map(Stage::Canary)
-        }
-        _ => {
-            let message = format!("expected one of off, shadow, canary, full, found {written:?}");
-            problems.push(place.problem(&raw.stage.span(), "stage", message));
-            None
+            reader.percent(&rollout::SHARE_PERCENT).and_then(Share::percent).map(Stage::Canary)
         }
     }
 }
 
-fn tolerance(item: &Item<RawRollout>, problems: &mut Problems) -> Tolerance {
-    let (place, raw) = (&item.place, &item.raw.tolerance);
-    let usual = Tolerance::default();
-    let (decisions, latency) = ("tolerance.decisions_min", "tolerance.latency_us");
-    let (fewest, longest) = (raw.decisions_min.as_ref(), raw.latency_us.as_ref());
-    let mut share = |key, written: Option<&Spanned<f64>>, usual| {
-        percent(place, key, written, problems).unwrap_or(usual)
-    };
-    let failures =
-        share("tolerance.failures_percent", raw.failures_percent.as_ref(), usual.failures);
-    let refusals =
-        share("tolerance.refusals_percent", raw.refusals_percent.as_ref(), usual.refusals);
-    let microseconds = usual.nanoseconds / 1_000;
-    let latency = bounded(place, latency, longest, microseconds, 1..=60_000_000, problems);
+fn tolerance(reader: &ItemReader<'_>) -> Tolerance {
+    let reader = reader.table(&rollout::TOLERANCE);
+    let hundredths = |key| hundredths(reader.percent(key).unwrap_or_default());
     Tolerance {
-        decisions_min: bounded(
-            place,
-            decisions,
-            fewest,
-            usual.decisions_min,
-            1..=1_000_000,
-            problems,
-        ),
-        failures,
-        refusals,
-        nanoseconds: latency.saturating_mul(1_000),
+        decisions_min: reader.integer(&tolerance::DECISIONS_MIN),
+        failures: hundredths(&tolerance::FAILURES_PERCENT),
+        refusals: hundredths(&tolerance::REFUSALS_PERCENT),
+        nanoseconds: reader.integer(&tolerance::LATENCY_US).saturating_mul(1_000),
     }
 }
 
 /// Hundredths of a percent.
-fn percent(
-    place: &Place,
-    key: &str,
-    written: Option<&Spanned<f64>>,
-    problems: &mut Problems,
-) -> Option<u64> {
-    let written = written?;
-    let value = *written.get_ref();
-    if (0.0..=100.0).contains(&value) {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "checked in the line before: at most 10,000"
-        )]
-        return Some((value * 100.0).round() as u64);
-    }
-    let message = format!("expected 0 to 100, found {value}");
-    problems.push(place.problem(&written.span(), key, message));
-    None
+fn hundredths(percent: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the bounds of the key keep it between 0 and 10,000"
+    )]
+    let hundredths = (percent * 100.0).round() as u64;
+    hundredths
 }
 
 /// A candidate is in no chain, is one policy's only, applies to the same requests, and fails the
 /// same way: else its place would not be the policy's.
-pub(super) fn fitting(
-    rollouts: &[Rollout],
-    chains: &[Chain],
-    policies: &[Policy],
-    problems: &mut Problems,
-) {
-    for (index, own) in rollouts.iter().enumerate() {
-        let (Some(policy), Some(candidate)) =
-            (policies.get(own.policy), policies.get(own.candidate))
-        else {
-            continue;
-        };
-        let chained = |index| chains.iter().any(|chain| chain.policies.contains(&index));
-        let earlier = rollouts.iter().take(index);
-        let message = if own.policy == own.candidate {
-            "expected another policy than the one whose place it may take"
-        } else if chained(own.candidate) {
-            "expected a policy that is in no chain: it takes the place of the other"
-        } else if earlier.clone().any(|other| other.candidate == own.candidate) {
-            "expected a policy that is no other's candidate"
-        } else if rollouts.iter().any(|other| other.policy == own.candidate) {
-            "expected a policy that has no candidate of its own"
-        } else if policy.class != candidate.class {
-            "expected a policy of the same class: else its failure would mean something else"
-        } else if policy.interests != candidate.interests {
-            "expected a policy with the same interests: else it would not concern the same requests"
-        } else {
-            continue;
-        };
-        let mut problem = own.at.problem(message);
-        problem.key = format!("{}.candidate", own.at.key);
-        problems.push(problem);
+pub(super) fn check_candidates(checker: &Checker<'_>, related: &Related<'_>) {
+    for (index, rollout) in related.rollouts().enumerate() {
+        if let Some(message) = unfit(rollout, index, related) {
+            checker.sink.push(rollout.candidate_location.problem(message));
+        }
+    }
+}
+
+fn unfit(rollout: &RolloutConfig, index: usize, related: &Related<'_>) -> Option<&'static str> {
+    let policy = related.policy(rollout.policy)?;
+    let candidate = related.policy(rollout.candidate)?;
+    let mut chains = related.chains.iter().flatten();
+    let mut earlier = related.rollouts().take(index);
+
+    if rollout.policy == rollout.candidate {
+        Some("expected another policy than the one whose place it may take")
+    } else if chains.any(|chain| chain.policies.contains(&rollout.candidate)) {
+        Some("expected a policy that is in no chain: it takes the place of the other")
+    } else if earlier.any(|other| other.candidate == rollout.candidate) {
+        Some("expected a policy that is no other's candidate")
+    } else if related.rollouts().any(|other| other.policy == rollout.candidate) {
+        Some("expected a policy that has no candidate of its own")
+    } else if policy.class != candidate.class {
+        Some("expected a policy of the same class: else its failure would mean something else")
+    } else if policy.interests != candidate.interests {
+        Some(
+            "expected a policy with the same interests: else it would not concern the same requests",
+        )
+    } else {
+        None
     }
 }

@@ -1,209 +1,124 @@
 //! Routes and upstreams.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use http::{Method, Uri};
-use serde_spanned::Spanned;
-use tollgate_chain::{Environment, RouteLimits};
+use tollgate_chain::{GrpcMethod, RouteLimits, Template};
 
-use super::{Index, bounded, bounded_size, reference, sha256, word};
-use crate::error::Problems;
-use crate::raw::{Item, RawRoute, RawUpstream};
-use crate::text::Place;
-use crate::types::{At, Protocol, Route, Upstream, UpstreamTls};
-
-/// What a Route may refer to.
-pub(super) struct References<'a> {
-    pub(super) chains: &'a Index,
-    pub(super) upstreams: &'a Index,
-}
+use super::policies::sha256;
+use crate::keys::routes::{route, upstream, upstream_tls};
+use crate::location::Located;
+use crate::reader::{ItemReader, NameIndex};
+use crate::types::{BodyMapping, RouteConfig, RouteMatchConfig, UpstreamConfig, UpstreamTlsConfig};
+use crate::value::TomlValue;
 
 pub(super) fn route(
-    name: &str,
-    item: &Item<RawRoute>,
-    references: &References<'_>,
-    problems: &mut Problems,
-) -> Option<Route> {
-    let (place, raw) = (&item.place, &item.raw);
-    let matches = matches(item, problems);
-    let grpc = raw.grpc.as_ref().and_then(|written| grpc(place, written, problems));
-    if raw.grpc.is_none() && raw.matches.0.is_empty() {
-        let message = "expected `match`, or `grpc` whose bindings say where it stands".to_owned();
-        problems.push(place.problem(&place.span, "", message));
+    reader: &ItemReader<'_>,
+    chains: &NameIndex<'_>,
+    upstreams: &NameIndex<'_>,
+) -> Option<RouteConfig> {
+    let matches = reader.parse_all(&route::MATCH, route_match);
+    let grpc = reader.parse(&route::GRPC, grpc_method);
+    let body = reader.text(&route::BODY);
+
+    let is_matched = reader.has_values(&route::MATCH);
+    let is_translated = reader.is_written(&route::GRPC);
+    if !is_matched && !is_translated {
+        reader.problem("expected `match`, or `grpc` whose bindings say where it stands");
     }
-    if let (Some(body), true) = (&raw.body, raw.grpc.is_none() || raw.matches.0.is_empty()) {
-        let message = "expected only together with `grpc` and `match`".to_owned();
-        problems.push(place.problem(&body.span(), "body", message));
+    if body.is_some() && !(is_matched && is_translated) {
+        reader.problem_at(&route::BODY, "expected only together with `grpc` and `match`");
     }
-    let chain = reference(place, "chain", &raw.chain, ("chains", references.chains), problems);
-    let upstream = raw.upstream.as_ref().map(|written| {
-        reference(place, "upstream", written, ("upstreams", references.upstreams), problems)
-    });
-    let limits = RouteLimits {
-        body_bytes_max: bounded_size(
-            place,
-            "body_bytes_max",
-            raw.body_bytes_max.as_ref(),
-            1 << 20,
-            0..=64 << 20,
-            problems,
-        ),
-        timeout: Duration::from_millis(bounded(
-            place,
-            "timeout_ms",
-            raw.timeout_ms.as_ref(),
-            30_000,
-            1..=900_000,
-            problems,
-        )),
+
+    let chain = reader.reference(&route::CHAIN, chains);
+    let upstream = reader.reference(&route::UPSTREAM, upstreams);
+    let attribute = |(name, value): (&str, &TomlValue)| match value {
+        TomlValue::Text(text) => Some((name.to_owned(), text.clone())),
+        _ => None,
     };
-    Some(Route {
-        name: name.to_owned(),
+    let attributes: BTreeMap<_, _> = reader
+        .fields(&route::ATTRIBUTES)
+        .filter_map(|(name, field)| attribute((name, field.value())))
+        .collect();
+
+    Some(RouteConfig {
+        name: reader.name(),
         matches,
         grpc,
-        body: raw.body.as_ref().map(|body| body.get_ref().clone()),
+        body: body.map(|body| match body.as_str() {
+            "*" => BodyMapping::Whole,
+            field => BodyMapping::Field(field.to_owned()),
+        }),
         chain: chain?,
-        upstream: upstream.flatten(),
-        attributes: raw.attributes.clone(),
-        limits,
-        at: At::from(place),
+        upstream,
+        attributes,
+        limits: RouteLimits {
+            body_bytes_max: reader.size(&route::BODY_BYTES_MAX),
+            timeout: reader.milliseconds(&route::TIMEOUT_MS),
+        },
+        location: reader.item_location(),
     })
 }
 
-fn matches(item: &Item<RawRoute>, problems: &mut Problems) -> Vec<(Method, String)> {
-    let mut matches = Vec::new();
-    for written in &item.raw.matches.0 {
-        let split = written.split_once(' ').and_then(|(method, template)| {
-            let method = Method::from_bytes(method.as_bytes()).ok()?;
-            template.starts_with('/').then(|| (method, template.to_owned()))
-        });
-        match split {
-            Some(found) => matches.push(found),
-            None => problems.push(item.place.problem(
-                &item.place.span,
-                "match",
-                format!("expected `METHOD /template`, found {written:?}"),
-            )),
-        }
+fn route_match(text: &str) -> Result<RouteMatchConfig, Option<String>> {
+    let (method, template) = text.split_once(' ').ok_or(None)?;
+    let method = Method::from_bytes(method.as_bytes()).map_err(|_| None)?;
+    if !template.starts_with('/') {
+        return Err(None);
     }
-    matches
+    let template = Template::parse(template).map_err(|error| Some(error.to_string()))?;
+    Ok(RouteMatchConfig { method, template })
 }
 
-fn grpc(
-    place: &Place,
-    written: &Spanned<String>,
-    problems: &mut Problems,
-) -> Option<(String, String)> {
-    let split = written.get_ref().split_once('/');
-    match split {
+fn grpc_method(text: &str) -> Result<GrpcMethod, Option<String>> {
+    match text.split_once('/') {
         Some((service, method)) if !service.is_empty() && !method.is_empty() => {
-            Some((service.to_owned(), method.to_owned()))
+            Ok(GrpcMethod { service: service.into(), method: method.into() })
         }
-        _ => {
-            let message =
-                format!("expected `package.Service/Method`, found {:?}", written.get_ref());
-            problems.push(place.problem(&written.span(), "grpc", message));
-            None
-        }
+        _ => Err(None),
     }
 }
 
-pub(super) fn upstream(
-    name: &str,
-    item: &Item<RawUpstream>,
-    problems: &mut Problems,
-) -> Option<Upstream> {
-    let (place, raw) = (&item.place, &item.raw);
-    let protocols = [("grpc", Protocol::Grpc), ("http", Protocol::Http)];
-    let protocol = word(place, "protocol", &raw.protocol, &protocols, problems);
-    let environments = [("sandbox", Environment::Sandbox), ("live", Environment::Live)];
-    let environment = raw
-        .environment
-        .as_ref()
-        .map(|written| word(place, "environment", written, &environments, problems));
-    let endpoints = endpoints(item, problems);
-    let connect = bounded(
-        place,
-        "connect_timeout_ms",
-        raw.connect_timeout_ms.as_ref(),
-        2_000,
-        1..=60_000,
-        problems,
-    );
-    let idle = bounded(
-        place,
-        "idle_timeout_ms",
-        raw.idle_timeout_ms.as_ref(),
-        60_000,
-        1..=600_000,
-        problems,
-    );
-    Some(Upstream {
-        name: name.to_owned(),
+pub(super) fn upstream(reader: &ItemReader<'_>) -> Option<UpstreamConfig> {
+    let protocol = reader.word(&upstream::PROTOCOL);
+    let endpoints = endpoints(reader);
+
+    let tls = reader.table(&upstream::TLS);
+    let digests = tls.parse_all(&upstream_tls::SPKI_SHA256, |text| sha256(text).ok_or(None));
+    let tls = UpstreamTlsConfig {
+        ca_bundle: tls.path(&upstream_tls::CA_BUNDLE),
+        native_roots: tls.boolean(&upstream_tls::NATIVE_ROOTS),
+        server_name: tls.text(&upstream_tls::SERVER_NAME).map(Located::into_value),
+        spki_sha256: digests.into_iter().map(Located::into_value).collect(),
+    };
+
+    Some(UpstreamConfig {
+        name: reader.name(),
         protocol: protocol?,
         endpoints,
-        environment: match environment {
-            Some(found) => Some(found?),
-            None => None,
-        },
-        audience: raw.audience.clone(),
-        tls: UpstreamTls {
-            ca_bundle: raw.tls.ca_bundle.as_ref().map(|path| place.path(path)),
-            native_roots: raw.tls.native_roots.unwrap_or(true),
-            server_name: raw.tls.server_name.clone(),
-            spki_sha256: raw
-                .tls
-                .spki_sha256
-                .iter()
-                .filter_map(|hex| sha256(place, "tls.spki_sha256", hex, problems))
-                .collect(),
-        },
-        connect_timeout: Duration::from_millis(connect),
-        idle_timeout: Duration::from_millis(idle),
-        connections_max: bounded_size(
-            place,
-            "connections_max",
-            raw.connections_max.as_ref(),
-            256,
-            1..=65_536,
-            problems,
-        ),
-        at: At::from(place),
+        environment: reader.word(&upstream::ENVIRONMENT),
+        audience: reader.text(&upstream::AUDIENCE).map(Located::into_value),
+        tls,
+        connect_timeout: reader.milliseconds(&upstream::CONNECT_TIMEOUT_MS),
+        idle_timeout: reader.milliseconds(&upstream::IDLE_TIMEOUT_MS),
+        connections_max: reader.size(&upstream::CONNECTIONS_MAX),
+        location: reader.item_location(),
     })
 }
 
-/// Most endpoints of one upstream.
-const ENDPOINTS_MAX: usize = 256;
+fn endpoints(reader: &ItemReader<'_>) -> Vec<Uri> {
+    let endpoints = reader.parse_all(&upstream::ENDPOINTS, |text| {
+        let uri: Uri = text.parse().map_err(|_| None)?;
+        let known = uri.scheme_str().is_some_and(|scheme| ["http", "https"].contains(&scheme));
+        let plain = uri.path() == "/" && uri.query().is_none() && uri.port().is_some();
+        if known && plain { Ok(uri) } else { Err(None) }
+    });
 
-fn endpoints(item: &Item<RawUpstream>, problems: &mut Problems) -> Vec<String> {
-    let (place, raw) = (&item.place, &item.raw);
-    if raw.endpoints.is_empty() || raw.endpoints.len() > ENDPOINTS_MAX {
-        let message = format!("expected 1 to {ENDPOINTS_MAX} endpoints");
-        problems.push(place.problem(&place.span, "endpoints", message));
-    }
-    let mut schemes = Vec::new();
-    for written in &raw.endpoints {
-        let uri = written.get_ref().parse::<Uri>().ok();
-        let scheme = uri.as_ref().and_then(|uri| {
-            let plain = uri.path() == "/" && uri.query().is_none() && uri.port().is_some();
-            uri.scheme_str().filter(|scheme| plain && ["http", "https"].contains(scheme))
-        });
-        match scheme {
-            Some(scheme) => schemes.push(scheme.to_owned()),
-            None => problems.push(place.problem(
-                &written.span(),
-                "endpoints",
-                format!(
-                    "expected http://host:port or https://host:port, found {:?}",
-                    written.get_ref()
-                ),
-            )),
-        }
-    }
+    let mut schemes: Vec<_> = endpoints.iter().map(|uri| uri.scheme_str()).collect();
     schemes.dedup();
     if schemes.len() > 1 {
-        let message = "expected endpoints of one scheme; found http and https".to_owned();
-        problems.push(place.problem(&place.span, "endpoints", message));
+        let message = "expected endpoints of one scheme; found http and https";
+        reader.problem_at(&upstream::ENDPOINTS, message);
     }
-    raw.endpoints.iter().map(|written| written.get_ref().clone()).collect()
+    endpoints.into_iter().map(Located::into_value).collect()
 }

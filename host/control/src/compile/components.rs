@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_chain::{Chain, Growth, Plugin, Policy, Rollout, Trees};
-use tollgate_config::{Config, Policy as PolicyConfig, Problem};
+use tollgate_config::{Config, ConfigProblem, PolicyConfig};
 use tollgate_proxy::{ComponentIdentity, PolicyHost};
-use tollgate_runtime::{Component, Engine, compile_declared, read_declared};
+use tollgate_runtime::{Component, Engine, Grants, compile_declared, read_declared};
 
 use super::classes::unfit;
 use crate::rollouts::Rollouts;
@@ -17,7 +17,7 @@ use crate::rollouts::Rollouts;
 struct Key {
     sha256: [u8; 32],
     settings: String,
-    grants: Vec<String>,
+    grants: Grants,
     limits: (Duration, usize, usize, u32, usize),
     growth: Growth,
     branches: Vec<String>,
@@ -64,7 +64,7 @@ pub(super) fn chains(
     engine: &Engine,
     components: &mut Components,
     rollouts: &Rollouts,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<ConfigProblem>,
 ) -> Option<Vec<Chain<PolicyHost>>> {
     let mut loaded: Vec<Option<Policy<PolicyHost>>> = config
         .policies()
@@ -79,7 +79,7 @@ pub(super) fn chains(
         }
     }
     let loaded: Vec<_> = loaded.into_iter().map(|policy| policy.map(Arc::new)).collect();
-    let chain = |chain: &tollgate_config::Chain| {
+    let chain = |chain: &tollgate_config::ChainConfig| {
         let policies = chain.policies.iter().map(|index| loaded.get(*index).cloned().flatten());
         Some(Chain { name: chain.name.as_str().into(), policies: policies.collect::<Option<_>>()? })
     };
@@ -91,7 +91,7 @@ fn load(
     policy: &PolicyConfig,
     engine: &Engine,
     components: &mut Components,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<ConfigProblem>,
 ) -> Option<Policy<PolicyHost>> {
     let plugin = config.plugins().get(policy.plugin)?;
     let (bytes, sha256) = read_declared(plugin).map_err(|problem| problems.push(problem)).ok()?;
@@ -100,7 +100,7 @@ fn load(
     let key = Key {
         sha256,
         settings: policy.settings.clone(),
-        grants: policy.grants.iter().cloned().collect(),
+        grants: policy.grants.iter().copied().collect(),
         limits: (
             policy.limits.time,
             policy.limits.memory_bytes,

@@ -1,13 +1,14 @@
 //! Routes: templates, transcoders and the table that finds them.
 
-use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 
-use http::Method;
 use http::uri::PathAndQuery;
-use tollgate_chain::{GrpcMethod, Methods, Route, RouteTable, Template};
+use tollgate_chain::{GrpcMethod, Methods, Route, RouteTable, RouteTableError, Template};
 use tollgate_config::{
-    Config, Descriptors as DescriptorSource, Problem, Route as RouteConfig, with_causes,
+    BodyMapping, Config, ConfigProblem, DescriptorsConfig, Located, RouteConfig, RouteMatchConfig,
+    with_causes,
 };
 use tollgate_proxy::{Binding, Call};
 use tollgate_transcode::{Body, Descriptors, HttpBinding, Transcoder};
@@ -26,7 +27,7 @@ struct Place {
     call: Option<Call>,
 }
 
-pub(super) fn routes(config: &Config, problems: &mut Vec<Problem>) -> Option<Routes> {
+pub(super) fn routes(config: &Config, problems: &mut Vec<ConfigProblem>) -> Option<Routes> {
     let descriptors = match descriptors(config) {
         Ok(descriptors) => descriptors,
         Err(problem) => {
@@ -50,37 +51,68 @@ pub(super) fn routes(config: &Config, problems: &mut Vec<Problem>) -> Option<Rou
     match RouteTable::build(entries) {
         Ok(table) => Some(Routes { table, bindings }),
         Err(error) => {
-            let folder = config.folders().last().cloned().unwrap_or_default();
-            problems.push(Problem::of_file(&folder, &with_causes(&error)));
+            problems.push(table_problem(config, &error));
             None
         }
     }
 }
 
-fn descriptors(config: &Config) -> Result<Option<Descriptors>, Problem> {
-    match config.descriptors() {
-        None => Ok(None),
-        Some(DescriptorSource::Set(path)) => {
-            let bytes = fs::read(path).map_err(|error| {
-                Problem::of_file(path, &format!("expected a FileDescriptorSet: {error}"))
-            })?;
-            Descriptors::from_set(&bytes)
-                .map(Some)
-                .map_err(|error| Problem::of_file(path, &with_causes(&error)))
-        }
-        Some(DescriptorSource::Sources { files, includes }) => {
-            let first = files.first().cloned().unwrap_or_default();
-            Descriptors::compile(files, includes)
-                .map(Some)
-                .map_err(|error| Problem::of_file(&first, &with_causes(&error)))
+/// The problem of a table that cannot be built, at the Route that came second, with the place of
+/// the first.
+fn table_problem(config: &Config, error: &RouteTableError) -> ConfigProblem {
+    let route = |name: &str| config.routes().iter().find(|route| route.name == name);
+    let (first, second) = match error {
+        RouteTableError::Ambiguous { first, second, .. } => (route(first), route(second)),
+        RouteTableError::NoMethod { route: name } => (None, route(name)),
+    };
+
+    let mut message = with_causes(error);
+    if let Some(first) = first.map(|route| route.problem("")) {
+        message = format!("{message}; the first is at {}:{}", first.file.display(), first.line);
+    }
+    match second {
+        Some(route) => route.problem(&message),
+        None => {
+            let folder = config.folders().last().cloned().unwrap_or_default();
+            ConfigProblem::of_file(&folder, &message)
         }
     }
 }
 
-/// As written, or as the method's own bindings say.
+fn descriptors(config: &Config) -> Result<Option<Descriptors>, ConfigProblem> {
+    match config.descriptors() {
+        None => Ok(None),
+        Some(DescriptorsConfig::Set(path)) => {
+            let bytes =
+                fs::read(path).map_err(|error| path.unreadable("a FileDescriptorSet", &error))?;
+            Descriptors::from_set(&bytes)
+                .map(Some)
+                .map_err(|error| path.problem(&with_causes(&error)))
+        }
+        Some(DescriptorsConfig::Sources { files, includes }) => {
+            if let Some((file, error)) = files.iter().find_map(missing) {
+                return Err(file.unreadable("a .proto file", &error));
+            }
+            let [sources, includes] = [files, includes]
+                .map(|paths| paths.iter().map(|path| path.to_path_buf()).collect::<Vec<_>>());
+            let compiled = Descriptors::compile(&sources, &includes).map(Some);
+            compiled.map_err(|error| match files.first() {
+                Some(first) => first.problem(&with_causes(&error)),
+                None => ConfigProblem::of_file(Path::new(""), &with_causes(&error)),
+            })
+        }
+    }
+}
+
+/// A file that cannot be looked up, and why.
+fn missing(file: &Located<PathBuf>) -> Option<(&Located<PathBuf>, io::Error)> {
+    fs::metadata(file).err().map(|error| (file, error))
+}
+
+/// The bindings that are written, or those that the method itself has.
 fn places(own: &RouteConfig, descriptors: Option<&Descriptors>) -> Result<Vec<Place>, String> {
-    let written = written(own)?;
-    let Some((service, method)) = &own.grpc else {
+    let written = written(own);
+    let Some(GrpcMethod { service, method }) = own.grpc.as_deref() else {
         let plain = |binding: HttpBinding| Place {
             methods: binding.methods,
             template: binding.template,
@@ -112,20 +144,17 @@ fn places(own: &RouteConfig, descriptors: Option<&Descriptors>) -> Result<Vec<Pl
 }
 
 /// The bindings that the configuration writes.
-fn written(own: &RouteConfig) -> Result<Vec<HttpBinding>, String> {
-    let body = match own.body.as_deref() {
+fn written(own: &RouteConfig) -> Vec<HttpBinding> {
+    let body = match &own.body {
         None => Body::None,
-        Some("*") => Body::All,
-        Some(field) => Body::Field(field.into()),
+        Some(BodyMapping::Whole) => Body::All,
+        Some(BodyMapping::Field(field)) => Body::Field(field.as_str().into()),
     };
-    let binding = |(method, template): &(Method, String)| {
-        Ok(HttpBinding {
-            methods: Methods::These(vec![method.clone()]),
-            template: Template::parse(template)
-                .map_err(|error| format!("match {template:?}: {}", with_causes(&error)))?,
-            body: body.clone(),
-            response_body: None,
-        })
+    let binding = |route: &Located<RouteMatchConfig>| HttpBinding {
+        methods: Methods::These(vec![route.method.clone()]),
+        template: route.template.clone(),
+        body: body.clone(),
+        response_body: None,
     };
     own.matches.iter().map(binding).collect()
 }
@@ -139,10 +168,7 @@ fn route(config: &Config, own: &RouteConfig, template: &Template, binding: usize
         attributes: attributes
             .map(|(key, value)| (key.as_str().into(), value.as_str().into()))
             .collect(),
-        grpc: own.grpc.as_ref().map(|(service, method)| GrpcMethod {
-            service: service.as_str().into(),
-            method: method.as_str().into(),
-        }),
+        grpc: own.grpc.as_deref().cloned(),
         upstream: upstream.map(|upstream| upstream.name.as_str().into()),
         binding,
         chain: own.chain,

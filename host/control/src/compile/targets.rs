@@ -3,29 +3,28 @@
 use std::fs;
 use std::sync::Arc;
 
-use http::Uri;
 use tollgate_capability::SystemClock;
 use tollgate_capability::principal::PrincipalSigner;
-use tollgate_config::{Config, Problem, Protocol, Upstream as UpstreamConfig, with_causes};
+use tollgate_config::{Config, ConfigProblem, UpstreamConfig, UpstreamProtocol, with_causes};
 use tollgate_proxy::{Target, Targets};
 use tollgate_upstream::{self as upstream, TlsSettings, Upstream, UpstreamSettings};
 
 pub(super) fn targets(
     config: &Config,
     current: Option<&Arc<Targets>>,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<ConfigProblem>,
 ) -> Option<Arc<Targets>> {
     let mut targets = Targets::default();
     for own in config.upstreams() {
         match target(own, current) {
             Ok(target) => targets.insert(target),
-            Err(message) => problems.push(own.problem(&message)),
+            Err(problem) => problems.push(problem),
         }
     }
     Some(Arc::new(targets))
 }
 
-fn target(own: &UpstreamConfig, current: Option<&Arc<Targets>>) -> Result<Target, String> {
+fn target(own: &UpstreamConfig, current: Option<&Arc<Targets>>) -> Result<Target, ConfigProblem> {
     let settings = settings(own)?;
     let kept = current
         .and_then(|targets| targets.get(&own.name))
@@ -33,7 +32,10 @@ fn target(own: &UpstreamConfig, current: Option<&Arc<Targets>>) -> Result<Target
         .map(|target| Arc::clone(&target.upstream));
     let upstream = match kept {
         Some(upstream) => upstream,
-        None => Arc::new(Upstream::new(settings).map_err(|error| with_causes(&error))?),
+        None => {
+            let made = Upstream::new(settings);
+            Arc::new(made.map_err(|error| own.problem(&with_causes(&error)))?)
+        }
     };
     Ok(Target {
         name: own.name.as_str().into(),
@@ -43,26 +45,19 @@ fn target(own: &UpstreamConfig, current: Option<&Arc<Targets>>) -> Result<Target
     })
 }
 
-fn settings(own: &UpstreamConfig) -> Result<UpstreamSettings, String> {
-    let endpoints: Vec<Uri> = own
-        .endpoints
-        .iter()
-        .map(|endpoint| endpoint.parse::<Uri>().map_err(|error| format!("{endpoint}: {error}")))
-        .collect::<Result<_, _>>()?;
-    let secure = endpoints.iter().any(|endpoint| endpoint.scheme_str() == Some("https"));
+fn settings(own: &UpstreamConfig) -> Result<UpstreamSettings, ConfigProblem> {
+    let secure = own.endpoints.iter().any(|endpoint| endpoint.scheme_str() == Some("https"));
     let ca_bundle_pem = match &own.tls.ca_bundle {
-        Some(path) => {
-            Some(fs::read(path).map_err(|error| format!("read {}: {error}", path.display()))?)
-        }
+        Some(path) => Some(fs::read(path).map_err(|error| path.unreadable("a PEM file", &error))?),
         None => None,
     };
     Ok(UpstreamSettings {
         name: own.name.as_str().into(),
         protocol: match own.protocol {
-            Protocol::Grpc => upstream::Protocol::Grpc,
-            Protocol::Http => upstream::Protocol::Http,
+            UpstreamProtocol::Grpc => upstream::Protocol::Grpc,
+            UpstreamProtocol::Http => upstream::Protocol::Http,
         },
-        endpoints,
+        endpoints: own.endpoints.clone(),
         tls: secure.then(|| TlsSettings {
             ca_bundle_pem,
             native_roots: own.tls.native_roots,
@@ -78,7 +73,7 @@ fn settings(own: &UpstreamConfig) -> Result<UpstreamSettings, String> {
 /// `None` when something is wrong; `Some(None)` when nothing is to be signed.
 pub(super) fn signer(
     config: &Config,
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<ConfigProblem>,
 ) -> Option<Option<Arc<PrincipalSigner>>> {
     let Some(signing) = config.signing() else { return Some(None) };
     let clock = Arc::new(SystemClock::new());
@@ -86,7 +81,7 @@ pub(super) fn signer(
     match loaded {
         Ok(signer) => Some(Some(Arc::new(signer))),
         Err(error) => {
-            problems.push(Problem::of_file(&signing.key_file, &with_causes(&error)));
+            problems.push(signing.key_file.problem(&with_causes(&error)));
             None
         }
     }

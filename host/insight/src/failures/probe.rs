@@ -9,7 +9,7 @@ use tollgate_chain::{
     Host, IdempotencyKey, Identity, OriginKind, Plugin as _, Presence, Presented, Question, Read,
     Resolution, RouteMatch, Run, ServerName, Settlement, System, Taken, UpstreamState, Verdict,
 };
-use tollgate_config::{Config, Plugin, Policy, Problems, Route};
+use tollgate_config::{Config, PluginConfig, PolicyConfig, Problems, RouteConfig};
 use tollgate_runtime::{Component, Engine, Inspection, compile_declared, read_component};
 
 use crate::Error;
@@ -65,8 +65,8 @@ pub(super) struct Probing<'a> {
     pub(super) engine: &'a Engine,
     /// The policy's place in the configuration.
     pub(super) index: usize,
-    pub(super) policy: &'a Policy,
-    pub(super) plugin: &'a Plugin,
+    pub(super) policy: &'a PolicyConfig,
+    pub(super) plugin: &'a PluginConfig,
 }
 
 impl Probing<'_> {
@@ -89,7 +89,7 @@ impl Probing<'_> {
     }
 
     /// The Routes whose chain has the policy; none, where a listener's has it or nobody's.
-    fn routes(&self) -> Vec<Option<&Route>> {
+    fn routes(&self) -> Vec<Option<&RouteConfig>> {
         let chains = self.config.chains();
         let has = |chain: usize| {
             chains.get(chain).is_some_and(|chain| chain.policies.contains(&self.index))
@@ -136,15 +136,15 @@ struct Probe {
 }
 
 impl Probe {
-    fn new(down: Dependency, route: Option<&Route>, environment: Environment) -> Self {
+    fn new(down: Dependency, route: Option<&RouteConfig>, environment: Environment) -> Self {
         let matched = route.and_then(|route| route.matches.first());
         let grpc = route.and_then(|route| route.grpc.as_ref());
         Self {
             down,
             environment,
             name: route.map(|route| route.name.clone()),
-            method: matched.map_or(Method::POST, |(method, _)| method.clone()),
-            grpc: grpc.map(|(service, method)| format!("{service}/{method}")),
+            method: matched.map_or(Method::POST, |matched| matched.method.clone()),
+            grpc: grpc.map(|grpc| grpc.full_name()),
             attributes: route.map(|route| route.attributes.clone()).unwrap_or_default(),
         }
     }

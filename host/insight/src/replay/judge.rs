@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::Method;
 use tollgate_chain::{Content, Failure, Hook, Verdict};
-use tollgate_config::{Chain, Config, Policy as PolicyConfig};
+use tollgate_config::{ChainConfig, Config, PolicyConfig};
 
 use super::candidates::{Candidate, Candidates};
 use super::fed::{Fed, RouteFacts, shared};
@@ -36,8 +36,8 @@ enum Found {
 
 impl<'a> Judge<'a> {
     pub(super) fn new(config: &'a Config, candidates: &'a Candidates<Fed>) -> Self {
-        let route = |own: &'a tollgate_config::Route| {
-            let grpc = own.grpc.as_ref().map(|(service, method)| format!("{service}/{method}"));
+        let route = |own: &'a tollgate_config::RouteConfig| {
+            let grpc = own.grpc.as_ref().map(|grpc| grpc.full_name());
             let (name, attributes) = (own.name.clone(), own.attributes.clone());
             (own.name.as_str(), (own.chain, Arc::new(RouteFacts { name, attributes, grpc })))
         };
@@ -69,7 +69,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Policies that the recorded chain did not have.
-    async fn newcomers(&self, chain: &Chain, case: &Case<'_>, report: &mut Report) {
+    async fn newcomers(&self, chain: &ChainConfig, case: &Case<'_>, report: &mut Report) {
         for index in &chain.policies {
             let Some(policy) = self.config.policies().get(*index) else { continue };
             if case.form.policies.iter().any(|own| own.policy == policy.name) {
@@ -82,7 +82,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The chain that decides about such an exchange, and the candidate's Route.
-    fn place(&self, form: &ReceiptForm) -> Option<(&'a Chain, Option<Arc<RouteFacts>>)> {
+    fn place(&self, form: &ReceiptForm) -> Option<(&'a ChainConfig, Option<Arc<RouteFacts>>)> {
         match &form.route {
             Some(name) => {
                 let (chain, facts) = self.routes.get(name.as_str())?;
@@ -96,7 +96,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn member(&self, chain: &Chain, name: &str) -> Option<&'a PolicyConfig> {
+    fn member(&self, chain: &ChainConfig, name: &str) -> Option<&'a PolicyConfig> {
         let policies = self.config.policies();
         chain.policies.iter().filter_map(|index| policies.get(*index)).find(|own| own.name == name)
     }

@@ -127,6 +127,7 @@ impl Cell {
         format!(
             "[policies.\"{name}\"]\nplugin = \"{guest}\"\nclass = \"{class}\"\n\
              grants = [\"request\", \"reply-headers\", \"log\"]\n\
+             attributes = {{ service = \"text\", scope = \"text\" }}\n\
              limits = {{ {limits} }}\nsettings = {settings}\n\
              [chains.\"{name}\"]\npolicies = {chain:?}\n\
              [routes.\"{name}\"]\nmatch = \"GET {}\"\nchain = \"{name}\"\n\

@@ -1,0 +1,250 @@
+//! Keys of the gateway itself: listeners, and the tables of which there is one.
+
+use super::{
+    ConfigKey, IntegerRange, NAME_OF_ITEM, Section, SectionItems, ValueType, integer, list, text,
+    text_like,
+};
+
+const SOCKET_ADDRESS: ValueType = text("an address and a port, as `127.0.0.1:8443`");
+
+/// `[listeners.<name>]`
+pub(crate) const LISTENERS: Section = Section {
+    name: "listeners",
+    items: SectionItems::Named("name", listener::KEYS),
+    words: "Sockets for callers; at least one.",
+};
+
+pub(crate) mod listener {
+    use super::{ConfigKey, NAME_OF_ITEM, SOCKET_ADDRESS, ValueType, integer, list, text, tls};
+
+    super::super::keys! {
+        ADDRESS = ConfigKey::required(
+            "address", SOCKET_ADDRESS, "Address and port; port 0 picks a free one");
+        CHAIN = ConfigKey::required(
+            "chain", NAME_OF_ITEM, "The chain of requests that match no Route");
+        TLS = ConfigKey::optional(
+            "tls", ValueType::Table(tls::KEYS), "Certificate and key; plaintext without");
+        TRUSTED_PROXIES = ConfigKey::optional(
+            "trusted_proxies", list(&text("a network, as `10.0.0.0/8`"), 0, 1_024),
+            "Networks of peers whose forwarding headers are believed");
+        CONNECTIONS_MAX = ConfigKey::optional(
+            "connections_max", integer(1, 1_000_000, 10_000), "Most connections at once");
+        CONNECTIONS_PER_ADDRESS_MAX = ConfigKey::optional(
+            "connections_per_address_max", integer(1, 1_000_000, 100),
+            "Most connections at once from one address");
+    }
+}
+
+pub(crate) mod tls {
+    use super::{ConfigKey, ValueType};
+
+    super::super::keys! {
+        CERTIFICATE = ConfigKey::required(
+            "certificate", ValueType::Path, "PEM file of the certificates, leaf first");
+        KEY = ConfigKey::required("key", ValueType::Path, "PEM file of the private key");
+    }
+}
+
+/// `[admin]`
+pub(crate) const ADMIN: Section = Section {
+    name: "admin",
+    items: SectionItems::One(admin::KEYS),
+    words: "The operators' port: health, metrics and the API of `explain`, `replay` and \
+            `rollout`. None without this table.",
+};
+
+pub(crate) mod admin {
+    use super::{ConfigKey, SOCKET_ADDRESS, ValueType};
+
+    super::super::keys! {
+        ADDRESS = ConfigKey::required("address", SOCKET_ADDRESS, "Address and port");
+        TOKEN_FILE = ConfigKey::optional(
+            "token_file", ValueType::Path,
+            "File of the token that the API asks for; without it one is made at the start");
+    }
+}
+
+/// `[errors]`
+pub(crate) const ERRORS: Section = Section {
+    name: "errors",
+    items: SectionItems::One(errors::KEYS),
+    words: "Bodies of problems that the gateway answers.",
+};
+
+pub(crate) mod errors {
+    use super::{ConfigKey, text_like};
+
+    super::super::keys! {
+        TYPE_BASE = ConfigKey::required(
+            "type_base", text_like("a URI that ends in `/`, `:` or `#`", "[/:#]$"),
+            "URI that the name of a problem is appended to; `urn:tollgate:problem:` without this \
+             table");
+    }
+}
+
+/// `[access_log]`
+pub(crate) const ACCESS_LOG: Section = Section {
+    name: "access_log",
+    items: SectionItems::One(access_log::KEYS),
+    words: "The record of each exchange, one JSON object a line.",
+};
+
+pub(crate) mod access_log {
+    use super::{ConfigKey, text};
+
+    super::super::keys! {
+        TO = ConfigKey::required(
+            "to", text("`stdout`, `off` or a path"),
+            "`stdout` (as without this table), `off`, or the path of a file");
+    }
+}
+
+/// `[drain]`
+pub(crate) const DRAIN: Section = Section {
+    name: "drain",
+    items: SectionItems::One(drain::KEYS),
+    words: "The end of the process after SIGTERM.",
+};
+
+pub(crate) mod drain {
+    use super::{ConfigKey, integer};
+
+    super::super::keys! {
+        DELAY_MS = ConfigKey::optional(
+            "delay_ms", integer(0, 300_000, 10_000),
+            "Time for which requests are still accepted, while load balancers learn of the end");
+        WAIT_MS = ConfigKey::optional(
+            "wait_ms", integer(0, 900_000, 30_000), "Longest wait for requests in flight");
+    }
+}
+
+/// `[engine]`
+pub(crate) const ENGINE: Section = Section {
+    name: "engine",
+    items: SectionItems::One(engine::KEYS),
+    words: "Threads, and the engine that runs policies.",
+};
+
+pub(crate) mod engine {
+    use super::{ConfigKey, IntegerRange, ValueType, integer};
+
+    super::super::keys! {
+        INSTANCES_MAX = ConfigKey::optional(
+            "instances_max", integer(1, 10_000, 1_000), "Most instances of policies at once");
+        WORKERS = ConfigKey::optional(
+            "workers", ValueType::Integer(IntegerRange { min: 1, max: 1_024, default: None }),
+            "Worker threads; as many as there are cores when absent");
+        COMPILED_CACHE = ConfigKey::optional(
+            "compiled_cache", ValueType::Path,
+            "Folder that keeps compiled components from one start to the next; every start \
+             compiles when absent");
+    }
+}
+
+/// `[trees]`
+pub(crate) const TREES: Section = Section {
+    name: "trees",
+    items: SectionItems::One(trees::KEYS),
+    words: "Decision trees: growth and verification.",
+};
+
+pub(crate) mod trees {
+    use super::{ConfigKey, ValueType, integer};
+
+    super::super::keys! {
+        ON = ConfigKey::optional(
+            "on", ValueType::Boolean { default: true },
+            "`false` decides every request in WebAssembly");
+        VERIFY_EVERY = ConfigKey::optional(
+            "verify_every", integer(1, 1_000_000, 1_000),
+            "A leaf is run again in WebAssembly once in so many walks");
+        NODES_MAX = ConfigKey::optional(
+            "nodes_max", integer(1, 1 << 20, 4_096), "Most nodes of one tree");
+        BYTES_MAX = ConfigKey::optional(
+            "bytes_max", integer(1, 1 << 30, 4 << 20), "Most bytes of one tree");
+        FAN_OUT_MAX = ConfigKey::optional(
+            "fan_out_max", integer(1, 1 << 16, 1_024), "Most answers to one question");
+    }
+}
+
+/// `[receipts]`
+pub(crate) const RECEIPTS: Section = Section {
+    name: "receipts",
+    items: SectionItems::One(receipts::KEYS),
+    words: "The exchanges that can be explained and replayed afterwards.",
+};
+
+pub(crate) mod receipts {
+    use super::{ConfigKey, ValueType, integer};
+
+    super::super::keys! {
+        ON = ConfigKey::optional(
+            "on", ValueType::Boolean { default: true }, "`false` keeps none");
+        SAMPLE_EVERY = ConfigKey::optional(
+            "sample_every", integer(1, 1_000_000, 100),
+            "Of exchanges that passed one in so many is kept; refusals and failures always");
+        ENTRIES_MAX = ConfigKey::optional(
+            "entries_max", integer(30, 1_000_000, 3_000), "Most receipts at once");
+        BYTES_MAX = ConfigKey::optional(
+            "bytes_max", integer(1 << 20, 1 << 30, 16 << 20),
+            "Most bytes of receipts at once, estimated");
+    }
+}
+
+/// `[hidden_headers]`
+pub(crate) const HIDDEN_HEADERS: Section = Section {
+    name: "hidden_headers",
+    items: SectionItems::One(hidden_headers::KEYS),
+    words: "Headers whose values no policy reads, beside those that are always hidden.",
+};
+
+pub(crate) mod hidden_headers {
+    use super::{ConfigKey, HEADER_NAMES};
+
+    super::super::keys! {
+        NAMES = ConfigKey::required("names", HEADER_NAMES, "Their names");
+    }
+}
+
+/// Names of headers.
+pub(crate) const HEADER_NAMES: ValueType =
+    list(&text_like("a header name", "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"), 0, 256);
+
+/// `[descriptors]`
+pub(crate) const DESCRIPTORS: Section = Section {
+    name: "descriptors",
+    items: SectionItems::One(descriptors::KEYS),
+    words: "Protobuf descriptors of the methods that Routes lead to: either `set`, or `files` and \
+            `includes`.",
+};
+
+pub(crate) mod descriptors {
+    use super::{ConfigKey, ValueType, list};
+
+    super::super::keys! {
+        SET = ConfigKey::optional(
+            "set", ValueType::Path, "File with a serialised `FileDescriptorSet`");
+        FILES = ConfigKey::optional(
+            "files", list(&ValueType::Path, 0, 1_024), "`.proto` files, compiled at load");
+        INCLUDES = ConfigKey::optional(
+            "includes", list(&ValueType::Path, 0, 256), "Folders where their imports are found");
+    }
+}
+
+/// `[principal]`
+pub(crate) const PRINCIPAL: Section = Section {
+    name: "principal",
+    items: SectionItems::One(principal::KEYS),
+    words: "The signature of the principal that upstreams get. None gets one without this table.",
+};
+
+pub(crate) mod principal {
+    use super::{ConfigKey, ValueType, text};
+
+    super::super::keys! {
+        ISSUER = ConfigKey::required("issuer", text("a name"), "Issuer, as services know it");
+        KEY_ID = ConfigKey::required("key_id", text("a name"), "Name of the key, as services know it");
+        KEY_FILE = ConfigKey::required(
+            "key_file", ValueType::Path, "PEM file of the Ed25519 private key, PKCS#8");
+    }
+}

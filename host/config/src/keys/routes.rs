@@ -1,0 +1,108 @@
+//! Keys of Routes and upstreams.
+
+use tollgate_chain::Environment;
+
+use super::{
+    ConfigKey, NAME_OF_ITEM, Section, SectionItems, ValueType, integer, list, names, text,
+    text_like,
+};
+use crate::types::UpstreamProtocol;
+
+/// `[routes.<name>]`
+pub(crate) const ROUTES: Section = Section {
+    name: "routes",
+    items: SectionItems::Named("name", route::KEYS),
+    words: "Methods and paths that callers may use, each with the chain of policies that decides.",
+};
+
+pub(crate) mod route {
+    use super::{ConfigKey, NAME_OF_ITEM, ValueType, integer, text, text_like};
+
+    super::super::keys! {
+        MATCH = ConfigKey::optional(
+            "match", ValueType::OneOrMany(&text_like("`METHOD /template`", "^[^ ]+ /")),
+            "HTTP method and path template, one or several; without it the `google.api.http` of \
+             the gRPC method holds");
+        GRPC = ConfigKey::optional(
+            "grpc", text_like("`package.Service/Method`", "^[^/]+/.+$"),
+            "gRPC method that requests are translated to");
+        BODY = ConfigKey::optional(
+            "body", text("`*` or the name of a field"),
+            "The request body's place in the message: a field, or `*` for the whole; only with \
+             both `grpc` and `match`");
+        CHAIN = ConfigKey::required("chain", NAME_OF_ITEM, "The chain of policies");
+        UPSTREAM = ConfigKey::optional(
+            "upstream", NAME_OF_ITEM, "The upstream, where no policy chooses one");
+        ATTRIBUTES = ConfigKey::optional(
+            "attributes", ValueType::Map(&text("text")),
+            "Facts about the Route that policies read; each must be declared by a policy of the \
+             chain (`policies.<name>.attributes`)");
+        BODY_BYTES_MAX = ConfigKey::optional(
+            "body_bytes_max", integer(0, 64 << 20, 1 << 20), "Longest request body");
+        TIMEOUT_MS = ConfigKey::optional(
+            "timeout_ms", integer(1, 900_000, 30_000),
+            "Longest time from the request's head to the head of the upstream's response");
+    }
+}
+
+/// `[upstreams.<name>]`
+pub(crate) const UPSTREAMS: Section = Section {
+    name: "upstreams",
+    items: SectionItems::Named("name", upstream::KEYS),
+    words: "Services that requests are forwarded to.",
+};
+
+pub(crate) mod upstream {
+    use super::{
+        ConfigKey, Environment, UpstreamProtocol, ValueType, integer, list, names, text, text_like,
+        upstream_tls,
+    };
+
+    super::super::keys! {
+        PROTOCOL = ConfigKey::required(
+            "protocol", ValueType::Word { names: names::<UpstreamProtocol>, default: None },
+            "`grpc`: HTTP/2, by TLS or prior knowledge; `http`: HTTP/1.1");
+        ENDPOINTS = ConfigKey::required(
+            "endpoints",
+            list(
+                &text_like("http://host:port or https://host:port", "^https?://[^/]+:[0-9]+/?$"),
+                1, 256),
+            "URIs of one scheme, over which requests are balanced");
+        ENVIRONMENT = ConfigKey::optional(
+            "environment", ValueType::Word { names: names::<Environment>, default: None },
+            "Only principals of this environment may reach it; any when absent");
+        AUDIENCE = ConfigKey::optional(
+            "audience", text("the name of a service"),
+            "The service that signed principals are for; without it none is sent");
+        TLS = ConfigKey::optional(
+            "tls", ValueType::Table(upstream_tls::KEYS),
+            "How the certificate of an `https` endpoint is verified");
+        CONNECT_TIMEOUT_MS = ConfigKey::optional(
+            "connect_timeout_ms", integer(1, 60_000, 2_000),
+            "Longest time for a connection, handshake included");
+        IDLE_TIMEOUT_MS = ConfigKey::optional(
+            "idle_timeout_ms", integer(1, 600_000, 60_000),
+            "Longest time for which an unused connection is kept");
+        CONNECTIONS_MAX = ConfigKey::optional(
+            "connections_max", integer(1, 65_536, 256), "Most connections to one endpoint");
+    }
+}
+
+pub(crate) mod upstream_tls {
+    use super::super::policies::SHA256;
+    use super::{ConfigKey, ValueType, list, text};
+
+    super::super::keys! {
+        CA_BUNDLE = ConfigKey::optional(
+            "ca_bundle", ValueType::Path, "PEM file of private CAs, beside the native roots");
+        NATIVE_ROOTS = ConfigKey::optional(
+            "native_roots", ValueType::Boolean { default: true },
+            "`false` trusts `ca_bundle` alone");
+        SERVER_NAME = ConfigKey::optional(
+            "server_name", text("a host name"),
+            "The name that the certificate must have, when not the endpoint's host");
+        SPKI_SHA256 = ConfigKey::optional(
+            "spki_sha256", list(&SHA256, 0, 64),
+            "SHA-256 of acceptable public keys; any when empty");
+    }
+}

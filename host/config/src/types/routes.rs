@@ -1,0 +1,120 @@
+//! Routes and upstreams.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::{Method, Uri};
+use tollgate_chain::{Environment, GrpcMethod, RouteLimits, Template};
+
+use crate::{ConfigProblem, Located, Location};
+
+/// A method and path that callers may use: `[routes.<name>]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RouteConfig {
+    /// The name.
+    pub name: String,
+    /// Methods with templates; empty when the gRPC method's own bindings apply.
+    pub matches: Vec<Located<RouteMatchConfig>>,
+    /// The gRPC method.
+    pub grpc: Option<Located<GrpcMethod>>,
+    /// The body's place in the message, with both `grpc` and `match`.
+    pub body: Option<BodyMapping>,
+    /// Index of the chain.
+    pub chain: usize,
+    /// Index of the upstream used when no policy chooses.
+    pub upstream: Option<usize>,
+    /// Facts for policies, each declared by a policy of the chain.
+    pub attributes: BTreeMap<String, String>,
+    /// Bounds.
+    pub limits: RouteLimits,
+    /// The place of the Route as a whole.
+    pub location: Location,
+}
+
+/// One HTTP method with a path template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RouteMatchConfig {
+    /// The HTTP method.
+    pub method: Method,
+    /// The path template.
+    pub template: Template,
+}
+
+/// The place of a request's body in a gRPC message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BodyMapping {
+    /// The body is the message.
+    Whole,
+    /// The body is this field of the message.
+    Field(String),
+}
+
+impl RouteConfig {
+    /// Makes the problem that the Route cannot be compiled, at its `match` or its `grpc`.
+    #[must_use]
+    pub fn problem(&self, message: &str) -> ConfigProblem {
+        let first = self.matches.first().map(Located::location);
+        let grpc = self.grpc.as_ref().map(Located::location);
+        grpc.or(first).unwrap_or(&self.location).problem(message)
+    }
+}
+
+/// The protocol of an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpstreamProtocol {
+    /// gRPC over HTTP/2, by TLS or prior knowledge.
+    Grpc,
+    /// HTTP/1.1.
+    Http,
+}
+
+/// A service that requests are forwarded to: `[upstreams.<name>]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UpstreamConfig {
+    /// The name.
+    pub name: String,
+    /// The protocol.
+    pub protocol: UpstreamProtocol,
+    /// `http://host:port` or `https://host:port`, all of one scheme.
+    pub endpoints: Vec<Uri>,
+    /// Only principals of this environment may reach it.
+    pub environment: Option<Environment>,
+    /// The service that signed principals are for.
+    pub audience: Option<String>,
+    /// Verification of its certificate.
+    pub tls: UpstreamTlsConfig,
+    /// Longest time for a connection, handshake included.
+    pub connect_timeout: Duration,
+    /// Longest time that a connection is kept without use.
+    pub idle_timeout: Duration,
+    /// Most connections to one endpoint.
+    pub connections_max: usize,
+    /// The place of the upstream as a whole.
+    pub location: Location,
+}
+
+impl UpstreamConfig {
+    /// Makes the problem that the upstream cannot be set up.
+    #[must_use]
+    pub fn problem(&self, message: &str) -> ConfigProblem {
+        self.location.problem(message)
+    }
+}
+
+/// Verification of an upstream's certificate: `tls = { … }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UpstreamTlsConfig {
+    /// PEM bundle of private CAs, layered over the native roots.
+    pub ca_bundle: Option<Located<PathBuf>>,
+    /// True where the operating system's roots are trusted too.
+    pub native_roots: bool,
+    /// The name that the certificate must have, when not the endpoint's host.
+    pub server_name: Option<String>,
+    /// SHA-256 of acceptable public keys; any when empty.
+    pub spki_sha256: Vec<[u8; 32]>,
+}
