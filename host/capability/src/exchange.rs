@@ -13,8 +13,10 @@ use std::time::Duration;
 
 use http::HeaderName;
 use tollgate_chain::{
-    Answer, Asked, Command, Effect, Environment, Head, Host, Matched, Payload, Principal, Question,
-    Read, Settlement, Source,
+    Answer, Asked, Command, CredentialsRead, Effect, Environment, Head, Host, IdempotencyEffect,
+    IdempotencyRead, LogCommand, Matched, NotesCommand, NotesRead, Payload, Principal,
+    PrincipalCommand, Question, QuotaCommand, QuotaEffect, Read, ReplyHeadersCommand, Settlement,
+    Source, UpstreamsRead,
 };
 
 use self::readback::Held;
@@ -24,7 +26,7 @@ use crate::idempotency::{self, Claim, IdempotencyStore};
 use crate::notes::Notes;
 use crate::quota::{QuotaStore, Reported, Reservation, RunQuota};
 use crate::reply_headers::ReplyHeaders;
-use crate::request::{self, Hidden, origin};
+use crate::request::{self, Hidden};
 use crate::response::{self, ResponseHead};
 use crate::upstreams::UpstreamStates;
 use crate::{log, principal, route, system};
@@ -123,47 +125,37 @@ impl Exchange {
     }
 
     fn read<'a>(&'a mut self, read: &'a Read) -> Asked<'a> {
-        if let Read::CredentialsResolve(handle) = read {
-            return self.resolve(*handle);
-        }
-        Asked::Ready(self.known(read))
+        let principal = self.principal.as_deref();
+        Asked::Ready(match read {
+            Read::Request(read) => request::answer(&self.opening.head, &self.hidden, read),
+            Read::Route(read) => route::answer(&self.opening.matched, read),
+            Read::Credentials(read) => return self.credential(read),
+            Read::Principal(read) => principal::answer(principal, read),
+            Read::Upstreams(UpstreamsRead::State(name)) => {
+                Answer::Upstream(self.opening.upstreams.state(name))
+            }
+            Read::Idempotency(IdempotencyRead::Key) => idempotency::key(&self.opening),
+            Read::Notes(NotesRead::Is(name, value)) => self.notes.is(name, value),
+            Read::Notes(NotesRead::Get(name)) => self.notes.get(name),
+            Read::Response(read) => response::answer(self.response.as_ref(), read),
+            Read::Wasi(read) => system::answer(*read, &*self.stores.clock),
+        })
     }
 
-    /// The answer to a read that no store has a part in.
-    fn known(&self, read: &Read) -> Answer {
-        let (head, matched) = (&*self.opening.head, &self.opening.matched);
-        let (hidden, response) = (&self.hidden, self.response.as_ref());
-        let principal = self.principal.as_deref();
+    fn credential(&mut self, read: &CredentialsRead) -> Asked<'_> {
         match read {
-            Read::MethodIs(method) => request::method_is(head, method),
-            Read::HeaderPresence(name) => Answer::Presence(request::presence(&head.headers, name)),
-            Read::HeaderIs(name, value) => request::header_is(head, hidden, name, value),
-            Read::Header(name) => request::header(head, hidden, name),
-            Read::AuthorityIn(hosts) => request::authority_in(head, hosts),
-            Read::ServerNameIn(hosts) => request::server_name_in(head, hosts),
-            Read::Origin => Answer::Origin(origin::kind(head)),
-            Read::OriginIn(origins) => Answer::Bool(origin::is_in(head, origins)),
-            Read::RouteMatched => route::matched(matched),
-            Read::RouteName => route::name(matched),
-            Read::RouteAttribute(name) => route::attribute(matched, name),
-            Read::RouteGrpcMethod => route::grpc_method(matched),
-            Read::CredentialsPresented => self.presented(),
-            // Asked in `read`, because it may have to wait.
-            Read::CredentialsResolve(_) => {
-                Answer::Resolution(tollgate_chain::Resolution::Unavailable)
-            }
-            Read::CredentialsPermits(handle, scope) => self.permits(*handle, scope),
-            Read::PrincipalEnvironment => principal::environment(principal),
-            Read::PrincipalHasScope(scope) => principal::has_scope(principal, scope),
-            Read::PrincipalTenant => principal::tenant(principal),
-            Read::UpstreamState(name) => Answer::Upstream(self.opening.upstreams.state(name)),
-            Read::IdempotencyKey => idempotency::key(&self.opening),
-            Read::NoteIs(name, value) => self.notes.is(name, value),
-            Read::Note(name) => self.notes.get(name),
-            Read::ResponseStatus => response::status(response),
-            Read::ResponseHeaderPresence(name) => response::header_presence(response, name),
-            Read::ResponseHeaderIs(name, value) => response::header_is(response, name, value),
-            Read::System(asked) => system::answer(*asked, &*self.stores.clock),
+            CredentialsRead::Presented => Asked::Ready(self.presented()),
+            CredentialsRead::Resolve(handle) => self.resolve(*handle),
+            CredentialsRead::Permits(handle, scope) => Asked::Ready(self.permits(*handle, scope)),
+        }
+    }
+
+    fn reply_header(&mut self, command: &ReplyHeadersCommand) {
+        match command {
+            ReplyHeadersCommand::Set(name, value) => self.reply.set_text(name, value),
+            ReplyHeadersCommand::SetFrom(name, source) => self.set_from(name, source),
+            ReplyHeadersCommand::AddVary(names) => self.reply.add_vary(names),
+            ReplyHeadersCommand::DropUpstream(names) => self.reply.drop_upstream(names),
         }
     }
 
@@ -193,22 +185,27 @@ impl Host for Exchange {
     fn ask<'a>(&'a mut self, question: &'a Question) -> Asked<'a> {
         match question {
             Question::Read(read) => self.read(read),
-            Question::Effect(Effect::QuotaTakeAll(buckets)) => self.take_all(buckets),
-            Question::Effect(Effect::IdempotencyClaim) => self.claim_operation(),
+            Question::Effect(Effect::Quota(QuotaEffect::TakeAll(buckets))) => {
+                self.take_all(buckets)
+            }
+            Question::Effect(Effect::Idempotency(IdempotencyEffect::Claim)) => {
+                self.claim_operation()
+            }
             Question::Command(_) => Asked::Ready(Answer::Done),
         }
     }
 
     fn apply(&mut self, command: &Command) {
         match command {
-            Command::ReplyHeaderSet(name, value) => self.reply.set_text(name, value),
-            Command::ReplyHeaderSetFrom(name, source) => self.set_from(name, source),
-            Command::ReplyVary(names) => self.reply.add_vary(names),
-            Command::ReplyDropUpstream(names) => self.reply.drop_upstream(names),
-            Command::PrincipalEstablish(handle) => self.establish(*handle),
-            Command::QuotaReport => self.reported.append(&mut self.run.quota.reported),
-            Command::NoteSet(name, value) => self.notes.set(name, value),
-            Command::Log(level, text) => log::write(*level, &self.opening.head.request_id, text),
+            Command::ReplyHeaders(command) => self.reply_header(command),
+            Command::Principal(PrincipalCommand::Establish(handle)) => self.establish(*handle),
+            Command::Quota(QuotaCommand::Report) => {
+                self.reported.append(&mut self.run.quota.reported);
+            }
+            Command::Notes(NotesCommand::Set(name, value)) => self.notes.set(name, value),
+            Command::Log(LogCommand::Write(level, text)) => {
+                log::write(*level, &self.opening.head.request_id, text);
+            }
         }
     }
 

@@ -6,21 +6,30 @@ mod signer;
 
 use std::sync::Arc;
 
-use tollgate_chain::{Answer, CredentialHandle, Principal};
+use tollgate_chain::{Answer, CredentialHandle, Principal, PrincipalRead};
 
 pub use signer::{Audience, PrincipalSigner, SignedToken, SignerError};
 
 use crate::exchange::Exchange;
 
-pub(crate) fn environment(principal: Option<&Principal>) -> Answer {
+/// Answers a read about the principal.
+pub(crate) fn answer(principal: Option<&Principal>, read: &PrincipalRead) -> Answer {
+    match read {
+        PrincipalRead::Environment => environment(principal),
+        PrincipalRead::HasScope(scope) => has_scope(principal, scope),
+        PrincipalRead::Tenant => tenant(principal),
+    }
+}
+
+fn environment(principal: Option<&Principal>) -> Answer {
     Answer::Environment(principal.map(|principal| principal.environment))
 }
 
-pub(crate) fn has_scope(principal: Option<&Principal>, scope: &str) -> Answer {
+fn has_scope(principal: Option<&Principal>, scope: &str) -> Answer {
     Answer::Bool(principal.is_some_and(|principal| principal.scopes.contains(scope)))
 }
 
-pub(crate) fn tenant(principal: Option<&Principal>) -> Answer {
+fn tenant(principal: Option<&Principal>) -> Answer {
     Answer::Text(principal.map(|principal| principal.tenant.as_str().into()))
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, AsHeaderName, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tollgate_chain::{Answer, Head, Presence, ServerName, Text};
+use tollgate_chain::{Answer, Head, Presence, RequestRead, ServerName, Text};
 use tollgate_terms::headers::{API_KEY, IDEMPOTENCY_KEY};
 
 /// Names whose values no policy reads: credentials, cookies, and what the operator adds.
@@ -30,6 +30,20 @@ impl Hidden {
     }
 }
 
+/// Answers a read about the request's head.
+pub(crate) fn answer(head: &Head, hidden: &Hidden, read: &RequestRead) -> Answer {
+    match read {
+        RequestRead::MethodIs(method) => method_is(head, method),
+        RequestRead::HeaderPresence(name) => Answer::Presence(presence(&head.headers, name)),
+        RequestRead::HeaderIs(name, value) => header_is(head, hidden, name, value),
+        RequestRead::Header(name) => header(head, hidden, name),
+        RequestRead::AuthorityIn(hosts) => authority_in(head, hosts),
+        RequestRead::ServerNameIn(hosts) => server_name_in(head, hosts),
+        RequestRead::Origin => Answer::Origin(origin::kind(head)),
+        RequestRead::OriginIn(origins) => Answer::Bool(origin::is_in(head, origins)),
+    }
+}
+
 pub(crate) fn presence(headers: &HeaderMap, name: &str) -> Presence {
     match headers.get_all(name).iter().take(2).count() {
         0 => Presence::Absent,
@@ -45,26 +59,26 @@ pub(crate) fn only(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&Head
     values.next().is_none().then_some(first)
 }
 
-pub(crate) fn method_is(head: &Head, method: &str) -> Answer {
+fn method_is(head: &Head, method: &str) -> Answer {
     Answer::Bool(head.method.as_str() == method)
 }
 
-pub(crate) fn header_is(head: &Head, hidden: &Hidden, name: &str, value: &str) -> Answer {
+fn header_is(head: &Head, hidden: &Hidden, name: &str, value: &str) -> Answer {
     let found = hidden.readable(head, name);
     Answer::Bool(found.is_some_and(|found| found.as_bytes() == value.as_bytes()))
 }
 
-pub(crate) fn header(head: &Head, hidden: &Hidden, name: &str) -> Answer {
+fn header(head: &Head, hidden: &Hidden, name: &str) -> Answer {
     let found = hidden.readable(head, name).and_then(|value| value.to_str().ok());
     Answer::Text(found.map(Into::into))
 }
 
-pub(crate) fn authority_in(head: &Head, hosts: &[Text]) -> Answer {
+fn authority_in(head: &Head, hosts: &[Text]) -> Answer {
     let index = hosts.iter().position(|host| **host == *head.authority.as_str());
     Answer::Index(index.and_then(|index| u32::try_from(index).ok()))
 }
 
-pub(crate) fn server_name_in(head: &Head, hosts: &[Text]) -> Answer {
+fn server_name_in(head: &Head, hosts: &[Text]) -> Answer {
     let Some(server_name) = head.server_name.as_deref().filter(|_| head.secure) else {
         return Answer::ServerName(ServerName::Absent);
     };

@@ -2,9 +2,19 @@
 
 use std::sync::Arc;
 
-use tollgate_chain::{Answer, Matched, Route, RouteMatch};
+use tollgate_chain::{Answer, Matched, Route, RouteMatch, RouteRead};
 
-pub(crate) fn matched(matched: &Matched) -> Answer {
+/// Answers a read about the Route.
+pub(crate) fn answer(found: &Matched, read: &RouteRead) -> Answer {
+    match read {
+        RouteRead::Matched => matched(found),
+        RouteRead::Name => name(found),
+        RouteRead::Attribute(name) => attribute(found, name),
+        RouteRead::GrpcMethod => grpc_method(found),
+    }
+}
+
+fn matched(matched: &Matched) -> Answer {
     Answer::Matched(match matched {
         Matched::Found { .. } => RouteMatch::Found,
         Matched::OtherMethod { .. } => RouteMatch::OtherMethod,
@@ -12,15 +22,15 @@ pub(crate) fn matched(matched: &Matched) -> Answer {
     })
 }
 
-pub(crate) fn name(matched: &Matched) -> Answer {
+fn name(matched: &Matched) -> Answer {
     Answer::Text(route(matched).map(|route| route.name.clone()))
 }
 
-pub(crate) fn attribute(matched: &Matched, name: &str) -> Answer {
+fn attribute(matched: &Matched, name: &str) -> Answer {
     Answer::Text(route(matched).and_then(|route| route.attribute(name)).map(Into::into))
 }
 
-pub(crate) fn grpc_method(matched: &Matched) -> Answer {
+fn grpc_method(matched: &Matched) -> Answer {
     let method = route(matched).and_then(|route| route.grpc.as_ref());
     Answer::Text(method.map(|method| method.full_name().into()))
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use ring::rand::{SecureRandom, SystemRandom};
-use tollgate_chain::{Answer, System};
+use tollgate_chain::{Answer, WasiRead};
 
 use crate::Clock;
 
@@ -14,11 +14,11 @@ const RESOLUTION: Duration = Duration::from_millis(1);
 
 /// The answer. Without randomness in the machine there are fewer bytes than were asked for, which
 /// ends the run.
-pub(crate) fn answer(asked: System, clock: &dyn Clock) -> Answer {
+pub(crate) fn answer(asked: WasiRead, clock: &dyn Clock) -> Answer {
     match asked {
-        System::WallClock => Answer::Nanoseconds(coarse(clock.unix())),
-        System::MonotonicClock => Answer::Nanoseconds(coarse(clock.monotonic())),
-        System::Random(count) => {
+        WasiRead::WallClock => Answer::Nanoseconds(coarse(clock.unix())),
+        WasiRead::MonotonicClock => Answer::Nanoseconds(coarse(clock.monotonic())),
+        WasiRead::Random(count) => {
             let mut bytes = vec![0; usize::try_from(count).unwrap_or_default()];
             let filled = SystemRandom::new().fill(&mut bytes);
             Answer::Random(filled.map(|()| bytes.into()).unwrap_or_default())
@@ -41,7 +41,7 @@ mod tests {
     fn time_is_told_in_milliseconds_and_goes_by_the_clock_that_is_passed_in() {
         let clock = ManualClock::new();
         let told = || {
-            [System::WallClock, System::MonotonicClock]
+            [WasiRead::WallClock, WasiRead::MonotonicClock]
                 .map(|asked| answer(asked, &clock).into_nanoseconds().unwrap())
         };
         let [wall, monotonic] = told();
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn random_bytes_are_as_many_as_asked_for_and_never_the_same() {
-        let random = |count| answer(System::Random(count), &ManualClock::new()).into_random();
+        let random = |count| answer(WasiRead::Random(count), &ManualClock::new()).into_random();
         let drawn = || random(32).unwrap();
         assert_eq!(drawn().len(), 32);
         assert_ne!(drawn(), drawn());

@@ -48,8 +48,11 @@ pub use payload::{Fingerprint, Payload, Prepared};
 pub use policy::{Chain, Class, Finished, Hook, Interests, Plugin, Policy, Trees};
 pub use principal::{Access, Environment, Identity, Principal};
 pub use question::{
-    Bucket, Command, CredentialHandle, Effect, HeldHandle, LogLevel, Nonsense, Partition, Question,
-    Rate, Read, Rule, Source, System, Text,
+    AnswerSource, Bucket, Command, CredentialHandle, CredentialsRead, Effect, Facts, Function,
+    HeldHandle, IdempotencyEffect, IdempotencyRead, LogCommand, LogLevel, Nonsense, NotesCommand,
+    NotesRead, Partition, PrincipalCommand, PrincipalRead, Question, QuotaCommand, QuotaEffect,
+    Rate, Read, ReplyHeadersCommand, RequestRead, ResponseRead, RouteRead, Rule, Source, Text,
+    TextOrigin, UpstreamsRead, WasiRead,
 };
 pub use receipt::{Check, Decision, Entry, Receipt};
 pub use rollout::{

@@ -1,12 +1,33 @@
-//! What a policy may ask. One variant for each function of `wit/`, in three classes.
+//! The questions that a policy may ask: one for each function of `wit/`, in three classes.
 //!
 //! Questions are values: they are compared, recorded in a [`Trace`](crate::Trace) and asked again.
-//! Their serialised form is the one of receipts, and comes back as the same value.
+//! Each is described once, in a row of `read.rs`, `command.rs` or `effect.rs`; the macro in
+//! `table.rs` derives the rest. The serialised form is the one of receipts, and comes back as the
+//! same value.
 
-use std::sync::Arc;
+mod argument;
+mod bounds;
+mod command;
+mod effect;
+mod form;
+mod function;
+mod read;
+mod table;
 
-use http::{HeaderName, HeaderValue};
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
+
+pub use self::command::{
+    Command, LogCommand, NotesCommand, PrincipalCommand, QuotaCommand, ReplyHeadersCommand,
+};
+pub use self::effect::{Effect, IdempotencyEffect, QuotaEffect};
+pub use self::function::{AnswerSource, Facts, Function, TextOrigin};
+pub use self::read::{
+    CredentialsRead, IdempotencyRead, NotesRead, PrincipalRead, Read, RequestRead, ResponseRead,
+    RouteRead, UpstreamsRead, WasiRead,
+};
+use crate::Answer;
 
 /// Text inside a question or an answer.
 pub type Text = Box<str>;
@@ -19,7 +40,8 @@ pub struct CredentialHandle(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HeldHandle(pub u32);
 
-/// One call from policy to host, with its arguments.
+/// One call from policy to host, with its arguments. Displays as what a policy did by asking:
+/// "asked whether the method is GET".
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Question {
@@ -29,116 +51,6 @@ pub enum Question {
     Command(Command),
     /// Reserves something outside the exchange, kept or released with the run.
     Effect(Effect),
-}
-
-/// Questions that change nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Read {
-    /// `request.method-is`
-    MethodIs(Text),
-    /// `request.header-presence`
-    HeaderPresence(Text),
-    /// `request.header-is`
-    HeaderIs(Text, Text),
-    /// `request.header`
-    Header(Text),
-    /// `request.authority-in`
-    AuthorityIn(Box<[Text]>),
-    /// `request.server-name-in`
-    ServerNameIn(Box<[Text]>),
-    /// `request.origin`
-    Origin,
-    /// `request.origin-in`
-    OriginIn(Box<[Text]>),
-    /// `route.matched`
-    RouteMatched,
-    /// `route.name`
-    RouteName,
-    /// `route.attribute`
-    RouteAttribute(Text),
-    /// `route.grpc-method`
-    RouteGrpcMethod,
-    /// `credentials.presented`
-    CredentialsPresented,
-    /// `credentials.resolve`
-    CredentialsResolve(CredentialHandle),
-    /// `credentials.permits`
-    CredentialsPermits(CredentialHandle, Text),
-    /// `principal.environment`
-    PrincipalEnvironment,
-    /// `principal.has-scope`
-    PrincipalHasScope(Text),
-    /// `principal.tenant`
-    PrincipalTenant,
-    /// `upstreams.state`
-    UpstreamState(Text),
-    /// `idempotency.key`
-    IdempotencyKey,
-    /// `notes.is`
-    NoteIs(Text, Text),
-    /// `notes.get`
-    Note(Text),
-    /// `response.status`
-    ResponseStatus,
-    /// `response.header-presence`
-    ResponseHeaderPresence(Text),
-    /// `response.header-is`
-    ResponseHeaderIs(Text, Text),
-    /// What a guest's language runtime asks of the machine.
-    System(System),
-}
-
-/// What language runtimes ask of the machine they believe to run on, by the interfaces of WASI 0.2.
-/// The answers are never the same for long, so none of them is an edge of a tree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum System {
-    /// `wasi:clocks/wall-clock.now`: nanoseconds since 1970-01-01T00:00:00Z.
-    WallClock,
-    /// `wasi:clocks/monotonic-clock.now`: nanoseconds since a moment of the process.
-    MonotonicClock,
-    /// `wasi:random/random` and `wasi:random/insecure`: so many bytes, at most
-    /// [`System::RANDOM_MAX`].
-    Random(u32),
-}
-
-impl System {
-    /// Most bytes of one answer of [`System::Random`].
-    pub const RANDOM_MAX: u32 = 4_095;
-    const RANDOM_END: u32 = Self::RANDOM_MAX + 1;
-}
-
-/// Questions whose answer is *done*, collected and applied with the verdict.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Command {
-    /// `reply-headers.set`
-    ReplyHeaderSet(Text, Text),
-    /// `reply-headers.set-from`
-    ReplyHeaderSetFrom(Text, Source),
-    /// `reply-headers.add-vary`
-    ReplyVary(Box<[Text]>),
-    /// `reply-headers.drop-upstream`
-    ReplyDropUpstream(Arc<[Text]>),
-    /// `principal.establish`
-    PrincipalEstablish(CredentialHandle),
-    /// `quota.report`
-    QuotaReport,
-    /// `notes.set`
-    NoteSet(Text, Text),
-    /// `log.write`
-    Log(LogLevel, Text),
-}
-
-/// Questions that reserve something outside the exchange.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Effect {
-    /// `quota.take-all`
-    QuotaTakeAll(Box<[Bucket]>),
-    /// `idempotency.claim`
-    IdempotencyClaim,
 }
 
 /// Where the host takes a reply header's value from.
@@ -223,20 +135,26 @@ pub struct Nonsense {
 }
 
 impl Question {
+    /// The static half of the question's row in the table.
+    #[must_use]
+    pub fn function(&self) -> &'static Function {
+        match self {
+            Self::Read(read) => read.function(),
+            Self::Command(command) => command.function(),
+            Self::Effect(effect) => effect.function(),
+        }
+    }
+
     /// Whether its answer is *done*, whatever happens.
     #[must_use]
     pub fn is_command(&self) -> bool {
         matches!(self, Self::Command(_))
     }
 
-    /// Whether asking it once more changes nothing anywhere. A look-up of a credential is charged
-    /// to the caller when it fails.
+    /// Whether asking it once more changes nothing anywhere.
     #[must_use]
     pub fn is_free(&self) -> bool {
-        match self {
-            Self::Read(read) => !matches!(read, Read::CredentialsResolve(_)),
-            Self::Command(_) | Self::Effect(_) => false,
-        }
+        matches!(self, Self::Read(_)) && !self.function().facts.charged
     }
 
     /// Checks the arguments that the contract bounds.
@@ -245,102 +163,97 @@ impl Question {
     /// Names the function and what was expected.
     pub fn check(&self) -> Result<(), Nonsense> {
         match self {
-            Self::Read(Read::System(System::Random(System::RANDOM_END..))) => {
-                Err(Nonsense { function: "wasi:random", expected: "at most 4095 bytes at a time" })
-            }
-            Self::Read(_) => Ok(()),
+            Self::Read(read) => read.check(),
             Self::Command(command) => command.check(),
-            Self::Effect(Effect::QuotaTakeAll(buckets)) => check_buckets(buckets),
-            Self::Effect(Effect::IdempotencyClaim) => Ok(()),
+            Self::Effect(effect) => effect.check(),
         }
     }
-}
 
-impl Command {
-    fn check(&self) -> Result<(), Nonsense> {
+    /// Bytes of the question's arguments, beside the question itself.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
         match self {
-            Self::ReplyHeaderSet(name, value) => {
-                check_name("reply-headers.set", name)?;
-                HeaderValue::from_str(value).map(drop).map_err(|_| Nonsense {
-                    function: "reply-headers.set",
-                    expected: "a value of visible ASCII, spaces and tabs",
-                })
+            Self::Read(read) => read.bytes(),
+            Self::Command(command) => command.bytes(),
+            Self::Effect(effect) => effect.bytes(),
+        }
+    }
+
+    /// The answer that a plain request gets while nothing is down.
+    #[must_use]
+    pub fn typical_answer(&self) -> Answer {
+        match self {
+            Self::Read(read) => read.typical_answer(),
+            Self::Command(command) => command.typical_answer(),
+            Self::Effect(effect) => effect.typical_answer(),
+        }
+    }
+
+    /// The name of the header field whose value is among the arguments: what the question
+    /// compares the field with, or sets it to.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::Read(read) => read.field(),
+            Self::Command(command) => command.field(),
+            Self::Effect(effect) => effect.field(),
+        }
+    }
+
+    /// The question with each of its texts changed.
+    #[must_use]
+    pub fn map_texts(&self, change: &dyn Fn(&str) -> Text) -> Self {
+        match self {
+            Self::Read(read) => Self::Read(read.map_texts(change)),
+            Self::Command(command) => Self::Command(command.map_texts(change)),
+            Self::Effect(effect) => Self::Effect(effect.map_texts(change)),
+        }
+    }
+
+    /// The part of its list of arguments that an answer's index points at, in words.
+    #[must_use]
+    pub fn choice(&self, index: u32) -> Option<String> {
+        match self {
+            Self::Read(read) => read.choice(index),
+            Self::Command(command) => command.choice(index),
+            Self::Effect(effect) => effect.choice(index),
+        }
+    }
+
+    /// The reason to refuse the request that this answer gives, in words; none where it gives
+    /// none.
+    #[must_use]
+    pub fn reason_against(&self, answer: &Answer) -> Option<String> {
+        match self {
+            Self::Read(read) => read.reason_against(answer),
+            Self::Command(command) => command.reason_against(answer),
+            Self::Effect(effect) => effect.reason_against(answer),
+        }
+    }
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(read) => {
+                f.write_str("asked ")?;
+                read.write_words(f)
             }
-            Self::ReplyHeaderSetFrom(name, _) => check_name("reply-headers.set-from", name),
-            Self::ReplyVary(names) => check_names("reply-headers.add-vary", names),
-            Self::ReplyDropUpstream(names) => check_names("reply-headers.drop-upstream", names),
-            Self::NoteSet(name, value) => {
-                if (1..=64).contains(&name.len()) && value.len() <= 256 {
-                    Ok(())
-                } else {
-                    Err(Nonsense {
-                        function: "notes.set",
-                        expected: "a name of 1 to 64 bytes and a value of at most 256",
-                    })
-                }
-            }
-            Self::PrincipalEstablish(_) | Self::QuotaReport | Self::Log(..) => Ok(()),
+            Self::Command(command) => command.write_words(f),
+            Self::Effect(effect) => effect.write_words(f),
         }
     }
 }
 
-/// Fields that frame the message or belong to the host: no policy sets or drops them.
-const RESERVED: [&str; 7] = [
-    "connection",
-    "content-length",
-    "date",
-    "keep-alive",
-    "transfer-encoding",
-    "upgrade",
-    "x-request-id",
-];
-
-fn check_names(function: &'static str, names: &[Text]) -> Result<(), Nonsense> {
-    if names.len() > 64 {
-        return Err(Nonsense { function, expected: "at most 64 header names" });
-    }
-    names.iter().try_for_each(|name| check_name(function, name))
-}
-
-fn check_name(function: &'static str, name: &str) -> Result<(), Nonsense> {
-    let name = HeaderName::try_from(name)
-        .map_err(|_| Nonsense { function, expected: "a header name (RFC 9110 §5.1)" })?;
-    if RESERVED.contains(&name.as_str()) {
-        return Err(Nonsense { function, expected: "a header that is not the host's own" });
-    }
-    Ok(())
-}
-
-fn check_buckets(buckets: &[Bucket]) -> Result<(), Nonsense> {
-    let nonsense = |expected| Err(Nonsense { function: "quota.take-all", expected });
-    if !(1..=16).contains(&buckets.len()) {
-        return nonsense("1 to 16 buckets");
-    }
-    for bucket in buckets {
-        if !(1..=64).contains(&bucket.name.len()) {
-            return nonsense("a bucket name of 1 to 64 bytes");
+impl LogLevel {
+    /// The level's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
         }
-        match bucket.rule {
-            Rule::Concurrency(1..=100_000) => {}
-            Rule::Concurrency(_) => return nonsense("a concurrency of 1 to 100000"),
-            Rule::Rate(rate) => check_rate(rate)?,
-        }
-    }
-    Ok(())
-}
-
-fn check_rate(rate: Rate) -> Result<(), Nonsense> {
-    let units = 1..=1_000_000;
-    let sound = units.contains(&rate.quota)
-        && units.contains(&rate.burst)
-        && (1..=86_400).contains(&rate.window_seconds)
-        && (1..=rate.burst).contains(&rate.cost);
-    if sound {
-        Ok(())
-    } else {
-        Err(Nonsense {
-            function: "quota.take-all",
-            expected: "quota and burst of 1 to 1000000, a window of 1 to 86400 s, a cost of 1 to burst",
-        })
     }
 }

@@ -260,12 +260,12 @@ impl<H: Host> Run<H> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::WasiRead;
     use crate::testing::Script;
-    use crate::{Read, System};
 
     #[test]
     fn a_run_beside_another_is_told_each_time_in_its_order() {
-        let clock = || Question::Read(Read::System(System::MonotonicClock));
+        let clock = || Question::from(WasiRead::MonotonicClock);
         let mut recorded = Trace::new();
         for moment in [10, 30] {
             recorded.push(clock(), Answer::Nanoseconds(moment));

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::host::Asked;
 use crate::{
     Answer, Authority, Class, Command, Departure, Environment, Failure, Finished, Growth, Head,
-    Hook, Host, Interests, Plugin, Policy, Question, Read, Run, Settlement, Trees, Verdict,
+    Hook, Host, Interests, Plugin, Policy, Question, Read, RequestRead, RouteRead, Run, Settlement,
+    Trees, Verdict,
 };
 
 /// Answers `request.method-is(x)` from a list of yeses, `request.header(x)` and
@@ -35,9 +36,12 @@ impl Host for Script {
     fn ask<'a>(&'a mut self, question: &'a Question) -> Asked<'a> {
         self.asked.push(question.clone());
         let text = |name: &str| self.texts.get(name).map(|text| text.as_str().into());
-        let answer = if let Question::Read(Read::MethodIs(one)) = question {
+        let answer = if let Question::Read(Read::Request(RequestRead::MethodIs(one))) = question {
             Answer::Bool(self.yes.iter().any(|yes| **yes == **one))
-        } else if let Question::Read(Read::Header(name) | Read::RouteAttribute(name)) = question {
+        } else if let Question::Read(
+            Read::Request(RequestRead::Header(name)) | Read::Route(RouteRead::Attribute(name)),
+        ) = question
+        {
             Answer::Text(text(name))
         } else {
             panic!("the script has no answer to {question:?}")
@@ -126,7 +130,7 @@ pub(crate) fn policy(plugin: Arc<dyn Plugin<Script>>, growth: &Growth) -> Policy
 
 /// Whether the host says yes to the word.
 pub(crate) async fn is(run: &mut Run<Script>, word: &str) -> Result<bool, Departure> {
-    let answer = run.ask(Question::Read(Read::MethodIs(word.into()))).await?;
+    let answer = run.ask(Question::from(RequestRead::MethodIs(word.into()))).await?;
     Ok(answer == Answer::Bool(true))
 }
 

@@ -1,78 +1,12 @@
 //! How many bytes questions, answers and verdicts take up: estimates, for bounds.
 
 use crate::question::Text;
-use crate::{
-    Answer, Bucket, Command, Content, Effect, Member, Problem, Question, Read, Reply, Source,
-    Verdict,
-};
+use crate::{Answer, Content, Member, Problem, Question, Reply, Verdict};
 
 impl Question {
-    /// Bytes of the question's arguments, beside the question itself.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        match self {
-            Self::Read(read) => read.bytes(),
-            Self::Command(command) => command.bytes(),
-            Self::Effect(Effect::QuotaTakeAll(buckets)) => {
-                buckets.iter().map(|bucket| size_of::<Bucket>() + bucket.name.len()).sum()
-            }
-            Self::Effect(Effect::IdempotencyClaim) => 0,
-        }
-    }
-
     /// Bytes of the question.
     pub(crate) fn weight(&self) -> usize {
         size_of::<Self>() + self.bytes()
-    }
-}
-
-impl Read {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::AuthorityIn(texts) | Self::ServerNameIn(texts) | Self::OriginIn(texts) => {
-                list(texts)
-            }
-            Self::HeaderIs(name, value)
-            | Self::NoteIs(name, value)
-            | Self::ResponseHeaderIs(name, value) => name.len() + value.len(),
-            Self::MethodIs(text)
-            | Self::HeaderPresence(text)
-            | Self::Header(text)
-            | Self::RouteAttribute(text)
-            | Self::CredentialsPermits(_, text)
-            | Self::PrincipalHasScope(text)
-            | Self::UpstreamState(text)
-            | Self::Note(text)
-            | Self::ResponseHeaderPresence(text) => text.len(),
-            Self::Origin
-            | Self::RouteMatched
-            | Self::RouteName
-            | Self::RouteGrpcMethod
-            | Self::CredentialsPresented
-            | Self::CredentialsResolve(_)
-            | Self::PrincipalEnvironment
-            | Self::PrincipalTenant
-            | Self::IdempotencyKey
-            | Self::ResponseStatus
-            | Self::System(_) => 0,
-        }
-    }
-}
-
-impl Command {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::ReplyHeaderSet(name, value) | Self::NoteSet(name, value) => {
-                name.len() + value.len()
-            }
-            Self::ReplyHeaderSetFrom(name, Source::RequestHeader(other)) => {
-                name.len() + other.len()
-            }
-            Self::ReplyHeaderSetFrom(name, _) | Self::Log(_, name) => name.len(),
-            Self::ReplyVary(names) => list(names),
-            Self::ReplyDropUpstream(names) => list(names),
-            Self::PrincipalEstablish(_) | Self::QuotaReport => 0,
-        }
     }
 }
 
@@ -131,10 +65,11 @@ fn list(texts: &[Text]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::RequestRead;
 
     #[test]
     fn a_list_costs_its_entries_even_when_they_are_empty() {
         let empty: Box<[Text]> = vec![Text::default(); 1_000].into();
-        assert!(Question::Read(Read::AuthorityIn(empty)).bytes() >= 16_000);
+        assert!(Question::from(RequestRead::AuthorityIn(empty)).bytes() >= 16_000);
     }
 }

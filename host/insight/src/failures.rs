@@ -40,7 +40,7 @@ pub fn failures(config: &Config) -> Result<FailureReport, Error> {
         let inspection = inspections.of(&plugin.file)?.clone();
         failures.faults(config, policy, &inspection);
         let probing = Probing { config, engine: &engine, index, policy, plugin };
-        for dependency in Dependency::ALL.into_iter().filter(|one| one.is_used(&inspection)) {
+        for dependency in Dependency::all().into_iter().filter(|one| one.is_used(&inspection)) {
             failures.dependency(policy, dependency, &probing.outcomes(dependency)?);
         }
     }
@@ -71,10 +71,10 @@ impl FailureReport {
             self.open.push(format!(
                 "policies.{}: goes on when {}, and is of class `security`",
                 policy.name,
-                down.as_str()
+                down.label()
             ));
         }
-        self.push(policy, When::Run(Hook::Request), down.as_str(), outcome);
+        self.push(policy, When::Run(Hook::Request), &down.label(), outcome);
     }
 
     fn push(&mut self, policy: &PolicyConfig, when: When, cause: &str, outcome: String) {

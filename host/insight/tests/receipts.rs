@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use http::Method;
 use tollgate_chain::{
-    Acting, Answer, Class, Content, Hook, Interests, Member, Problem, Question, Read, Reply, Trace,
-    Verdict,
+    Acting, Answer, Class, Content, Hook, Interests, Member, Problem, Question, Reply, RequestRead,
+    Trace, Verdict,
 };
 use tollgate_insight::{ReceiptForm, Redactor, Way, explain};
 use tollgate_proxy::{
@@ -37,8 +37,8 @@ fn policy(name: &str, class: Class) -> PolicyInfo {
 /// Refused by the first of two policies, after it asked for the method and for a header.
 fn refusal(verdict: &Verdict) -> ReceiptRecord {
     let mut trace = Trace::new();
-    trace.push(Question::Read(Read::MethodIs("GET".into())), Answer::Bool(true));
-    let header = Question::Read(Read::Header("x-plan".into()));
+    trace.push(Question::from(RequestRead::MethodIs("GET".into())), Answer::Bool(true));
+    let header = Question::from(RequestRead::Header("x-plan".into()));
     trace.push(header, Answer::Text(Some("marker-secret".into())));
     let outcome = Ok(verdict.clone());
     let policies = vec![policy("first", Class::Security), policy("second", Class::Traffic)];

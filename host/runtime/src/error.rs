@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use tollgate_chain::Failure;
-
-use crate::Interface;
+use tollgate_chain::{Failure, Interface};
 
 /// Something wrong in a policy's settings, in the plugin's own words.
 #[derive(Debug, Clone, PartialEq, Eq)]

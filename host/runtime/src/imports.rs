@@ -1,7 +1,12 @@
 //! Every import of the contract: a thin binding over a question. What the answer is, is decided
 //! by the host behind the run.
 
-use tollgate_chain::{Answer, Command, CredentialHandle, Effect, Host, Mismatch, Question, Read};
+use tollgate_chain::{
+    Answer, CredentialHandle, CredentialsRead, Host, IdempotencyEffect, IdempotencyRead, Interface,
+    LogCommand, Mismatch, NotesCommand, NotesRead, PrincipalCommand, PrincipalRead, Question,
+    QuotaCommand, QuotaEffect, ReplyHeadersCommand, RequestRead, ResponseRead, RouteRead,
+    UpstreamsRead,
+};
 use wasmtime::Result;
 use wasmtime::component::{Component, HasSelf, Linker};
 
@@ -11,7 +16,7 @@ use crate::bindings::tollgate::policy::{
 };
 use crate::convert::{log_line, owned, texts};
 use crate::state::{State, Stop};
-use crate::{Grants, Interface, wasi};
+use crate::{Grants, wasi};
 
 /// A linker that knows the granted interfaces, and no other. Of WASI it knows what this component
 /// imports.
@@ -47,18 +52,18 @@ fn link<H: Host>(
 
 impl<H: Host> State<H> {
     /// Asks a read and takes its answer for what the contract says it is.
-    fn read<T>(&mut self, read: Read, kind: Kind<T>) -> Result<T> {
-        kind(self.ask_ready(Question::Read(read))?).map_err(|mismatch| Stop::from(mismatch).into())
+    fn read<T>(&mut self, read: impl Into<Question>, kind: Kind<T>) -> Result<T> {
+        kind(self.ask_ready(read.into())?).map_err(|mismatch| Stop::from(mismatch).into())
     }
 
     /// Collects a command.
-    fn command(&mut self, command: Command) -> Result<()> {
-        self.ask_ready(Question::Command(command)).map(drop)
+    fn command(&mut self, command: impl Into<Question>) -> Result<()> {
+        self.ask_ready(command.into()).map(drop)
     }
 
     /// Asks what may have to be waited for.
-    async fn wait<T>(&mut self, question: Question, kind: Kind<T>) -> Result<T> {
-        kind(self.ask(question).await?).map_err(|mismatch| Stop::from(mismatch).into())
+    async fn wait<T>(&mut self, question: impl Into<Question>, kind: Kind<T>) -> Result<T> {
+        kind(self.ask(question.into()).await?).map_err(|mismatch| Stop::from(mismatch).into())
     }
 }
 
@@ -68,168 +73,166 @@ impl<H: Host> verdicts::Host for State<H> {}
 
 impl<H: Host> request::Host for State<H> {
     fn method_is(&mut self, method: String) -> Result<bool> {
-        self.read(Read::MethodIs(method.into()), Answer::into_bool)
+        self.read(RequestRead::MethodIs(method.into()), Answer::into_bool)
     }
 
     fn header_presence(&mut self, name: String) -> Result<request::Presence> {
-        self.read(Read::HeaderPresence(name.into()), Answer::into_presence).map(Into::into)
+        self.read(RequestRead::HeaderPresence(name.into()), Answer::into_presence).map(Into::into)
     }
 
     fn header_is(&mut self, name: String, value: String) -> Result<bool> {
-        self.read(Read::HeaderIs(name.into(), value.into()), Answer::into_bool)
+        self.read(RequestRead::HeaderIs(name.into(), value.into()), Answer::into_bool)
     }
 
     fn header(&mut self, name: String) -> Result<Option<String>> {
-        self.read(Read::Header(name.into()), Answer::into_text).map(owned)
+        self.read(RequestRead::Header(name.into()), Answer::into_text).map(owned)
     }
 
     fn authority_in(&mut self, hosts: Vec<String>) -> Result<Option<u32>> {
-        self.read(Read::AuthorityIn(texts(hosts)), Answer::into_index)
+        self.read(RequestRead::AuthorityIn(texts(hosts)), Answer::into_index)
     }
 
     fn server_name_in(&mut self, hosts: Vec<String>) -> Result<request::ServerName> {
-        self.read(Read::ServerNameIn(texts(hosts)), Answer::into_server_name).map(Into::into)
+        self.read(RequestRead::ServerNameIn(texts(hosts)), Answer::into_server_name).map(Into::into)
     }
 
     fn origin(&mut self) -> Result<request::OriginKind> {
-        self.read(Read::Origin, Answer::into_origin).map(Into::into)
+        self.read(RequestRead::Origin, Answer::into_origin).map(Into::into)
     }
 
     fn origin_in(&mut self, origins: Vec<String>) -> Result<bool> {
-        self.read(Read::OriginIn(texts(origins)), Answer::into_bool)
+        self.read(RequestRead::OriginIn(texts(origins)), Answer::into_bool)
     }
 }
 
 impl<H: Host> response::Host for State<H> {
     fn status(&mut self) -> Result<u16> {
-        self.read(Read::ResponseStatus, Answer::into_status)
+        self.read(ResponseRead::Status, Answer::into_status)
     }
 
     fn header_presence(&mut self, name: String) -> Result<request::Presence> {
-        self.read(Read::ResponseHeaderPresence(name.into()), Answer::into_presence).map(Into::into)
+        self.read(ResponseRead::HeaderPresence(name.into()), Answer::into_presence).map(Into::into)
     }
 
     fn header_is(&mut self, name: String, value: String) -> Result<bool> {
-        self.read(Read::ResponseHeaderIs(name.into(), value.into()), Answer::into_bool)
+        self.read(ResponseRead::HeaderIs(name.into(), value.into()), Answer::into_bool)
     }
 }
 
 impl<H: Host> route::Host for State<H> {
     fn matched(&mut self) -> Result<route::RouteMatch> {
-        self.read(Read::RouteMatched, Answer::into_matched).map(Into::into)
+        self.read(RouteRead::Matched, Answer::into_matched).map(Into::into)
     }
 
     fn name(&mut self) -> Result<Option<String>> {
-        self.read(Read::RouteName, Answer::into_text).map(owned)
+        self.read(RouteRead::Name, Answer::into_text).map(owned)
     }
 
     fn attribute(&mut self, name: String) -> Result<Option<String>> {
-        self.read(Read::RouteAttribute(name.into()), Answer::into_text).map(owned)
+        self.read(RouteRead::Attribute(name.into()), Answer::into_text).map(owned)
     }
 
     fn grpc_method(&mut self) -> Result<Option<String>> {
-        self.read(Read::RouteGrpcMethod, Answer::into_text).map(owned)
+        self.read(RouteRead::GrpcMethod, Answer::into_text).map(owned)
     }
 }
 
 impl<H: Host> credentials::Host for State<H> {
     fn presented(&mut self) -> Result<credentials::Presentation> {
-        self.read(Read::CredentialsPresented, Answer::into_presented).map(Into::into)
+        self.read(CredentialsRead::Presented, Answer::into_presented).map(Into::into)
     }
 
     async fn resolve(&mut self, credential: u32) -> Result<credentials::Resolution> {
-        let read = Read::CredentialsResolve(CredentialHandle(credential));
-        self.wait(Question::Read(read), Answer::into_resolution).await.map(Into::into)
+        let read = CredentialsRead::Resolve(CredentialHandle(credential));
+        self.wait(read, Answer::into_resolution).await.map(Into::into)
     }
 
     fn permits(&mut self, credential: u32, scope: String) -> Result<bool> {
         let credential = CredentialHandle(credential);
-        self.read(Read::CredentialsPermits(credential, scope.into()), Answer::into_bool)
+        self.read(CredentialsRead::Permits(credential, scope.into()), Answer::into_bool)
     }
 }
 
 impl<H: Host> principal::Host for State<H> {
     fn establish(&mut self, credential: u32) -> Result<()> {
-        self.command(Command::PrincipalEstablish(CredentialHandle(credential)))
+        self.command(PrincipalCommand::Establish(CredentialHandle(credential)))
     }
 
     fn environment(&mut self) -> Result<Option<principal::EnvironmentKind>> {
-        self.read(Read::PrincipalEnvironment, Answer::into_environment)
+        self.read(PrincipalRead::Environment, Answer::into_environment)
             .map(|environment| environment.map(Into::into))
     }
 
     fn has_scope(&mut self, scope: String) -> Result<bool> {
-        self.read(Read::PrincipalHasScope(scope.into()), Answer::into_bool)
+        self.read(PrincipalRead::HasScope(scope.into()), Answer::into_bool)
     }
 
     fn tenant(&mut self) -> Result<Option<String>> {
-        self.read(Read::PrincipalTenant, Answer::into_text).map(owned)
+        self.read(PrincipalRead::Tenant, Answer::into_text).map(owned)
     }
 }
 
 impl<H: Host> quota::Host for State<H> {
     async fn take_all(&mut self, buckets: Vec<quota::Bucket>) -> Result<quota::Taken> {
         let buckets = buckets.into_iter().map(Into::into).collect();
-        let question = Question::Effect(Effect::QuotaTakeAll(buckets));
-        self.wait(question, Answer::into_taken).await.map(Into::into)
+        self.wait(QuotaEffect::TakeAll(buckets), Answer::into_taken).await.map(Into::into)
     }
 
     fn report(&mut self) -> Result<()> {
-        self.command(Command::QuotaReport)
+        self.command(QuotaCommand::Report)
     }
 }
 
 impl<H: Host> upstreams::Host for State<H> {
     fn state(&mut self, name: String) -> Result<upstreams::UpstreamState> {
-        self.read(Read::UpstreamState(name.into()), Answer::into_upstream).map(Into::into)
+        self.read(UpstreamsRead::State(name.into()), Answer::into_upstream).map(Into::into)
     }
 }
 
 impl<H: Host> idempotency::Host for State<H> {
     fn key(&mut self) -> Result<idempotency::KeyState> {
-        self.read(Read::IdempotencyKey, Answer::into_idempotency_key).map(Into::into)
+        self.read(IdempotencyRead::Key, Answer::into_idempotency_key).map(Into::into)
     }
 
     async fn claim(&mut self) -> Result<idempotency::Claimed> {
-        let question = Question::Effect(Effect::IdempotencyClaim);
-        self.wait(question, Answer::into_claimed).await.map(Into::into)
+        self.wait(IdempotencyEffect::Claim, Answer::into_claimed).await.map(Into::into)
     }
 }
 
 impl<H: Host> reply_headers::Host for State<H> {
     fn set(&mut self, name: String, value: String) -> Result<()> {
-        self.command(Command::ReplyHeaderSet(name.into(), value.into()))
+        self.command(ReplyHeadersCommand::Set(name.into(), value.into()))
     }
 
     fn set_from(&mut self, name: String, source: reply_headers::Source) -> Result<()> {
-        self.command(Command::ReplyHeaderSetFrom(name.into(), source.into()))
+        self.command(ReplyHeadersCommand::SetFrom(name.into(), source.into()))
     }
 
     fn add_vary(&mut self, names: Vec<String>) -> Result<()> {
-        self.command(Command::ReplyVary(texts(names)))
+        self.command(ReplyHeadersCommand::AddVary(texts(names)))
     }
 
     fn drop_upstream(&mut self, names: Vec<String>) -> Result<()> {
-        self.command(Command::ReplyDropUpstream(texts(names).into()))
+        self.command(ReplyHeadersCommand::DropUpstream(texts(names).into()))
     }
 }
 
 impl<H: Host> notes::Host for State<H> {
     fn set(&mut self, name: String, value: String) -> Result<()> {
-        self.command(Command::NoteSet(name.into(), value.into()))
+        self.command(NotesCommand::Set(name.into(), value.into()))
     }
 
     fn is(&mut self, name: String, value: String) -> Result<bool> {
-        self.read(Read::NoteIs(name.into(), value.into()), Answer::into_bool)
+        self.read(NotesRead::Is(name.into(), value.into()), Answer::into_bool)
     }
 
     fn get(&mut self, name: String) -> Result<Option<String>> {
-        self.read(Read::Note(name.into()), Answer::into_text).map(owned)
+        self.read(NotesRead::Get(name.into()), Answer::into_text).map(owned)
     }
 }
 
 impl<H: Host> log::Host for State<H> {
     fn write(&mut self, level: log::Level, message: String) -> Result<()> {
-        self.command(Command::Log(level.into(), log_line(message)))
+        self.command(LogCommand::Write(level.into(), log_line(message)))
     }
 }

@@ -1,10 +1,11 @@
 //! What a component asks for and offers, and whether the contract has it.
 
+use tollgate_chain::{Function, Interface};
 use wasmtime::component::types::ComponentItem;
 
 use crate::error::{ForeignImport, Ungranted};
 use crate::snapshot::ACCESSORS;
-use crate::{Engine, Grants, Interface, LoadError, sections, wasi};
+use crate::{Engine, Grants, LoadError, sections, wasi};
 
 /// The package of the contract.
 const PACKAGE: &str = "tollgate:policy/";
@@ -44,6 +45,16 @@ impl Inspection {
     #[must_use]
     pub fn grants_needed(&self) -> Grants {
         self.imports.iter().filter_map(|import| import.grant).collect()
+    }
+
+    /// Whether the component uses this function of the contract.
+    #[must_use]
+    pub fn uses(&self, function: &Function) -> bool {
+        let mut imports = self.imports.iter();
+        imports.any(|import| {
+            import.grant == Some(function.interface)
+                && import.functions.iter().any(|used| used == function.short_name())
+        })
     }
 
     /// Refuses what does not fit the contract, or goes beyond the grants.

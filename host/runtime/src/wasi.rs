@@ -3,7 +3,7 @@
 //! hashes are seeded alike in every run; and there are no files. Whatever else of the accepted
 //! interfaces a runtime imports and never calls is there, and ends the run when it is called.
 
-use tollgate_chain::{Answer, Host, Question, Read, System};
+use tollgate_chain::{Answer, Host, WasiRead};
 use wasmtime::component::{
     Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource,
 };
@@ -80,14 +80,14 @@ impl Datetime {
 
 fn wall_clock<H: Host>(instance: &mut Instance<'_, H>) -> Result<()> {
     instance.func_wrap("now", |mut context: Context<'_, H>, (): ()| {
-        Ok((Datetime::of(moment(&mut context, System::WallClock)?),))
+        Ok((Datetime::of(moment(&mut context, WasiRead::WallClock)?),))
     })?;
     instance.func_wrap("resolution", |_: Context<'_, H>, (): ()| Ok((Datetime::of(RESOLUTION),)))
 }
 
 fn monotonic_clock<H: Host>(instance: &mut Instance<'_, H>) -> Result<()> {
     instance.func_wrap("now", |mut context: Context<'_, H>, (): ()| {
-        Ok((moment(&mut context, System::MonotonicClock)?,))
+        Ok((moment(&mut context, WasiRead::MonotonicClock)?,))
     })?;
     instance.func_wrap("resolution", |_: Context<'_, H>, (): ()| Ok((RESOLUTION,)))
 }
@@ -112,22 +112,22 @@ fn environment<H: Host>(instance: &mut Instance<'_, H>) -> Result<()> {
     instance.func_wrap("initial-cwd", |_: Context<'_, H>, (): ()| Ok((None::<String>,)))
 }
 
-fn moment<H: Host>(context: &mut Context<'_, H>, asked: System) -> Result<u64> {
+fn moment<H: Host>(context: &mut Context<'_, H>, asked: WasiRead) -> Result<u64> {
     let moment = ask(context, asked)?.into_nanoseconds();
     moment.map_err(|mismatch| Stop::from(mismatch).into())
 }
 
 /// As many bytes as were asked for, or the end of the run.
 fn drawn<H: Host>(context: &mut Context<'_, H>, count: u32) -> Result<Box<[u8]>> {
-    let drawn = ask(context, System::Random(count))?.into_random().map_err(Stop::from)?;
+    let drawn = ask(context, WasiRead::Random(count))?.into_random().map_err(Stop::from)?;
     if u32::try_from(drawn.len()) != Ok(count) {
         return Err(Stop::Randomness.into());
     }
     Ok(drawn)
 }
 
-fn ask<H: Host>(context: &mut Context<'_, H>, asked: System) -> Result<Answer> {
-    context.data_mut().ask_ready(Question::Read(Read::System(asked)))
+fn ask<H: Host>(context: &mut Context<'_, H>, asked: WasiRead) -> Result<Answer> {
+    context.data_mut().ask_ready(asked.into())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
-use tollgate_chain::{Command, Effect, Question, Read, System};
+use tollgate_chain::Question;
 
 /// All functions of `wit/`, as `interface.function`, read from the files themselves.
 ///
@@ -41,52 +41,5 @@ fn functions_of(file: &str) -> Vec<String> {
 /// The function of the contract that asks this question.
 #[must_use]
 pub fn function_of(question: &Question) -> &'static str {
-    match question {
-        Question::Read(read) => function_of_read(read),
-        Question::Command(command) => match command {
-            Command::ReplyHeaderSet(..) => "reply-headers.set",
-            Command::ReplyHeaderSetFrom(..) => "reply-headers.set-from",
-            Command::ReplyVary(_) => "reply-headers.add-vary",
-            Command::ReplyDropUpstream(_) => "reply-headers.drop-upstream",
-            Command::PrincipalEstablish(_) => "principal.establish",
-            Command::QuotaReport => "quota.report",
-            Command::NoteSet(..) => "notes.set",
-            Command::Log(..) => "log.write",
-        },
-        Question::Effect(Effect::QuotaTakeAll(_)) => "quota.take-all",
-        Question::Effect(Effect::IdempotencyClaim) => "idempotency.claim",
-    }
-}
-
-fn function_of_read(read: &Read) -> &'static str {
-    match read {
-        Read::MethodIs(_) => "request.method-is",
-        Read::HeaderPresence(_) => "request.header-presence",
-        Read::HeaderIs(..) => "request.header-is",
-        Read::Header(_) => "request.header",
-        Read::AuthorityIn(_) => "request.authority-in",
-        Read::ServerNameIn(_) => "request.server-name-in",
-        Read::Origin => "request.origin",
-        Read::OriginIn(_) => "request.origin-in",
-        Read::RouteMatched => "route.matched",
-        Read::RouteName => "route.name",
-        Read::RouteAttribute(_) => "route.attribute",
-        Read::RouteGrpcMethod => "route.grpc-method",
-        Read::CredentialsPresented => "credentials.presented",
-        Read::CredentialsResolve(_) => "credentials.resolve",
-        Read::CredentialsPermits(..) => "credentials.permits",
-        Read::PrincipalEnvironment => "principal.environment",
-        Read::PrincipalHasScope(_) => "principal.has-scope",
-        Read::PrincipalTenant => "principal.tenant",
-        Read::UpstreamState(_) => "upstreams.state",
-        Read::IdempotencyKey => "idempotency.key",
-        Read::NoteIs(..) => "notes.is",
-        Read::Note(_) => "notes.get",
-        Read::ResponseStatus => "response.status",
-        Read::ResponseHeaderPresence(_) => "response.header-presence",
-        Read::ResponseHeaderIs(..) => "response.header-is",
-        Read::System(System::WallClock) => "wasi:clocks/wall-clock.now",
-        Read::System(System::MonotonicClock) => "wasi:clocks/monotonic-clock.now",
-        Read::System(System::Random(_)) => "wasi:random/random.get-random-bytes",
-    }
+    question.function().name
 }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tollgate_chain::{Answer, Asked, Command, Environment, Host, Question, Settlement};
+use tollgate_chain::{
+    Answer, Asked, Command, CredentialsRead, Environment, Host, Question, Read, Settlement,
+};
 
 /// What a host was asked and told, seen from outside.
 #[derive(Debug, Clone, Default)]
@@ -84,7 +86,8 @@ impl Host for Table {
         let delay = self.delay.filter(|_| {
             matches!(
                 question,
-                Question::Effect(_) | Question::Read(tollgate_chain::Read::CredentialsResolve(_))
+                Question::Effect(_)
+                    | Question::Read(Read::Credentials(CredentialsRead::Resolve(_)))
             )
         });
         match delay {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::testing::{Guest, Script, is, policy};
-use crate::{Answer, Command, Read, Reply};
+use crate::{Answer, NotesCommand, Reply, RequestRead};
 use crate::{Branch, Class, Growth, Plugin, Question, Trees};
 
 /// Verified at its walks 1, 2, 4 … only.
@@ -28,8 +28,8 @@ async fn random(seed: u64, run: &mut Run<Script>) -> Result<Verdict, crate::Depa
         state = mix(state, depth);
         match state % 5 {
             0 => {
-                let note = Command::NoteSet(format!("n{}", state % 7).into(), "x".into());
-                run.ask(Question::Command(note)).await?;
+                let note = NotesCommand::Set(format!("n{}", state % 7).into(), "x".into());
+                run.ask(Question::from(note)).await?;
             }
             1 if depth > 1 => break,
             _ => {
@@ -116,8 +116,8 @@ async fn a_new_answer_is_fed_to_the_component_and_nothing_is_asked_twice() {
     let guest = Arc::new(Guest::new(|run| {
         Box::pin(async move {
             is(run, "a").await?;
-            let note = Command::NoteSet("seen".into(), "a".into());
-            run.ask(Question::Command(note)).await?;
+            let note = NotesCommand::Set("seen".into(), "a".into());
+            run.ask(Question::from(note)).await?;
             is(run, "b").await?;
             is(run, "c").await?;
             Ok(Verdict::Proceed)
@@ -131,7 +131,7 @@ async fn a_new_answer_is_fed_to_the_component_and_nothing_is_asked_twice() {
     let Decision::Ran { fed, .. } = decision else { panic!("walked: {decision:?}") };
     assert_eq!(fed, 3, "two answers and a command were known");
     assert_eq!(host.asked.len(), 3);
-    assert_eq!(host.applied, [Command::NoteSet("seen".into(), "a".into())]);
+    assert_eq!(host.applied, [NotesCommand::Set("seen".into(), "a".into()).into()]);
     assert_eq!(host.settled, [Settlement::Commit]);
 }
 
@@ -219,7 +219,7 @@ async fn a_run_that_fails_is_never_learnt() {
 async fn listed_text_branches_under_the_tenant_that_sent_it_and_for_nobody_else() {
     let guest = Arc::new(Guest::new(|run| {
         Box::pin(async move {
-            let plan = run.ask(Question::Read(Read::Header("x-plan".into()))).await?;
+            let plan = run.ask(Question::from(RequestRead::Header("x-plan".into()))).await?;
             let Answer::Text(Some(plan)) = plan else { return Ok(Verdict::Proceed) };
             Ok(Verdict::Forward(plan))
         })

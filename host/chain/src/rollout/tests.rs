@@ -4,14 +4,14 @@ use super::*;
 use crate::request::{Outcome, walk};
 use crate::testing::{Asking, Guest, Script, head, is, policy};
 use crate::{
-    Chain, Command, Content, Departure, Effect, Growth, Question, Read, Receipt, Reply, Run,
-    Settlement,
+    Chain, Content, Departure, Growth, IdempotencyEffect, NotesCommand, Question, Read, Receipt,
+    Reply, RequestRead, Run, Settlement,
 };
 
 const CANDIDATE: &str = "next";
 
 fn noted(text: &str) -> Question {
-    Question::Command(Command::NoteSet("by".into(), text.into()))
+    Question::from(NotesCommand::Set("by".into(), text.into()))
 }
 
 fn refused() -> Verdict {
@@ -36,7 +36,7 @@ async fn renamed(run: &mut Run<Script>) -> Result<Verdict, Departure> {
 }
 
 async fn claiming(run: &mut Run<Script>) -> Result<Verdict, Departure> {
-    run.ask(Question::Effect(Effect::IdempotencyClaim)).await?;
+    run.ask(Question::from(IdempotencyEffect::Claim)).await?;
     Ok(Verdict::Proceed)
 }
 
@@ -111,8 +111,8 @@ async fn in_shadow_the_policy_decides_and_the_candidate_is_counted() {
         for _ in 0..4 {
             let (host, passed, by) = walked(&chain, Script::saying(&yes)).await;
             assert_eq!((passed, by.as_str()), (passes, "guest"));
-            let note = Command::NoteSet("by".into(), "current".into());
-            assert_eq!(host.applied, [note], "a command of the candidate was carried out");
+            let note = NotesCommand::Set("by".into(), "current".into());
+            assert_eq!(host.applied, [note.into()], "a command of the candidate was carried out");
             assert_eq!(host.settled, [Settlement::Commit]);
         }
     }
@@ -139,7 +139,11 @@ async fn an_effect_that_was_not_carried_out_leaves_the_candidate_undecidable() {
     assert!(passed);
     let expected = ShadowFigures { undecidable: 1, ..ShadowFigures::default() };
     assert_eq!(progress.shadow(), expected);
-    assert!(host.asked.iter().all(|asked| matches!(asked, Question::Read(Read::MethodIs(_)))));
+    assert!(
+        host.asked
+            .iter()
+            .all(|asked| matches!(asked, Question::Read(Read::Request(RequestRead::MethodIs(_)))))
+    );
 }
 
 #[tokio::test]

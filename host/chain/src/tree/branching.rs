@@ -7,7 +7,7 @@
 //! branch: none comes twice.
 
 use crate::question::Text;
-use crate::{Answer, Question, Read, Trace};
+use crate::{Answer, NotesRead, PrincipalRead, Question, Read, RequestRead, TextOrigin, Trace};
 
 /// A question with an answer of raw text, listed as branching.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,10 +57,9 @@ impl Branch {
     #[must_use]
     pub fn is(&self, read: &Read) -> bool {
         match (self, read) {
-            (Self::Header(own), Read::Header(name)) | (Self::Note(own), Read::Note(name)) => {
-                own == name
-            }
-            (Self::Tenant, Read::PrincipalTenant) => true,
+            (Self::Header(listed), Read::Request(RequestRead::Header(name)))
+            | (Self::Note(listed), Read::Notes(NotesRead::Get(name))) => listed == name,
+            (Self::Tenant, Read::Principal(PrincipalRead::Tenant)) => true,
             _ => false,
         }
     }
@@ -80,22 +79,19 @@ pub(super) fn may_branch(trace: &Trace, listed: &[Branch]) -> bool {
 
 /// Whether the question is answered with text, of whatever origin.
 pub(super) fn is_text(question: &Question) -> bool {
-    match question {
-        Question::Read(Read::RouteName | Read::RouteAttribute(_) | Read::RouteGrpcMethod) => true,
-        Question::Read(read) => is_raw(read),
-        Question::Command(_) | Question::Effect(_) => false,
-    }
+    question.function().facts.text.is_some()
 }
 
 /// Whether the question is answered with text of a caller's, or about one.
 fn is_raw(read: &Read) -> bool {
-    matches!(read, Read::Header(_) | Read::Note(_) | Read::PrincipalTenant)
+    let text = read.function().facts.text;
+    matches!(text, Some(TextOrigin::Caller | TextOrigin::Principal))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::System;
+    use crate::{RouteRead, WasiRead};
 
     #[test]
     fn only_questions_with_raw_answers_can_be_listed() {
@@ -110,7 +106,7 @@ mod tests {
     #[test]
     fn raw_text_branches_where_it_is_listed_and_nowhere_else() {
         let mut trace = Trace::new();
-        let header = Question::Read(Read::Header("x-plan".into()));
+        let header = Question::from(RequestRead::Header("x-plan".into()));
         trace.push(header, Answer::Text(Some("gold".into())));
         assert!(!may_branch(&trace, &[]));
         assert!(!may_branch(&trace, &[Branch::Note("x-plan".into())]));
@@ -120,12 +116,12 @@ mod tests {
     #[test]
     fn moments_and_random_bytes_never_branch() {
         for (asked, answer) in [
-            (System::WallClock, Answer::Nanoseconds(1)),
-            (System::MonotonicClock, Answer::Nanoseconds(2)),
-            (System::Random(1), Answer::Random([3].into())),
+            (WasiRead::WallClock, Answer::Nanoseconds(1)),
+            (WasiRead::MonotonicClock, Answer::Nanoseconds(2)),
+            (WasiRead::Random(1), Answer::Random([3].into())),
         ] {
             let mut trace = Trace::new();
-            trace.push(Question::Read(Read::System(asked)), answer);
+            trace.push(Question::from(asked), answer);
             assert!(!may_branch(&trace, &[Branch::Tenant]), "{asked:?}");
         }
     }
@@ -133,9 +129,9 @@ mod tests {
     #[test]
     fn what_the_operator_wrote_and_absence_always_branch() {
         let mut trace = Trace::new();
-        let attribute = Question::Read(Read::RouteAttribute("scope".into()));
+        let attribute = Question::from(RouteRead::Attribute("scope".into()));
         trace.push(attribute, Answer::Text(Some("deposits:read".into())));
-        trace.push(Question::Read(Read::Header("x-plan".into())), Answer::Text(None));
+        trace.push(Question::from(RequestRead::Header("x-plan".into())), Answer::Text(None));
         assert!(may_branch(&trace, &[]));
     }
 }

@@ -54,12 +54,15 @@ impl Discord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Answer, Question, Read};
+    use crate::{Answer, Question, RequestRead};
 
     fn run(steps: &[(&str, bool)], verdict: Verdict) -> (Trace, Verdict) {
         let mut trace = Trace::new();
         for (method, answer) in steps {
-            trace.push(Question::Read(Read::MethodIs((*method).into())), Answer::Bool(*answer));
+            trace.push(
+                Question::from(RequestRead::MethodIs((*method).into())),
+                Answer::Bool(*answer),
+            );
         }
         (trace, verdict)
     }

@@ -1,10 +1,10 @@
 use super::*;
 use crate::testing::Script;
-use crate::{Command, Read};
+use crate::{NotesCommand, QuotaCommand, RequestRead, RouteRead};
 
 fn trace(attribute: &str) -> Trace {
     let mut trace = Trace::new();
-    let question = Question::Read(Read::RouteAttribute("scope".into()));
+    let question = Question::from(RouteRead::Attribute("scope".into()));
     trace.push(question, Answer::Text(Some(attribute.into())));
     trace
 }
@@ -62,7 +62,7 @@ fn neither_nodes_nor_bytes_nor_depth_pass_their_bounds() {
     let tree = Tree::new(Growth { bounds, ..Growth::default() }, Vec::new());
     let mut deep = trace("a");
     for _ in 0..3 {
-        deep.push(Question::Command(Command::QuotaReport), Answer::Done);
+        deep.push(Question::from(QuotaCommand::Report), Answer::Done);
     }
     assert_eq!(taught(&tree, &deep), Lesson::Declined);
 }
@@ -71,7 +71,7 @@ fn neither_nodes_nor_bytes_nor_depth_pass_their_bounds() {
 fn raw_text_is_never_learnt_unlisted() {
     let tree = Tree::new(Growth::default(), Vec::new());
     let mut raw = Trace::new();
-    let question = Question::Read(Read::Header("x-secret".into()));
+    let question = Question::from(RequestRead::Header("x-secret".into()));
     raw.push(question, Answer::Text(Some("s3cret".into())));
     assert_eq!(taught(&tree, &raw), Lesson::Declined);
     assert_eq!(tree.figures().nodes, 0);
@@ -82,8 +82,8 @@ fn commands_that_differ_after_the_same_answers_are_a_contradiction() {
     let tree = Tree::new(Growth::default(), Vec::new());
     let with = |note: &str| {
         let mut trace = trace("a");
-        let note = Command::NoteSet("n".into(), note.into());
-        trace.push(Question::Command(note), Answer::Done);
+        let note = NotesCommand::Set("n".into(), note.into());
+        trace.push(Question::from(note), Answer::Done);
         trace
     };
     assert_eq!(taught(&tree, &with("x")), Lesson::Admitted);

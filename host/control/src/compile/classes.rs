@@ -1,16 +1,7 @@
 //! What a policy of class `observe` may not do: be passed over, and be relied upon.
 
-use tollgate_chain::Class;
+use tollgate_chain::{Class, Function};
 use tollgate_runtime::Inspection;
-
-/// Functions by which a policy settles something that everything after it relies on: who is
-/// calling, whether there is quota left, whether the operation is this exchange's.
-const DECISIVE: [(&str, &str); 4] = [
-    ("credentials", "resolve"),
-    ("idempotency", "claim"),
-    ("principal", "establish"),
-    ("quota", "take-all"),
-];
 
 /// Why a component cannot serve in this class; nothing when it can. What counts is what the
 /// component uses, not what it was granted: an observer may read the principal.
@@ -18,14 +9,12 @@ pub(super) fn unfit(class: Class, inspection: &Inspection) -> Option<String> {
     if class != Class::Observe {
         return None;
     }
-    let uses = |(interface, function): &&(&str, &str)| {
-        inspection.imports.iter().any(|import| {
-            let granted = import.grant.is_some_and(|grant| grant.as_str() == *interface);
-            granted && import.functions.iter().any(|used| used == function)
-        })
-    };
-    let used = DECISIVE.iter().filter(uses);
-    let used: Vec<String> = used.map(|(interface, name)| format!("{interface}.{name}")).collect();
+    let decisive = Function::all().filter(|function| function.facts.decisive);
+    let mut used: Vec<&str> = decisive
+        .filter(|function| inspection.uses(function))
+        .map(|function| function.name)
+        .collect();
+    used.sort_unstable();
     (!used.is_empty()).then(|| {
         format!(
             "a policy of class `observe` is passed over when it fails, and this one decides by \
@@ -37,7 +26,8 @@ pub(super) fn unfit(class: Class, inspection: &Inspection) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use tollgate_runtime::{Import, Interface};
+    use tollgate_chain::Interface;
+    use tollgate_runtime::Import;
 
     use super::*;
 

@@ -127,7 +127,7 @@ fn part(number: usize, policy: &PolicyForm, form: &ReceiptForm) -> Vec<String> {
         lines.push(format!("     in place of {own}, whose candidate it is"));
     }
     for step in &policy.steps {
-        let question = words::question(&step.question);
+        let question = &step.question;
         lines.push(match words::answer(&step.question, &step.answer) {
             Some(answer) => format!("     {question}: {answer}"),
             None => format!("     {question}"),

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
 use tollgate_chain::{
-    Access, Answer, Asked, Claimed, Command, Content, CredentialHandle, Effect, Environment, Hook,
-    Host, IdempotencyKey, Identity, OriginKind, Plugin as _, Presence, Presented, Question, Read,
-    Resolution, RouteMatch, Run, ServerName, Settlement, System, Taken, UpstreamState, Verdict,
+    Access, Answer, Asked, Command, Content, CredentialsRead, Environment, Function, Hook, Host,
+    Identity, Interface, Plugin as _, PrincipalRead, Question, Read, RequestRead, Resolution,
+    RouteMatch, RouteRead, Run, Settlement, Verdict,
 };
 use tollgate_config::{Config, PluginConfig, PolicyConfig, Problems, RouteConfig};
 use tollgate_runtime::{Component, Engine, Inspection, compile_declared, read_component};
@@ -17,44 +17,42 @@ use crate::Error;
 /// The outcome of a policy that lets the request pass.
 pub(super) const GOES_ON: &str = "goes on";
 
-/// What a policy may rely on that can be down. Quotas are kept in memory, and cannot be.
+/// A back end that a policy may rely on and that can be down, by the interface that asks it.
+/// Quotas are kept in memory, and cannot be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dependency {
-    Credentials,
-    Idempotency,
-    Upstream,
-}
+pub(super) struct Dependency(Interface);
 
 impl Dependency {
-    pub(super) const ALL: [Self; 3] = [Self::Credentials, Self::Idempotency, Self::Upstream];
+    /// Every back end that some question has an answer of *unavailable* for, by label.
+    pub(super) fn all() -> Vec<Self> {
+        let mut all: Vec<_> = Self::functions().map(|function| Self(function.interface)).collect();
+        all.sort_by_key(|dependency| dependency.label());
+        all.dedup();
+        all
+    }
 
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Credentials => "credentials down",
-            Self::Idempotency => "idempotency down",
-            Self::Upstream => "upstream down",
+    /// The case that it is down, in words.
+    pub(super) fn label(self) -> String {
+        if self.0 == Interface::Upstreams {
+            return "upstream down".to_owned();
         }
+        format!("{} down", self.0)
     }
 
     /// Whether a component asks it.
     pub(super) fn is_used(self, inspection: &Inspection) -> bool {
-        let (interface, function) = match self {
-            Self::Credentials => ("credentials", "resolve"),
-            Self::Idempotency => ("idempotency", "claim"),
-            Self::Upstream => ("upstreams", "state"),
-        };
-        inspection.imports.iter().any(|import| {
-            import.grant.is_some_and(|grant| grant.as_str() == interface)
-                && import.functions.iter().any(|used| used == function)
-        })
+        let mut functions = Self::functions().filter(|function| function.interface == self.0);
+        functions.any(|function| inspection.uses(function))
     }
 
-    fn is_asked(self, question: &Question) -> bool {
-        match self {
-            Self::Credentials => matches!(question, Question::Read(Read::CredentialsResolve(_))),
-            Self::Idempotency => matches!(question, Question::Effect(Effect::IdempotencyClaim)),
-            Self::Upstream => matches!(question, Question::Read(Read::UpstreamState(_))),
-        }
+    /// The answer to this question while it is down; none where the question does not ask it.
+    fn answer(self, question: &Question) -> Option<&'static Answer> {
+        let function = question.function();
+        function.unavailable.as_ref().filter(|_| function.interface == self.0)
+    }
+
+    fn functions() -> impl Iterator<Item = &'static Function> {
+        Function::all().filter(|function| function.unavailable.is_some())
     }
 }
 
@@ -109,7 +107,7 @@ impl Probing<'_> {
         let down = probe.down;
         let (run, outcome) = component.run(Hook::Request, Run::new(probe, questions, bytes)).await;
         let (_, trace) = run.finish(&outcome);
-        let asked = trace.steps().iter().any(|(question, _)| down.is_asked(question));
+        let asked = trace.steps().iter().any(|(question, _)| down.answer(question).is_some());
         asked.then(|| match outcome {
             Ok(Verdict::Proceed | Verdict::Forward(_)) => GOES_ON.to_owned(),
             Ok(Verdict::Reply(reply)) => match reply.content {
@@ -149,62 +147,42 @@ impl Probe {
         }
     }
 
-    fn read(&self, read: &Read) -> Answer {
+    /// The answer, where it depends on the Route or the environment.
+    fn own_answer(&self, question: &Question) -> Option<Answer> {
+        let Question::Read(read) = question else { return None };
+        if let Read::Request(RequestRead::MethodIs(method)) = read {
+            return Some(Answer::Bool(self.method.as_str() == &**method));
+        }
+        if let Read::Route(read) = read {
+            return Some(self.route_answer(read));
+        }
+        if let Read::Credentials(CredentialsRead::Resolve(_)) = read {
+            let identity = Identity { environment: self.environment, access: Access::Full };
+            return Some(Answer::Resolution(Resolution::Resolved(identity)));
+        }
+        if let Read::Principal(PrincipalRead::Environment) = read {
+            return Some(Answer::Environment(Some(self.environment)));
+        }
+        None
+    }
+
+    fn route_answer(&self, read: &RouteRead) -> Answer {
         let text = |text: Option<&str>| Answer::Text(text.map(Into::into));
         match read {
-            Read::MethodIs(method) => Answer::Bool(self.method.as_str() == &**method),
-            Read::HeaderPresence(_) | Read::ResponseHeaderPresence(_) => {
-                Answer::Presence(Presence::Absent)
-            }
-            Read::HeaderIs(..)
-            | Read::OriginIn(_)
-            | Read::NoteIs(..)
-            | Read::ResponseHeaderIs(..) => Answer::Bool(false),
-            Read::Header(_) | Read::Note(_) => text(None),
-            Read::AuthorityIn(_) => Answer::Index(Some(0)),
-            Read::ServerNameIn(_) => Answer::ServerName(ServerName::Absent),
-            Read::Origin => Answer::Origin(OriginKind::Absent),
-            Read::RouteMatched if self.name.is_some() => Answer::Matched(RouteMatch::Found),
-            Read::RouteMatched => Answer::Matched(RouteMatch::None),
-            Read::RouteName => text(self.name.as_deref()),
-            Read::RouteAttribute(name) => text(self.attributes.get(&**name).map(String::as_str)),
-            Read::RouteGrpcMethod => text(self.grpc.as_deref()),
-            Read::CredentialsPresented => Answer::Presented(Presented::One(CredentialHandle(0))),
-            Read::CredentialsResolve(_) if self.down == Dependency::Credentials => {
-                Answer::Resolution(Resolution::Unavailable)
-            }
-            Read::CredentialsResolve(_) => {
-                let identity = Identity { environment: self.environment, access: Access::Full };
-                Answer::Resolution(Resolution::Resolved(identity))
-            }
-            Read::CredentialsPermits(..) | Read::PrincipalHasScope(_) => Answer::Bool(true),
-            Read::PrincipalEnvironment => Answer::Environment(Some(self.environment)),
-            Read::PrincipalTenant => text(Some("tenant")),
-            Read::UpstreamState(_) if self.down == Dependency::Upstream => {
-                Answer::Upstream(UpstreamState::Unavailable)
-            }
-            Read::UpstreamState(_) => Answer::Upstream(UpstreamState::Ready),
-            Read::IdempotencyKey => Answer::IdempotencyKey(IdempotencyKey::Valid),
-            Read::ResponseStatus => Answer::Status(200),
-            Read::System(System::WallClock | System::MonotonicClock) => Answer::Nanoseconds(0),
-            Read::System(System::Random(bytes)) => {
-                Answer::Random(vec![0; usize::try_from(*bytes).unwrap_or_default()].into())
-            }
+            RouteRead::Matched if self.name.is_some() => Answer::Matched(RouteMatch::Found),
+            RouteRead::Matched => Answer::Matched(RouteMatch::None),
+            RouteRead::Name => text(self.name.as_deref()),
+            RouteRead::Attribute(name) => text(self.attributes.get(&**name).map(String::as_str)),
+            RouteRead::GrpcMethod => text(self.grpc.as_deref()),
         }
     }
 }
 
 impl Host for Probe {
     fn ask<'a>(&'a mut self, question: &'a Question) -> Asked<'a> {
-        Asked::Ready(match question {
-            Question::Read(read) => self.read(read),
-            Question::Command(_) => Answer::Done,
-            Question::Effect(Effect::QuotaTakeAll(_)) => Answer::Taken(Taken::Allowed),
-            Question::Effect(Effect::IdempotencyClaim) if self.down == Dependency::Idempotency => {
-                Answer::Claimed(Claimed::Unavailable)
-            }
-            Question::Effect(Effect::IdempotencyClaim) => Answer::Claimed(Claimed::Claimed),
-        })
+        let down = self.down.answer(question).cloned();
+        let answer = down.or_else(|| self.own_answer(question));
+        Asked::Ready(answer.unwrap_or_else(|| question.typical_answer()))
     }
 
     fn apply(&mut self, _: &Command) {}

@@ -11,8 +11,8 @@ use http::HeaderName;
 use ring::hmac;
 use ring::rand::SystemRandom;
 use tollgate_chain::{
-    Answer, Branch, Bucket, Command, Content, Effect, Member, Problem, Question, Read, Reply,
-    Source, Text, Trace, Verdict,
+    Answer, Branch, Content, Member, Problem, Question, Read, Reply, Text, TextOrigin, Trace,
+    Verdict,
 };
 use tollgate_proxy::ReceiptRecord;
 
@@ -115,22 +115,17 @@ impl Redactor {
 
     fn question(&self, question: &Question, declared: Declared<'_>, tainted: bool) -> Question {
         if tainted {
-            return each_text(question, &|text| self.cover(text));
+            return question.map_texts(&|text| self.cover(text));
         }
         let hides = |name: &str| {
             HIDDEN.iter().any(|own| own.eq_ignore_ascii_case(name))
                 || declared.hidden.iter().any(|own| own.as_str().eq_ignore_ascii_case(name))
         };
-        let names_hidden = match question {
-            Question::Read(Read::HeaderIs(name, _) | Read::ResponseHeaderIs(name, _))
-            | Question::Command(Command::ReplyHeaderSet(name, _)) => hides(name),
-            Question::Read(_) | Question::Command(_) | Question::Effect(_) => false,
-        };
-        if !names_hidden {
+        if !question.field().is_some_and(hides) {
             return question.clone();
         }
         // All that such a question holds is the field's name and the value.
-        each_text(question, &|text| if hides(text) { text.into() } else { self.cover(text) })
+        question.map_texts(&|text| if hides(text) { text.into() } else { self.cover(text) })
     }
 
     /// What stands in place of a text.
@@ -148,73 +143,8 @@ impl Redactor {
 /// Whether an answer of text comes from a caller, undeclared. A tenant's identifier is told: the
 /// access log has it too.
 fn is_raw(read: &Read, declared: Declared<'_>) -> bool {
-    let raw = matches!(read, Read::Header(_) | Read::Note(_));
+    let raw = read.function().facts.text == Some(TextOrigin::Caller);
     raw && !declared.branches.iter().any(|branch| branch.is(read))
-}
-
-/// The question with each of its texts changed.
-fn each_text(question: &Question, change: &dyn Fn(&str) -> Text) -> Question {
-    match question {
-        Question::Read(read) => Question::Read(each_of_read(read, change)),
-        Question::Command(command) => Question::Command(each_of_command(command, change)),
-        Question::Effect(Effect::IdempotencyClaim) => Question::Effect(Effect::IdempotencyClaim),
-        Question::Effect(Effect::QuotaTakeAll(buckets)) => {
-            let bucket = |own: &Bucket| Bucket { name: change(&own.name), ..own.clone() };
-            Question::Effect(Effect::QuotaTakeAll(buckets.iter().map(bucket).collect()))
-        }
-    }
-}
-
-fn each_of_read(read: &Read, change: &dyn Fn(&str) -> Text) -> Read {
-    let list = |texts: &[Text]| texts.iter().map(|text| change(text)).collect();
-    match read {
-        Read::MethodIs(text) => Read::MethodIs(change(text)),
-        Read::HeaderPresence(text) => Read::HeaderPresence(change(text)),
-        Read::HeaderIs(name, value) => Read::HeaderIs(change(name), change(value)),
-        Read::Header(text) => Read::Header(change(text)),
-        Read::AuthorityIn(texts) => Read::AuthorityIn(list(texts)),
-        Read::ServerNameIn(texts) => Read::ServerNameIn(list(texts)),
-        Read::OriginIn(texts) => Read::OriginIn(list(texts)),
-        Read::RouteAttribute(text) => Read::RouteAttribute(change(text)),
-        Read::CredentialsPermits(handle, text) => Read::CredentialsPermits(*handle, change(text)),
-        Read::PrincipalHasScope(text) => Read::PrincipalHasScope(change(text)),
-        Read::UpstreamState(text) => Read::UpstreamState(change(text)),
-        Read::NoteIs(name, value) => Read::NoteIs(change(name), change(value)),
-        Read::Note(text) => Read::Note(change(text)),
-        Read::ResponseHeaderPresence(text) => Read::ResponseHeaderPresence(change(text)),
-        Read::ResponseHeaderIs(name, value) => Read::ResponseHeaderIs(change(name), change(value)),
-        Read::Origin
-        | Read::RouteMatched
-        | Read::RouteName
-        | Read::RouteGrpcMethod
-        | Read::CredentialsPresented
-        | Read::CredentialsResolve(_)
-        | Read::PrincipalEnvironment
-        | Read::PrincipalTenant
-        | Read::IdempotencyKey
-        | Read::ResponseStatus
-        | Read::System(_) => read.clone(),
-    }
-}
-
-fn each_of_command(command: &Command, change: &dyn Fn(&str) -> Text) -> Command {
-    let list = |texts: &[Text]| texts.iter().map(|text| change(text)).collect();
-    match command {
-        Command::ReplyHeaderSet(name, value) => {
-            Command::ReplyHeaderSet(change(name), change(value))
-        }
-        Command::ReplyHeaderSetFrom(name, Source::RequestHeader(other)) => {
-            Command::ReplyHeaderSetFrom(change(name), Source::RequestHeader(change(other)))
-        }
-        Command::ReplyHeaderSetFrom(name, source) => {
-            Command::ReplyHeaderSetFrom(change(name), source.clone())
-        }
-        Command::ReplyVary(names) => Command::ReplyVary(list(names)),
-        Command::ReplyDropUpstream(names) => Command::ReplyDropUpstream(list(names).into()),
-        Command::NoteSet(name, value) => Command::NoteSet(change(name), change(value)),
-        Command::Log(level, text) => Command::Log(*level, change(text)),
-        Command::PrincipalEstablish(_) | Command::QuotaReport => command.clone(),
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use tollgate_chain::{Answer, Asked, Command, Environment, Host, Question, Read, Settlement};
+use tollgate_chain::{
+    Answer, AnswerSource, Asked, Command, Environment, Host, Question, Read, RouteRead, Settlement,
+};
 
 use crate::receipts::{ReceiptForm, StepForm};
 
@@ -43,7 +45,8 @@ impl Fed {
         }
         if let Some(index) = self.own.iter().position(|(asked, _)| asked == question) {
             // An effect has happened once, and so has a moment; any other read may be repeated.
-            if matches!(question, Question::Effect(_) | Question::Read(Read::System(_))) {
+            let is_moment = question.function().facts.source == AnswerSource::Moment;
+            if is_moment || matches!(question, Question::Effect(_)) {
                 return Some(self.own.remove(index).1);
             }
             return self.own.get(index).map(|(_, answer)| answer.clone());
@@ -56,14 +59,12 @@ impl Fed {
 impl RouteFacts {
     /// The answer to a question about the Route; none to any other.
     fn answer(&self, read: &Read) -> Option<Answer> {
-        let text = if *read == Read::RouteName {
-            Some(&self.name)
-        } else if *read == Read::RouteGrpcMethod {
-            self.grpc.as_ref()
-        } else if let Read::RouteAttribute(name) = read {
-            self.attributes.get(&**name)
-        } else {
-            return None;
+        let Read::Route(read) = read else { return None };
+        let text = match read {
+            RouteRead::Name => Some(&self.name),
+            RouteRead::GrpcMethod => self.grpc.as_ref(),
+            RouteRead::Attribute(name) => self.attributes.get(&**name),
+            RouteRead::Matched => return None,
         };
         Some(Answer::Text(text.map(|text| text.as_str().into())))
     }
@@ -111,21 +112,7 @@ fn pair(step: &StepForm) -> (Question, Answer) {
 
 /// Whether the answer is a function of the request's head, which no policy changes.
 fn is_of_request(step: &StepForm) -> bool {
-    let Question::Read(read) = &step.question else { return false };
-    matches!(
-        read,
-        Read::MethodIs(_)
-            | Read::HeaderPresence(_)
-            | Read::HeaderIs(..)
-            | Read::Header(_)
-            | Read::AuthorityIn(_)
-            | Read::ServerNameIn(_)
-            | Read::Origin
-            | Read::OriginIn(_)
-            | Read::RouteMatched
-            | Read::CredentialsPresented
-            | Read::IdempotencyKey
-    )
+    step.question.function().facts.source == AnswerSource::Head
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ use tollgate_config::{ChainConfig, Config, PolicyConfig};
 use super::candidates::{Candidate, Candidates};
 use super::fed::{Fed, RouteFacts, shared};
 use super::report::{Report, Stance};
-use crate::explain::words;
 use crate::receipts::{PolicyForm, ReceiptForm, Way};
 
 /// Decides recorded exchanges by a candidate's rules.
@@ -119,7 +118,7 @@ async fn run(candidate: &Candidate<Fed>, own: &PolicyForm, case: &Case<'_>) -> F
     let fed = Fed::new(&own.steps, &case.shared, case.route.as_ref());
     let (host, outcome) = candidate.run(own.hook, fed).await;
     if let Some(question) = host.unrecorded {
-        return Found::Undecided(words::question(&question));
+        return Found::Undecided(question.to_string());
     }
     match outcome {
         Ok(verdict) => Found::Stance(Stance::of_verdict(&verdict)),

@@ -2,7 +2,7 @@ use std::time::SystemTime;
 
 use http::{Method, StatusCode};
 use tollgate_chain::{
-    Acting, Answer, Class, Entry, Failure, Hook, Interests, Question, Read, Trace, Verdict,
+    Acting, Answer, Class, Entry, Failure, Hook, Interests, Question, RequestRead, Trace, Verdict,
 };
 
 use super::chain_info::PolicyInfo;
@@ -19,7 +19,7 @@ fn settings(folder_toml: &str) -> Settings {
 
 fn kept(request_id: &str, retention: RetentionClass) -> ReceiptRecord {
     let mut trace = Trace::new();
-    trace.push(Question::Read(Read::MethodIs("GET".into())), Answer::Bool(true));
+    trace.push(Question::from(RequestRead::MethodIs("GET".into())), Answer::Bool(true));
     let outcome = Ok(Verdict::Proceed);
     let decision = DecisionRecord::Ran { trace, outcome, contradicts: false };
     let part = PolicyRecord {

@@ -8,8 +8,9 @@ use tollgate_capability::credentials::{NewKey, Resolver, ResolverOptions};
 use tollgate_capability::testing::ManualClock;
 use tollgate_capability::{Exchange, Opening, Stores};
 use tollgate_chain::{
-    Authority, Bucket, CredentialHandle, Effect, Environment, Error, GrpcMethod, Head, Matched,
-    Partition, Payload, Prepared, Question, Rate, Read, Route, RouteLimits, Rule, UpstreamState,
+    Authority, Bucket, CredentialHandle, CredentialsRead, Environment, Error, GrpcMethod, Head,
+    IdempotencyEffect, Matched, Partition, Payload, Prepared, Question, Rate, Route, RouteLimits,
+    Rule, UpstreamState,
 };
 use tollgate_stores::file::FileCredentials;
 use tollgate_stores::memory::{
@@ -139,16 +140,16 @@ fn route() -> Route {
     }
 }
 
-pub(crate) fn ask(read: Read) -> Question {
-    Question::Read(read)
+pub(crate) fn ask(read: impl Into<Question>) -> Question {
+    read.into()
 }
 
 pub(crate) fn resolve() -> Question {
-    ask(Read::CredentialsResolve(CredentialHandle(0)))
+    ask(CredentialsRead::Resolve(CredentialHandle(0)))
 }
 
 pub(crate) fn claim() -> Question {
-    Question::Effect(Effect::IdempotencyClaim)
+    Question::from(IdempotencyEffect::Claim)
 }
 
 /// A bucket of the tenant, one unit a minute in bursts, and one of slots.

@@ -13,9 +13,10 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use tollgate_capability::idempotency::{Completion, StoredReply};
 use tollgate_capability::{Exchange, Held};
 use tollgate_chain::{
-    Answer, Claimed, Command, CredentialHandle, Effect, Environment, Error, Failure, HeldHandle,
-    Identity, LogLevel, Presence, Presented, Question, Read, Resolution, Run, Source, Taken,
-    UpstreamState, Verdict,
+    Answer, Claimed, CredentialHandle, CredentialsRead, Environment, Error, Failure, HeldHandle,
+    Identity, LogCommand, LogLevel, NotesCommand, NotesRead, Presence, Presented, PrincipalCommand,
+    PrincipalRead, Question, QuotaCommand, QuotaEffect, ReplyHeadersCommand, RequestRead,
+    Resolution, ResponseRead, RouteRead, Run, Source, Taken, UpstreamState, UpstreamsRead, Verdict,
 };
 
 const ONLY: CredentialHandle = CredentialHandle(0);
@@ -43,7 +44,7 @@ async fn run(
 }
 
 fn establish() -> Question {
-    Question::Command(Command::PrincipalEstablish(ONLY))
+    Question::from(PrincipalCommand::Establish(ONLY))
 }
 
 async fn authenticated(bench: &Bench, body: &str) -> Box<Exchange> {
@@ -56,14 +57,14 @@ async fn a_resolved_credential_is_established_with_the_verdict_and_not_before() 
     let bench = Bench::new();
     let questions = || {
         vec![
-            ask(Read::CredentialsPresented),
-            ask(Read::CredentialsPermits(ONLY, "deposits:write".into())),
+            ask(CredentialsRead::Presented),
+            ask(CredentialsRead::Permits(ONLY, "deposits:write".into())),
             resolve(),
-            ask(Read::CredentialsPermits(ONLY, "deposits:write".into())),
-            ask(Read::CredentialsPermits(ONLY, "deposits:approve".into())),
-            ask(Read::CredentialsPermits(CredentialHandle(1), "deposits:write".into())),
+            ask(CredentialsRead::Permits(ONLY, "deposits:write".into())),
+            ask(CredentialsRead::Permits(ONLY, "deposits:approve".into())),
+            ask(CredentialsRead::Permits(CredentialHandle(1), "deposits:write".into())),
             establish(),
-            ask(Read::PrincipalEnvironment),
+            ask(PrincipalRead::Environment),
         ]
     };
     let (host, answers) = run(bench.exchange("a"), questions(), proceed()).await;
@@ -84,11 +85,11 @@ async fn a_resolved_credential_is_established_with_the_verdict_and_not_before() 
     );
     assert_eq!(host.principal().map(|principal| principal.tenant.as_str()), Some("acme"));
     let later = vec![
-        ask(Read::PrincipalEnvironment),
-        ask(Read::PrincipalHasScope("deposits:write".into())),
-        ask(Read::PrincipalTenant),
+        ask(PrincipalRead::Environment),
+        ask(PrincipalRead::HasScope("deposits:write".into())),
+        ask(PrincipalRead::Tenant),
         // A credential is resolved in each run that uses it.
-        ask(Read::CredentialsPermits(ONLY, "deposits:write".into())),
+        ask(CredentialsRead::Permits(ONLY, "deposits:write".into())),
     ];
     let (_, answers) = run(host, later, proceed()).await;
     assert_eq!(
@@ -117,8 +118,8 @@ async fn a_second_different_principal_is_not_established() {
 async fn a_credential_that_is_not_the_requests_is_invalid_and_establishes_nobody() {
     let bench = Bench::new();
     let questions = vec![
-        ask(Read::CredentialsResolve(CredentialHandle(1))),
-        Question::Command(Command::PrincipalEstablish(CredentialHandle(1))),
+        ask(CredentialsRead::Resolve(CredentialHandle(1))),
+        Question::from(PrincipalCommand::Establish(CredentialHandle(1))),
         establish(),
     ];
     let (host, answers) = run(bench.exchange("a"), questions, proceed()).await;
@@ -131,8 +132,8 @@ async fn tenants_are_charged_apart_and_reported_with_the_verdict() {
     let bench = Bench::new();
     let host = authenticated(&bench, "a").await;
     let questions = vec![
-        Question::Effect(Effect::QuotaTakeAll(buckets(2, 10))),
-        Question::Command(Command::QuotaReport),
+        Question::from(QuotaEffect::TakeAll(buckets(2, 10))),
+        Question::from(QuotaCommand::Report),
     ];
     let (host, answers) = run(host, questions.clone(), proceed()).await;
     assert_eq!(answers[0], Answer::Taken(Taken::Allowed));
@@ -155,13 +156,13 @@ async fn tenants_are_charged_apart_and_reported_with_the_verdict() {
 #[tokio::test]
 async fn a_denial_names_its_bucket_and_the_wait_that_suffices() {
     let bench = Bench::new();
-    let take = || Question::Effect(Effect::QuotaTakeAll(buckets(1, 10)));
+    let take = || Question::from(QuotaEffect::TakeAll(buckets(1, 10)));
     let retry_after =
-        || Question::Command(Command::ReplyHeaderSetFrom("retry-after".into(), Source::RetryAfter));
+        || Question::from(ReplyHeadersCommand::SetFrom("retry-after".into(), Source::RetryAfter));
     let (first, _) = run(authenticated(&bench, "a").await, vec![take()], proceed()).await;
     drop(first);
     bench.clock.advance(Duration::from_millis(500));
-    let questions = vec![take(), retry_after(), Question::Command(Command::QuotaReport)];
+    let questions = vec![take(), retry_after(), Question::from(QuotaCommand::Report)];
     let (host, answers) = run(authenticated(&bench, "a").await, questions, proceed()).await;
     assert_eq!(answers[0], Answer::Taken(Taken::Denied(0)));
     let mut headers = HeaderMap::new();
@@ -176,7 +177,7 @@ async fn a_denial_names_its_bucket_and_the_wait_that_suffices() {
 #[tokio::test]
 async fn a_failed_run_gives_back_what_it_took_and_nothing_else() {
     let bench = Bench::new();
-    let take = || Question::Effect(Effect::QuotaTakeAll(buckets(3, 10)));
+    let take = || Question::from(QuotaEffect::TakeAll(buckets(3, 10)));
     let (host, _) = run(authenticated(&bench, "a").await, vec![take()], proceed()).await;
     let (host, answers) = run(host, vec![take(), take()], failed()).await;
     assert_eq!(answers.last(), Some(&Answer::Taken(Taken::Allowed)));
@@ -188,7 +189,7 @@ async fn a_failed_run_gives_back_what_it_took_and_nothing_else() {
 #[tokio::test]
 async fn an_exchange_that_is_dropped_in_mid_run_gives_back_what_the_run_took() {
     let bench = Bench::new();
-    let take = || Question::Effect(Effect::QuotaTakeAll(buckets(1, 1)));
+    let take = || Question::from(QuotaEffect::TakeAll(buckets(1, 1)));
     let mut mid_run = Run::new(authenticated(&bench, "a").await, 256, 65_536);
     let taken = mid_run.ask(take()).await.expect("a question");
     assert_eq!(taken, Answer::Taken(Taken::Allowed));
@@ -202,7 +203,7 @@ async fn an_exchange_that_is_dropped_in_mid_run_gives_back_what_the_run_took() {
 #[tokio::test]
 async fn a_slot_is_held_until_the_exchange_ends() {
     let bench = Bench::new();
-    let take = || Question::Effect(Effect::QuotaTakeAll(buckets(100, 1)));
+    let take = || Question::from(QuotaEffect::TakeAll(buckets(100, 1)));
     let (first, _) = run(authenticated(&bench, "a").await, vec![take()], proceed()).await;
     let (_, answers) = run(authenticated(&bench, "a").await, vec![take()], proceed()).await;
     assert_eq!(answers, [Answer::Taken(Taken::Denied(1))]);
@@ -233,7 +234,7 @@ async fn a_claim_is_carried_out_once_and_then_repeated() {
 
     let second = authenticated(&bench, "a").await;
     let wait =
-        || Question::Command(Command::ReplyHeaderSetFrom("retry-after".into(), Source::RetryAfter));
+        || Question::from(ReplyHeadersCommand::SetFrom("retry-after".into(), Source::RetryAfter));
     let (second, answers) = run(second, vec![claim(), wait()], proceed()).await;
     assert_eq!(answers[0], Answer::Claimed(Claimed::InProgress));
     let mut headers = HeaderMap::new();
@@ -260,7 +261,7 @@ async fn what_one_run_held_is_gone_after_the_next() {
     first.take_claim().expect("a claim").complete(stored("{}")).await;
     let (host, _) = run(authenticated(&bench, "a").await, vec![claim()], proceed()).await;
     assert!(host.held(HeldHandle(0)).is_some());
-    let (host, _) = run(host, vec![ask(Read::Origin)], proceed()).await;
+    let (host, _) = run(host, vec![ask(RequestRead::Origin)], proceed()).await;
     assert!(host.held(HeldHandle(0)).is_none());
 }
 
@@ -323,16 +324,16 @@ async fn a_claim_outlives_its_routes_time_out_by_ten_seconds() {
 async fn headers_notes_and_logs_of_a_failed_run_are_lost() {
     let bench = Bench::new();
     let commands = vec![
-        Question::Command(Command::ReplyHeaderSet("x-a".into(), "1".into())),
-        Question::Command(Command::ReplyVary(["origin".into()].into())),
-        Question::Command(Command::NoteSet("n".into(), "v".into())),
-        Question::Command(Command::Log(LogLevel::Info, "line".into())),
+        Question::from(ReplyHeadersCommand::Set("x-a".into(), "1".into())),
+        Question::from(ReplyHeadersCommand::AddVary(["origin".into()].into())),
+        Question::from(NotesCommand::Set("n".into(), "v".into())),
+        Question::from(LogCommand::Write(LogLevel::Info, "line".into())),
     ];
     let (host, _) = run(bench.exchange("a"), commands.clone(), failed()).await;
     let mut headers = HeaderMap::new();
     host.write_reply_headers(&mut headers);
     assert!(headers.is_empty());
-    let (host, answers) = run(host, vec![ask(Read::Note("n".into()))], proceed()).await;
+    let (host, answers) = run(host, vec![ask(NotesRead::Get("n".into()))], proceed()).await;
     assert_eq!(answers, [Answer::Text(None)]);
     let (host, _) = run(host, commands, proceed()).await;
     host.write_reply_headers(&mut headers);
@@ -340,7 +341,7 @@ async fn headers_notes_and_logs_of_a_failed_run_are_lost() {
         (&headers["x-a"], &headers["vary"]),
         (&"1".parse().unwrap(), &"origin".parse().unwrap())
     );
-    let (_, answers) = run(host, vec![ask(Read::NoteIs("n".into(), "v".into()))], proceed()).await;
+    let (_, answers) = run(host, vec![ask(NotesRead::Is("n".into(), "v".into()))], proceed()).await;
     assert_eq!(answers, [Answer::Bool(true)]);
 }
 
@@ -349,17 +350,17 @@ async fn reply_headers_take_values_from_the_request_and_never_hidden_ones() {
     let bench = Bench::new();
     let from = |name: &str, field: &str| {
         let source = Source::RequestHeader(field.into());
-        Question::Command(Command::ReplyHeaderSetFrom(name.into(), source))
+        Question::from(ReplyHeadersCommand::SetFrom(name.into(), source))
     };
-    let methods = Command::ReplyHeaderSetFrom("allow".into(), Source::RouteMethods);
-    let retry = Command::ReplyHeaderSetFrom("retry-after".into(), Source::RetryAfter);
+    let methods = ReplyHeadersCommand::SetFrom("allow".into(), Source::RouteMethods);
+    let retry = ReplyHeadersCommand::SetFrom("retry-after".into(), Source::RetryAfter);
     let commands = vec![
         from("x-origin", "origin"),
         from("x-key", "authorization"),
         from("x-internal-copy", "x-internal"),
         from("x-none", "absent"),
-        Question::Command(methods),
-        Question::Command(retry),
+        Question::from(methods),
+        Question::from(retry),
     ];
     let (host, _) = run(bench.exchange("a"), commands, proceed()).await;
     let mut headers = HeaderMap::new();
@@ -373,16 +374,16 @@ async fn reply_headers_take_values_from_the_request_and_never_hidden_ones() {
 async fn route_upstream_and_response_are_answered() {
     let bench = Bench::new();
     let questions = vec![
-        ask(Read::RouteMatched),
-        ask(Read::RouteName),
-        ask(Read::RouteAttribute("scope".into())),
-        ask(Read::RouteAttribute("absent".into())),
-        ask(Read::RouteGrpcMethod),
-        ask(Read::UpstreamState("deposits".into())),
-        ask(Read::UpstreamState("other".into())),
-        ask(Read::ResponseStatus),
-        ask(Read::ResponseHeaderPresence("etag".into())),
-        ask(Read::ResponseHeaderIs("etag".into(), "x".into())),
+        ask(RouteRead::Matched),
+        ask(RouteRead::Name),
+        ask(RouteRead::Attribute("scope".into())),
+        ask(RouteRead::Attribute("absent".into())),
+        ask(RouteRead::GrpcMethod),
+        ask(UpstreamsRead::State("deposits".into())),
+        ask(UpstreamsRead::State("other".into())),
+        ask(ResponseRead::Status),
+        ask(ResponseRead::HeaderPresence("etag".into())),
+        ask(ResponseRead::HeaderIs("etag".into(), "x".into())),
     ];
     let mut host = bench.exchange("a");
     let mut headers = HeaderMap::new();

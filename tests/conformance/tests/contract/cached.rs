@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use conformance::{Table, component};
 use tempfile::TempDir;
-use tollgate_chain::{Hook, Verdict};
-use tollgate_runtime::{Component, Engine, EngineSettings, Grants, Interface, LoadError};
+use tollgate_chain::{Hook, Interface, Verdict};
+use tollgate_runtime::{Component, Engine, EngineSettings, Grants, LoadError};
 
 use crate::world::{limits, run};
 

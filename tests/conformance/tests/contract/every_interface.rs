@@ -4,17 +4,15 @@
 use std::collections::BTreeSet;
 
 use conformance::{Table, function_of, functions_of_the_contract};
-use tollgate_chain::Command::{
-    Log, NoteSet, PrincipalEstablish, QuotaReport, ReplyDropUpstream, ReplyHeaderSet,
-    ReplyHeaderSetFrom, ReplyVary,
-};
 use tollgate_chain::{
-    Access, Answer, Bucket, Claimed, Content, CredentialHandle, Effect, Environment, HeldHandle,
-    Hook, IdempotencyKey, Identity, LogLevel, Member, OriginKind, Partition, Presence, Presented,
-    Question, Rate, Read, Resolution, RouteMatch, Rule, ServerName, Source, Taken, Text,
-    UpstreamState, Verdict,
+    Access, Answer, Bucket, Claimed, Content, CredentialHandle, CredentialsRead, Environment,
+    HeldHandle, Hook, IdempotencyEffect, IdempotencyKey, IdempotencyRead, Identity, Interface,
+    LogCommand, LogLevel, Member, NotesCommand, NotesRead, OriginKind, Partition, Presence,
+    Presented, PrincipalCommand, PrincipalRead, Question, QuotaCommand, QuotaEffect, Rate,
+    ReplyHeadersCommand, RequestRead, Resolution, ResponseRead, RouteMatch, RouteRead, Rule,
+    ServerName, Source, Taken, Text, UpstreamState, UpstreamsRead, Verdict,
 };
-use tollgate_runtime::{Grants, Interface, LoadError};
+use tollgate_runtime::{Grants, LoadError};
 
 use crate::world::{curious, load, run};
 
@@ -32,12 +30,12 @@ fn texts<const N: usize>(list: [&str; N]) -> Box<[Text]> {
     list.map(text).into()
 }
 
-fn read(read: Read, answer: Answer, seen: &'static str) -> Case {
-    (Question::Read(read), answer, seen)
+fn read(read: impl Into<Question>, answer: Answer, seen: &'static str) -> Case {
+    (read.into(), answer, seen)
 }
 
-fn command(command: tollgate_chain::Command) -> Case {
-    (Question::Command(command), Answer::Done, NOT_SEEN)
+fn command(command: impl Into<Question>) -> Case {
+    (command.into(), Answer::Done, NOT_SEEN)
 }
 
 /// The interfaces that the curious guest asks; WASI has its own guest, and `wasi.rs`.
@@ -51,105 +49,116 @@ fn cases(interface: Interface) -> Vec<Case> {
         Interface::Request => request(),
         Interface::Route => vec![
             read(
-                Read::RouteMatched,
+                RouteRead::Matched,
                 Answer::Matched(RouteMatch::OtherMethod),
                 "RouteMatch::OtherMethod",
             ),
-            read(Read::RouteName, Answer::Text(None), "None"),
+            read(RouteRead::Name, Answer::Text(None), "None"),
             read(
-                Read::RouteAttribute(text("class")),
+                RouteRead::Attribute(text("class")),
                 Answer::Text(Some(text("slow"))),
                 r#"Some("slow")"#,
             ),
-            read(Read::RouteGrpcMethod, Answer::Text(Some(text("a.B/C"))), r#"Some("a.B/C")"#),
+            read(RouteRead::GrpcMethod, Answer::Text(Some(text("a.B/C"))), r#"Some("a.B/C")"#),
         ],
         Interface::Credentials => credentials(),
         Interface::Principal => vec![
-            command(PrincipalEstablish(CredentialHandle(7))),
+            command(PrincipalCommand::Establish(CredentialHandle(7))),
             read(
-                Read::PrincipalEnvironment,
+                PrincipalRead::Environment,
                 Answer::Environment(Some(Environment::Live)),
                 "Some(EnvironmentKind::Live)",
             ),
-            read(Read::PrincipalHasScope(text("deposits:read")), Answer::Bool(true), "true"),
-            read(Read::PrincipalTenant, Answer::Text(Some(text("t-1"))), r#"Some("t-1")"#),
+            read(PrincipalRead::HasScope(text("deposits:read")), Answer::Bool(true), "true"),
+            read(PrincipalRead::Tenant, Answer::Text(Some(text("t-1"))), r#"Some("t-1")"#),
         ],
         Interface::Quota => quota(),
         Interface::Upstreams => vec![read(
-            Read::UpstreamState(text("deposits")),
+            UpstreamsRead::State(text("deposits")),
             Answer::Upstream(UpstreamState::Unavailable),
             "UpstreamState::Unavailable",
         )],
         Interface::Idempotency => vec![
             read(
-                Read::IdempotencyKey,
+                IdempotencyRead::Key,
                 Answer::IdempotencyKey(IdempotencyKey::Valid),
                 "KeyState::Valid",
             ),
             (
-                Question::Effect(Effect::IdempotencyClaim),
+                Question::from(IdempotencyEffect::Claim),
                 Answer::Claimed(Claimed::BodyRefused(HeldHandle(3))),
                 "Claimed::BodyRefused(3)",
             ),
         ],
         Interface::ReplyHeaders => reply_headers(),
         Interface::Notes => vec![
-            command(NoteSet(text("colour"), text("red"))),
-            read(Read::NoteIs(text("colour"), text("red")), Answer::Bool(true), "true"),
-            read(Read::Note(text("colour")), Answer::Text(Some(text("red"))), r#"Some("red")"#),
+            command(NotesCommand::Set(text("colour"), text("red"))),
+            read(NotesRead::Is(text("colour"), text("red")), Answer::Bool(true), "true"),
+            read(NotesRead::Get(text("colour")), Answer::Text(Some(text("red"))), r#"Some("red")"#),
         ],
         Interface::Log => vec![
-            command(Log(LogLevel::Debug, text("one"))),
-            command(Log(LogLevel::Info, text("two"))),
-            command(Log(LogLevel::Warn, text("three"))),
+            command(LogCommand::Write(LogLevel::Debug, text("one"))),
+            command(LogCommand::Write(LogLevel::Info, text("two"))),
+            command(LogCommand::Write(LogLevel::Warn, text("three"))),
             // 1,000 characters of two bytes, cut at 1,024 bytes.
-            command(Log(LogLevel::Error, "é".repeat(512).into())),
+            command(LogCommand::Write(LogLevel::Error, "é".repeat(512).into())),
         ],
         Interface::Response => vec![
-            read(Read::ResponseStatus, Answer::Status(503), "503"),
+            read(ResponseRead::Status, Answer::Status(503), "503"),
             read(
-                Read::ResponseHeaderPresence(text("server")),
+                ResponseRead::HeaderPresence(text("server")),
                 Answer::Presence(Presence::Absent),
                 "Presence::Absent",
             ),
-            read(Read::ResponseHeaderIs(text("server"), text("x")), Answer::Bool(false), "false"),
+            read(ResponseRead::HeaderIs(text("server"), text("x")), Answer::Bool(false), "false"),
         ],
     }
 }
 
 fn reply_headers() -> Vec<Case> {
     vec![
-        command(ReplyHeaderSet(text("x-colour"), text("red"))),
-        command(ReplyHeaderSetFrom(text("x-trace"), Source::RequestHeader(text("x-trace")))),
-        command(ReplyHeaderSetFrom(text("allow"), Source::RouteMethods)),
-        command(ReplyHeaderSetFrom(text("retry-after"), Source::RetryAfter)),
-        command(ReplyVary(texts(["origin"]))),
-        command(ReplyDropUpstream(texts(["server", "x-powered-by"]).into())),
+        command(ReplyHeadersCommand::Set(text("x-colour"), text("red"))),
+        command(ReplyHeadersCommand::SetFrom(
+            text("x-trace"),
+            Source::RequestHeader(text("x-trace")),
+        )),
+        command(ReplyHeadersCommand::SetFrom(text("allow"), Source::RouteMethods)),
+        command(ReplyHeadersCommand::SetFrom(text("retry-after"), Source::RetryAfter)),
+        command(ReplyHeadersCommand::AddVary(texts(["origin"]))),
+        command(ReplyHeadersCommand::DropUpstream(texts(["server", "x-powered-by"]).into())),
     ]
 }
 
 fn request() -> Vec<Case> {
     vec![
-        read(Read::MethodIs(text("GET")), Answer::Bool(true), "true"),
+        read(RequestRead::MethodIs(text("GET")), Answer::Bool(true), "true"),
         read(
-            Read::HeaderPresence(text("origin")),
+            RequestRead::HeaderPresence(text("origin")),
             Answer::Presence(Presence::Repeated),
             "Presence::Repeated",
         ),
-        read(Read::HeaderIs(text("accept"), text("text/plain")), Answer::Bool(false), "false"),
-        read(Read::Header(text("user-agent")), Answer::Text(Some(text("curl"))), r#"Some("curl")"#),
         read(
-            Read::AuthorityIn(texts(["a.example", "b.example"])),
+            RequestRead::HeaderIs(text("accept"), text("text/plain")),
+            Answer::Bool(false),
+            "false",
+        ),
+        read(
+            RequestRead::Header(text("user-agent")),
+            Answer::Text(Some(text("curl"))),
+            r#"Some("curl")"#,
+        ),
+        read(
+            RequestRead::AuthorityIn(texts(["a.example", "b.example"])),
             Answer::Index(Some(1)),
             "Some(1)",
         ),
         read(
-            Read::ServerNameIn(texts(["a.example"])),
+            RequestRead::ServerNameIn(texts(["a.example"])),
             Answer::ServerName(ServerName::Served),
             "ServerName::Served",
         ),
-        read(Read::Origin, Answer::Origin(OriginKind::Foreign), "OriginKind::Foreign"),
-        read(Read::OriginIn(texts(["https://a.example"])), Answer::Bool(true), "true"),
+        read(RequestRead::Origin, Answer::Origin(OriginKind::Foreign), "OriginKind::Foreign"),
+        read(RequestRead::OriginIn(texts(["https://a.example"])), Answer::Bool(true), "true"),
     ]
 }
 
@@ -158,19 +167,19 @@ fn credentials() -> Vec<Case> {
     let identity = Identity { environment: Environment::Sandbox, access: Access::NoMoneyOut };
     vec![
         read(
-            Read::CredentialsPresented,
+            CredentialsRead::Presented,
             Answer::Presented(Presented::One(key)),
             "Presentation::One(2)",
         ),
         read(
-            Read::CredentialsResolve(key),
+            CredentialsRead::Resolve(key),
             Answer::Resolution(Resolution::Resolved(identity)),
             concat!(
                 "Resolution::Resolved(Identity { environment: EnvironmentKind::Sandbox, ",
                 "access: Access::NoMoneyOut })"
             ),
         ),
-        read(Read::CredentialsPermits(key, text("deposits:read")), Answer::Bool(true), "true"),
+        read(CredentialsRead::Permits(key, text("deposits:read")), Answer::Bool(true), "true"),
     ]
 }
 
@@ -184,11 +193,11 @@ fn quota() -> Vec<Case> {
     ];
     vec![
         (
-            Question::Effect(Effect::QuotaTakeAll(buckets.into())),
+            Question::from(QuotaEffect::TakeAll(buckets.into())),
             Answer::Taken(Taken::Denied(2)),
             "Taken::Denied(2)",
         ),
-        command(QuotaReport),
+        command(QuotaCommand::Report),
     ]
 }
 

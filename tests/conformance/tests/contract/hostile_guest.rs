@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use conformance::{Table, words};
 use tollgate_chain::{
     Answer, Chain, Class, Departure, Error, Failure, Growth, Hook, Interests, Policy, Question,
-    Read, Receipt, Settlement, Trees, Verdict, request,
+    Receipt, RequestRead, Settlement, Trees, Verdict, request,
 };
 use tollgate_runtime::{Grants, LoadError};
 
@@ -43,9 +43,10 @@ fn expected(act: &str) -> End {
 fn host() -> Table {
     let lines = [2 << 20, 500 << 10].map(|length| "x".repeat(length)).into_iter();
     let methods = lines.chain(["GET".to_owned()]);
-    let methods = methods.map(|m| (Question::Read(Read::MethodIs(m.into())), Answer::Bool(false)));
+    let methods =
+        methods.map(|m| (Question::from(RequestRead::MethodIs(m.into())), Answer::Bool(false)));
     let text = Answer::Text(Some("x".repeat(100).into()));
-    Table::new(methods.chain([(Question::Read(Read::Header("x-text".into())), text)]))
+    Table::new(methods.chain([(Question::from(RequestRead::Header("x-text".into())), text)]))
 }
 
 /// A chain of this one policy.

@@ -2,8 +2,10 @@
 //! told the same.
 
 use conformance::Table;
-use tollgate_chain::{Answer, Hook, Question, Read, ServerName, Text, Trace, Verdict};
-use tollgate_runtime::{Component, Grants, Interface, LoadError, SettingProblem};
+use tollgate_chain::{
+    Answer, Hook, Interface, Question, RequestRead, ServerName, Text, Trace, Verdict,
+};
+use tollgate_runtime::{Component, Grants, LoadError, SettingProblem};
 
 use crate::world::{load, run};
 
@@ -16,8 +18,8 @@ fn names() -> Box<[Text]> {
 /// A host that was asked for the host of this index, over a connection of this kind.
 fn asked_for(index: Option<u32>, server_name: ServerName) -> Table {
     Table::new([
-        (Question::Read(Read::AuthorityIn(names())), Answer::Index(index)),
-        (Question::Read(Read::ServerNameIn(names())), Answer::ServerName(server_name)),
+        (Question::from(RequestRead::AuthorityIn(names())), Answer::Index(index)),
+        (Question::from(RequestRead::ServerNameIn(names())), Answer::ServerName(server_name)),
     ])
 }
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use conformance::{Table, component};
 use tollgate_chain::{
-    Access, Answer, CredentialHandle, Environment, Failure, Hook, Identity, Plugin, Presented,
-    Question, Read, Resolution, Verdict,
+    Access, Answer, CredentialHandle, CredentialsRead, Environment, Failure, Hook, Identity,
+    Interface, Plugin, Presented, Question, Resolution, Verdict,
 };
-use tollgate_runtime::{Component, Grants, Interface, Limits, LoadError, inspect};
+use tollgate_runtime::{Component, Grants, Limits, LoadError, inspect};
 
 use crate::world::{engine, limits, load, load_bytes, run};
 
@@ -122,9 +122,9 @@ async fn types_of_an_interface_need_no_grant() {
         let key = CredentialHandle(0);
         let identity = Identity { environment, access: Access::Full };
         let host = Table::new([
-            (Question::Read(Read::CredentialsPresented), Answer::Presented(Presented::One(key))),
+            (Question::from(CredentialsRead::Presented), Answer::Presented(Presented::One(key))),
             (
-                Question::Read(Read::CredentialsResolve(key)),
+                Question::from(CredentialsRead::Resolve(key)),
                 Answer::Resolution(Resolution::Resolved(identity)),
             ),
         ]);

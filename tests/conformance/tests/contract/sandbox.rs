@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use conformance::{Table, component};
 use tollgate_chain::{
-    Answer, Claimed, CredentialHandle, Effect, Failure, Hook, IdempotencyKey, Plugin, Presented,
-    Question, Read, Resolution, Run,
+    Answer, Claimed, CredentialHandle, CredentialsRead, Failure, Hook, IdempotencyEffect,
+    IdempotencyKey, IdempotencyRead, Plugin, Presented, Question, Resolution, Run,
 };
 use tollgate_runtime::{Component, Engine, EngineSettings, Grants, Limits};
 
@@ -16,14 +16,14 @@ use crate::world::{ANSWER_BYTES_MAX, QUESTIONS_MAX};
 fn slow(delay: Duration) -> Table {
     let key = CredentialHandle(0);
     Table::new([
-        (Question::Read(Read::CredentialsPresented), Answer::Presented(Presented::One(key))),
-        (Question::Read(Read::CredentialsResolve(key)), Answer::Resolution(Resolution::Invalid)),
+        (Question::from(CredentialsRead::Presented), Answer::Presented(Presented::One(key))),
+        (Question::from(CredentialsRead::Resolve(key)), Answer::Resolution(Resolution::Invalid)),
         (
-            Question::Read(Read::CredentialsPermits(key, "deposits:read".into())),
+            Question::from(CredentialsRead::Permits(key, "deposits:read".into())),
             Answer::Bool(false),
         ),
-        (Question::Read(Read::IdempotencyKey), Answer::IdempotencyKey(IdempotencyKey::Valid)),
-        (Question::Effect(Effect::IdempotencyClaim), Answer::Claimed(Claimed::InProgress)),
+        (Question::from(IdempotencyRead::Key), Answer::IdempotencyKey(IdempotencyKey::Valid)),
+        (Question::from(IdempotencyEffect::Claim), Answer::Claimed(Claimed::InProgress)),
     ])
     .slow(delay)
 }

@@ -2,17 +2,17 @@
 
 use conformance::Table;
 use tollgate_chain::{
-    Answer, Command, CredentialHandle, Departure, Environment, Failure, Hook, Question, Read,
-    Settlement, Trace,
+    Answer, CredentialHandle, Departure, Environment, Failure, Hook, PrincipalCommand,
+    PrincipalRead, Question, RequestRead, RouteRead, Settlement, Trace,
 };
 
 use crate::world::{curious, hostile, run, run_fed};
 
 fn principal() -> Table {
     Table::new([
-        (Question::Read(Read::PrincipalEnvironment), Answer::Environment(Some(Environment::Live))),
-        (Question::Read(Read::PrincipalHasScope("deposits:read".into())), Answer::Bool(true)),
-        (Question::Read(Read::PrincipalTenant), Answer::Text(Some("t-1".into()))),
+        (Question::from(PrincipalRead::Environment), Answer::Environment(Some(Environment::Live))),
+        (Question::from(PrincipalRead::HasScope("deposits:read".into())), Answer::Bool(true)),
+        (Question::from(PrincipalRead::Tenant), Answer::Text(Some("t-1".into()))),
     ])
 }
 
@@ -33,7 +33,7 @@ async fn commands_never_reach_the_host_before_the_verdict_and_are_applied_with_i
     let (outcome, _) = run(&curious("principal"), Hook::Request, host).await;
     assert!(outcome.is_ok());
     assert!(log.asked().iter().all(|question| matches!(question, Question::Read(_))));
-    assert_eq!(log.applied(), [Command::PrincipalEstablish(CredentialHandle(7))]);
+    assert_eq!(log.applied(), [PrincipalCommand::Establish(CredentialHandle(7)).into()]);
     assert_eq!(log.settled(), [Settlement::Commit]);
 }
 
@@ -76,18 +76,19 @@ async fn a_run_that_departs_from_its_feed_ends_closed() {
 
 #[tokio::test]
 async fn an_answer_of_another_kind_is_our_defect_and_ends_the_run_closed() {
-    let host = Table::new([(Question::Read(Read::MethodIs("GET".into())), Answer::Index(None))]);
+    let host =
+        Table::new([(Question::from(RequestRead::MethodIs("GET".into())), Answer::Index(None))]);
     let (outcome, _) = run(&hostile("ask-forever"), Hook::Request, host).await;
     assert!(matches!(outcome, Err(Failure::Engine(_))), "{outcome:?}");
 }
 
 #[tokio::test]
 async fn answers_beyond_their_bytes_end_the_run_closed() {
-    let class = Question::Read(Read::RouteAttribute("class".into()));
+    let class = Question::from(RouteRead::Attribute("class".into()));
     let long = Answer::Text(Some("x".repeat(crate::world::ANSWER_BYTES_MAX + 1).into()));
     let host = Table::new([
-        (Question::Read(Read::RouteMatched), Answer::Matched(tollgate_chain::RouteMatch::Found)),
-        (Question::Read(Read::RouteName), Answer::Text(None)),
+        (Question::from(RouteRead::Matched), Answer::Matched(tollgate_chain::RouteMatch::Found)),
+        (Question::from(RouteRead::Name), Answer::Text(None)),
         (class, long),
     ]);
     let (outcome, _) = run(&curious("route"), Hook::Request, host).await;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use conformance::Table;
 use tollgate_chain::{
-    Answer, Chain, Class, Content, Decision, Departure, Failure, Growth, Hook, Interests, Policy,
-    Question, Read, Receipt, Reply, System, Trees, Verdict, request,
+    Answer, Chain, Class, Content, Decision, Departure, Failure, Growth, Hook, Interests,
+    Interface, Policy, Question, Receipt, Reply, Trees, Verdict, WasiRead, request,
 };
-use tollgate_runtime::{Component, Grants, Interface, LoadError};
+use tollgate_runtime::{Component, Grants, LoadError};
 
 use crate::world::{ANSWER_BYTES_MAX, QUESTIONS_MAX, head, load, run, run_fed};
 
@@ -20,8 +20,8 @@ fn wasi() -> Grants {
     [Interface::Wasi].into_iter().collect()
 }
 
-fn asked(system: System) -> Question {
-    Question::Read(Read::System(system))
+fn asked(read: WasiRead) -> Question {
+    Question::from(read)
 }
 
 fn told(verdict: Verdict) -> String {
@@ -34,7 +34,7 @@ fn told(verdict: Verdict) -> String {
 /// What it does, and what it asks of the machine for it.
 async fn does(
     word: &str,
-    answers: &[(System, Answer)],
+    answers: &[(WasiRead, Answer)],
 ) -> Result<(String, Vec<Question>), Failure> {
     let table = Table::new(answers.iter().map(|(system, answer)| (asked(*system), answer.clone())));
     let log = table.log();
@@ -47,11 +47,11 @@ async fn does(
 #[tokio::test]
 async fn clocks_and_randomness_are_questions() {
     let (now, passed) = (1_800_000_000_123_000_000, 5_000_000);
-    let time = (System::WallClock, Answer::Nanoseconds(now));
-    let clock = (System::MonotonicClock, Answer::Nanoseconds(passed));
+    let time = (WasiRead::WallClock, Answer::Nanoseconds(now));
+    let clock = (WasiRead::MonotonicClock, Answer::Nanoseconds(passed));
     let drawn = |bytes: &[u8]| {
         let count = u32::try_from(bytes.len()).unwrap();
-        (System::Random(count), Answer::Random(bytes.into()))
+        (WasiRead::Random(count), Answer::Random(bytes.into()))
     };
     let cases = [
         ("time", time, format!("{now} ns"), 1),
@@ -68,7 +68,7 @@ async fn clocks_and_randomness_are_questions() {
 #[tokio::test]
 async fn a_run_that_is_fed_again_tells_the_time_of_then() {
     let guest = worldly("time");
-    let table = |now| Table::new([(asked(System::WallClock), Answer::Nanoseconds(now))]);
+    let table = |now| Table::new([(asked(WasiRead::WallClock), Answer::Nanoseconds(now))]);
     let (first, trace) = run(&guest, Hook::Request, table(1_000)).await;
     let (again, repeated) = run_fed(&guest, Hook::Request, table(2_000), trace.clone()).await;
     assert_eq!((again, &repeated), (first.clone(), &trace));
@@ -100,7 +100,7 @@ async fn what_is_imported_and_not_there_ends_the_run_and_says_its_name() {
 async fn randomness_is_bounded_and_never_made_up() {
     let nonsense = does("draw-too-much", &[]).await.unwrap_err();
     assert!(matches!(nonsense, Failure::Question(Departure::Nonsense(_))), "{nonsense}");
-    let short = (System::Random(8), Answer::Random([7].into()));
+    let short = (WasiRead::Random(8), Answer::Random([7].into()));
     let failure = does("draw-word", &[short]).await.unwrap_err();
     assert!(matches!(&failure, Failure::Engine(cause) if cause.contains("random")), "{failure}");
 }
@@ -127,7 +127,7 @@ fn a_machine_must_be_granted() {
 }
 
 /// How often the guest's verdict was walked to in so many requests with the same answers.
-async fn walks(word: &str, answers: &[(System, Answer)]) -> usize {
+async fn walks(word: &str, answers: &[(WasiRead, Answer)]) -> usize {
     let policy = Policy {
         name: "worldly".into(),
         class: Class::Traffic,
@@ -156,8 +156,8 @@ async fn walks(word: &str, answers: &[(System, Answer)]) -> usize {
 async fn what_depends_on_the_moment_is_decided_in_the_component_each_time() {
     assert!(walks("hash", &[]).await > 0, "the control");
     let moment = Answer::Nanoseconds(7);
-    assert_eq!(walks("time", &[(System::WallClock, moment.clone())]).await, 0);
-    assert_eq!(walks("wait", &[(System::MonotonicClock, moment)]).await, 0);
+    assert_eq!(walks("time", &[(WasiRead::WallClock, moment.clone())]).await, 0);
+    assert_eq!(walks("wait", &[(WasiRead::MonotonicClock, moment)]).await, 0);
     let drawn = Answer::Random([1, 2, 3, 4].into());
-    assert_eq!(walks("draw", &[(System::Random(4), drawn)]).await, 0);
+    assert_eq!(walks("draw", &[(WasiRead::Random(4), drawn)]).await, 0);
 }

@@ -1,5 +1,6 @@
 use tollgate_chain::{
-    Answer, Claimed, Effect, Partition, Problem, Question, Rate, Read, Reply, Rule, Taken,
+    Answer, Claimed, IdempotencyEffect, Partition, PrincipalRead, Problem, Question, QuotaEffect,
+    Rate, Reply, RouteRead, Rule, Taken,
 };
 
 use super::*;
@@ -70,7 +71,7 @@ fn refused(status: u16, question: Question, answer: Answer) -> String {
 
 #[test]
 fn a_refusal_says_who_refused_and_why_and_who_was_not_asked() {
-    let question = Question::Read(Read::PrincipalHasScope("things:write".into()));
+    let question = Question::from(PrincipalRead::HasScope("things:write".into()));
     let told = refused(403, question, Answer::Bool(false));
     assert!(told.starts_with("403 code: answered by the policy judge\n"), "{told}");
     assert!(told.contains("Why: the key does not have the scope things:write.\n"), "{told}");
@@ -87,18 +88,18 @@ fn quotas_and_claims_are_named() {
         partition: Partition::Tenant,
         rule: Rule::Rate(Rate { quota: 3, window_seconds: 60, burst: 3, cost: 1 }),
     };
-    let question = Question::Effect(Effect::QuotaTakeAll([bucket].into()));
+    let question = Question::from(QuotaEffect::TakeAll([bucket].into()));
     let told = refused(429, question, Answer::Taken(Taken::Denied(0)));
     let why = "Why: the quota \"few\" (3 in 60 s, 3 at once, for each tenant) is used up.";
     assert!(told.contains(why), "{told}");
-    let question = Question::Effect(Effect::IdempotencyClaim);
+    let question = Question::from(IdempotencyEffect::Claim);
     let told = refused(409, question, Answer::Claimed(Claimed::InProgress));
     assert!(told.contains("same idempotency key is still being carried out"), "{told}");
 }
 
 #[test]
 fn a_refusal_without_a_telling_answer_quotes_the_last_one() {
-    let question = Question::Read(Read::RouteAttribute("class".into()));
+    let question = Question::from(RouteRead::Attribute("class".into()));
     let told = refused(503, question, Answer::Text(Some("payouts".into())));
     let why = "Why: it asked for the route's attribute class, and the answer was: payouts.";
     assert!(told.contains(why), "{told}");

@@ -1,7 +1,10 @@
 use tollgate_chain::{
-    Access, Bucket, Claimed, Command, CredentialHandle, Effect, Environment, HeldHandle,
-    IdempotencyKey, Identity, LogLevel, OriginKind, Partition, Presence, Presented, Rate, Read,
-    Resolution, RouteMatch, Rule, ServerName, Source, System, Taken, Text, UpstreamState,
+    Access, Bucket, Claimed, CredentialHandle, CredentialsRead, Environment, HeldHandle,
+    IdempotencyEffect, IdempotencyKey, IdempotencyRead, Identity, LogCommand, LogLevel,
+    NotesCommand, NotesRead, OriginKind, Partition, Presence, Presented, PrincipalCommand,
+    PrincipalRead, QuotaCommand, QuotaEffect, Rate, ReplyHeadersCommand, RequestRead, Resolution,
+    ResponseRead, RouteMatch, RouteRead, Rule, ServerName, Source, Taken, Text, UpstreamState,
+    UpstreamsRead, WasiRead,
 };
 
 use super::*;
@@ -14,56 +17,56 @@ fn texts() -> Box<[Text]> {
     vec![text(), Text::default()].into()
 }
 
-fn reads() -> Vec<Read> {
+fn reads() -> Vec<Question> {
     let handle = CredentialHandle(3);
     vec![
-        Read::MethodIs(text()),
-        Read::HeaderPresence(text()),
-        Read::HeaderIs(text(), text()),
-        Read::Header(text()),
-        Read::AuthorityIn(texts()),
-        Read::ServerNameIn(Box::new([])),
-        Read::Origin,
-        Read::OriginIn(texts()),
-        Read::RouteMatched,
-        Read::RouteName,
-        Read::RouteAttribute(text()),
-        Read::RouteGrpcMethod,
-        Read::CredentialsPresented,
-        Read::CredentialsResolve(handle),
-        Read::CredentialsPermits(handle, text()),
-        Read::PrincipalEnvironment,
-        Read::PrincipalHasScope(text()),
-        Read::PrincipalTenant,
-        Read::UpstreamState(text()),
-        Read::IdempotencyKey,
-        Read::NoteIs(text(), text()),
-        Read::Note(text()),
-        Read::ResponseStatus,
-        Read::ResponseHeaderPresence(text()),
-        Read::ResponseHeaderIs(text(), text()),
-        Read::System(System::WallClock),
-        Read::System(System::MonotonicClock),
-        Read::System(System::Random(8)),
+        RequestRead::MethodIs(text()).into(),
+        RequestRead::HeaderPresence(text()).into(),
+        RequestRead::HeaderIs(text(), text()).into(),
+        RequestRead::Header(text()).into(),
+        RequestRead::AuthorityIn(texts()).into(),
+        RequestRead::ServerNameIn(Box::new([])).into(),
+        RequestRead::Origin.into(),
+        RequestRead::OriginIn(texts()).into(),
+        RouteRead::Matched.into(),
+        RouteRead::Name.into(),
+        RouteRead::Attribute(text()).into(),
+        RouteRead::GrpcMethod.into(),
+        CredentialsRead::Presented.into(),
+        CredentialsRead::Resolve(handle).into(),
+        CredentialsRead::Permits(handle, text()).into(),
+        PrincipalRead::Environment.into(),
+        PrincipalRead::HasScope(text()).into(),
+        PrincipalRead::Tenant.into(),
+        UpstreamsRead::State(text()).into(),
+        IdempotencyRead::Key.into(),
+        NotesRead::Is(text(), text()).into(),
+        NotesRead::Get(text()).into(),
+        ResponseRead::Status.into(),
+        ResponseRead::HeaderPresence(text()).into(),
+        ResponseRead::HeaderIs(text(), text()).into(),
+        WasiRead::WallClock.into(),
+        WasiRead::MonotonicClock.into(),
+        WasiRead::Random(8).into(),
     ]
 }
 
-fn commands() -> Vec<Command> {
+fn commands() -> Vec<Question> {
     vec![
-        Command::ReplyHeaderSet(text(), text()),
-        Command::ReplyHeaderSetFrom(text(), Source::RequestHeader(text())),
-        Command::ReplyHeaderSetFrom(text(), Source::RouteMethods),
-        Command::ReplyHeaderSetFrom(text(), Source::RetryAfter),
-        Command::ReplyVary(texts()),
-        Command::ReplyDropUpstream(texts().into()),
-        Command::PrincipalEstablish(CredentialHandle(u32::MAX)),
-        Command::QuotaReport,
-        Command::NoteSet(text(), text()),
-        Command::Log(LogLevel::Warn, text()),
+        ReplyHeadersCommand::Set(text(), text()).into(),
+        ReplyHeadersCommand::SetFrom(text(), Source::RequestHeader(text())).into(),
+        ReplyHeadersCommand::SetFrom(text(), Source::RouteMethods).into(),
+        ReplyHeadersCommand::SetFrom(text(), Source::RetryAfter).into(),
+        ReplyHeadersCommand::AddVary(texts()).into(),
+        ReplyHeadersCommand::DropUpstream(texts().into()).into(),
+        PrincipalCommand::Establish(CredentialHandle(u32::MAX)).into(),
+        QuotaCommand::Report.into(),
+        NotesCommand::Set(text(), text()).into(),
+        LogCommand::Write(LogLevel::Warn, text()).into(),
     ]
 }
 
-fn effects() -> Vec<Effect> {
+fn effects() -> Vec<Question> {
     let rate = Rule::Rate(Rate { quota: 1, window_seconds: 2, burst: 3, cost: 4 });
     let bucket = |partition, rule| Bucket { name: text(), partition, rule };
     let buckets = vec![
@@ -71,7 +74,7 @@ fn effects() -> Vec<Effect> {
         bucket(Partition::Key, Rule::Concurrency(5)),
         bucket(Partition::Address, rate),
     ];
-    vec![Effect::QuotaTakeAll(buckets.into()), Effect::IdempotencyClaim]
+    vec![QuotaEffect::TakeAll(buckets.into()).into(), IdempotencyEffect::Claim.into()]
 }
 
 fn answers() -> Vec<Answer> {
@@ -130,11 +133,8 @@ fn answers() -> Vec<Answer> {
 /// A replay compares questions: one that came back as another would be fed a wrong answer.
 #[test]
 fn every_question_and_answer_comes_back_as_the_same_value() {
-    let reads = reads().into_iter().map(Question::Read);
-    let commands = commands().into_iter().map(Question::Command);
-    let effects = effects().into_iter().map(Question::Effect);
     let mut seen = std::collections::BTreeSet::new();
-    for question in reads.chain(commands).chain(effects) {
+    for question in reads().into_iter().chain(commands()).chain(effects()) {
         let step = StepForm { question, answer: Answer::Done, hidden: Hidden::default() };
         let text = serde_json::to_string(&step).unwrap();
         assert_eq!(serde_json::from_str::<StepForm>(&text).unwrap(), step, "{text}");
@@ -142,7 +142,7 @@ fn every_question_and_answer_comes_back_as_the_same_value() {
     }
     for answer in answers() {
         let hidden = Hidden { question: false, answer: true };
-        let step = StepForm { question: Question::Read(Read::Origin), answer, hidden };
+        let step = StepForm { question: Question::from(RequestRead::Origin), answer, hidden };
         let text = serde_json::to_string(&step).unwrap();
         assert_eq!(serde_json::from_str::<StepForm>(&text).unwrap(), step, "{text}");
         assert!(seen.insert(text), "two answers have one form");

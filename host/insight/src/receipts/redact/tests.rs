@@ -1,4 +1,7 @@
-use tollgate_chain::{LogLevel, Rate, Rule, System};
+use tollgate_chain::{
+    Bucket, LogCommand, LogLevel, NotesCommand, Partition, QuotaEffect, Rate, ReplyHeadersCommand,
+    RequestRead, Rule, Source, WasiRead,
+};
 
 use super::*;
 
@@ -13,7 +16,7 @@ fn trace(steps: &[(Question, Answer)]) -> Trace {
 }
 
 fn header(name: &str, value: &str) -> (Question, Answer) {
-    (Question::Read(Read::Header(name.into())), Answer::Text(Some(value.into())))
+    (Question::from(RequestRead::Header(name.into())), Answer::Text(Some(value.into())))
 }
 
 fn told(trace: &Trace, declared: Declared<'_>) -> String {
@@ -42,8 +45,8 @@ fn equal_texts_are_seen_to_be_equal_and_their_length_is_told() {
 
 #[test]
 fn random_bytes_are_not_told_nor_what_is_made_of_them() {
-    let drawn = Question::Read(Read::System(System::Random(3)));
-    let set = Question::Command(Command::ReplyHeaderSet("x-nonce".into(), "0a0b0c".into()));
+    let drawn = Question::from(WasiRead::Random(3));
+    let set = Question::from(ReplyHeadersCommand::Set("x-nonce".into(), "0a0b0c".into()));
     let trace = trace(&[(drawn, Answer::Random([10, 11, 12].into())), (set, Answer::Done)]);
     let (steps, tainted) = Redactor::new().steps(&trace, NOTHING);
     assert!(tainted && steps[0].hidden.answer && steps[1].hidden.question, "{steps:?}");
@@ -54,21 +57,21 @@ fn random_bytes_are_not_told_nor_what_is_made_of_them() {
 #[test]
 fn whatever_is_said_after_hidden_text_was_read_is_hidden_too() {
     let text = || Text::from("marker");
-    let set = Command::ReplyHeaderSet("x-echo".into(), text());
+    let set = ReplyHeadersCommand::Set("x-echo".into(), text());
     let bucket = Bucket {
         name: text(),
         partition: tollgate_chain::Partition::Tenant,
         rule: Rule::Rate(Rate { quota: 1, window_seconds: 1, burst: 1, cost: 1 }),
     };
     let later = [
-        Question::Command(set),
-        Question::Command(Command::NoteSet("n".into(), text())),
-        Question::Command(Command::Log(LogLevel::Info, text())),
-        Question::Command(Command::ReplyVary([text()].into())),
-        Question::Command(Command::ReplyHeaderSetFrom("x".into(), Source::RequestHeader(text()))),
-        Question::Read(Read::HeaderIs("x-plan".into(), text())),
-        Question::Read(Read::AuthorityIn([text()].into())),
-        Question::Effect(Effect::QuotaTakeAll([bucket].into())),
+        Question::from(set),
+        Question::from(NotesCommand::Set("n".into(), text())),
+        Question::from(LogCommand::Write(LogLevel::Info, text())),
+        Question::from(ReplyHeadersCommand::AddVary([text()].into())),
+        Question::from(ReplyHeadersCommand::SetFrom("x".into(), Source::RequestHeader(text()))),
+        Question::from(RequestRead::HeaderIs("x-plan".into(), text())),
+        Question::from(RequestRead::AuthorityIn([text()].into())),
+        Question::from(QuotaEffect::TakeAll([bucket].into())),
     ];
     for question in later {
         let before = trace(&[(question.clone(), Answer::Done)]);
@@ -103,11 +106,11 @@ fn what_is_compared_with_a_hidden_field_is_not_told() {
     let own = [HeaderName::from_static("x-internal")];
     let declared = Declared { branches: &[], hidden: &own };
     for name in ["Authorization", "cookie", "x-api-key", "X-Internal"] {
-        let question = Question::Read(Read::HeaderIs(name.into(), "marker".into()));
+        let question = Question::from(RequestRead::HeaderIs(name.into(), "marker".into()));
         assert!(!told(&trace(&[(question, Answer::Bool(false))]), declared).contains("marker"));
     }
-    let question = Question::Command(Command::ReplyHeaderSet("set-cookie".into(), "marker".into()));
+    let question = Question::from(ReplyHeadersCommand::Set("set-cookie".into(), "marker".into()));
     assert!(!told(&trace(&[(question, Answer::Done)]), declared).contains("marker"));
-    let plain = Question::Read(Read::HeaderIs("upgrade".into(), "marker".into()));
+    let plain = Question::from(RequestRead::HeaderIs("upgrade".into(), "marker".into()));
     assert!(told(&trace(&[(plain, Answer::Bool(false))]), declared).contains("marker"));
 }

@@ -1,4 +1,4 @@
-use tollgate_chain::{Effect, System, Taken};
+use tollgate_chain::{IdempotencyEffect, PrincipalRead, RequestRead, RouteRead, Taken, WasiRead};
 
 use super::*;
 use crate::receipts::Hidden;
@@ -15,7 +15,7 @@ fn ask(fed: &mut Fed, question: &Question) -> Answer {
 }
 
 fn scope(name: &str) -> Question {
-    Question::Read(Read::PrincipalHasScope(name.into()))
+    Question::from(PrincipalRead::HasScope(name.into()))
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn a_question_that_was_not_recorded_is_told_and_answered_with_nothing() {
 
 #[test]
 fn what_was_hidden_is_not_recorded() {
-    let header = Question::Read(Read::Header("x-plan".into()));
+    let header = Question::from(RequestRead::Header("x-plan".into()));
     let mut own = step(header.clone(), Answer::Text(Some("(hidden: 4 bytes)".into())));
     own.hidden.answer = true;
     let mut fed = Fed::new(&[own], &Arc::default(), None);
@@ -41,7 +41,7 @@ fn what_was_hidden_is_not_recorded() {
 
 #[test]
 fn an_effect_happened_as_often_as_it_was_recorded() {
-    let claim = Question::Effect(Effect::IdempotencyClaim);
+    let claim = Question::from(IdempotencyEffect::Claim);
     let own = [step(claim.clone(), Answer::Taken(Taken::Allowed))];
     let mut fed = Fed::new(&own, &Arc::default(), None);
     assert_eq!(ask(&mut fed, &claim), Answer::Taken(Taken::Allowed));
@@ -51,7 +51,7 @@ fn an_effect_happened_as_often_as_it_was_recorded() {
 
 #[test]
 fn moments_are_told_in_their_order_and_each_once() {
-    let clock = Question::Read(Read::System(System::WallClock));
+    let clock = Question::from(WasiRead::WallClock);
     let own = [1, 2].map(|moment| step(clock.clone(), Answer::Nanoseconds(moment)));
     let mut fed = Fed::new(&own, &Arc::default(), None);
     assert_eq!(ask(&mut fed, &clock), Answer::Nanoseconds(1));
@@ -63,7 +63,7 @@ fn moments_are_told_in_their_order_and_each_once() {
 
 #[test]
 fn attributes_are_the_candidates_own() {
-    let attribute = |name: &str| Question::Read(Read::RouteAttribute(name.into()));
+    let attribute = |name: &str| Question::from(RouteRead::Attribute(name.into()));
     let own = [step(attribute("scope"), Answer::Text(Some("old".into())))];
     let attributes = [("scope".to_owned(), "new".to_owned())].into();
     let route = Arc::new(RouteFacts { attributes, ..RouteFacts::default() });
