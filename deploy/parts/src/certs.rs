@@ -128,8 +128,8 @@ impl Ca {
     }
 }
 
-/// What the authority says of itself. Its name and its key are all that issuing needs, so an
-/// authority that is read back need not have its certificate taken apart.
+/// Returns the names and uses of an authority. With its key, they are all that issuing needs, so an
+/// authority that is read back need not have its certificate parsed.
 fn authority(name: &str) -> Result<CertificateParams> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.distinguished_name.push(DnType::CommonName, name);

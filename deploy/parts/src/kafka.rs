@@ -44,7 +44,7 @@ pub fn fetch(pom: &Path, jars: &Path) -> Result<()> {
     fs::rename(&fresh, jars).with_context(|| format!("put {} in place", jars.display()))
 }
 
-/// What a node does when a client names a topic that is not there.
+/// The policy of a node for topics that a client names and that do not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Topics {
     /// Refuses: topics are created by [`Node::create_topic`] or by a service.

@@ -1,4 +1,4 @@
-//! What the person at the terminal reads while a verb works.
+//! Progress of a verb, for the person at the terminal.
 
 /// Announces a step that may take a while.
 pub(crate) fn step(what: &str) {

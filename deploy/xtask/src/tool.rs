@@ -42,9 +42,9 @@ pub(crate) fn cargo(place: &Place, args: &[&str]) -> Command {
     command
 }
 
-/// What cargo tells xtask about xtask itself. Build scripts watch these (ring's does), so passed on
-/// they would make cargo compile anew, here and at the next plain `cargo build`, all that stands on
-/// such a crate.
+/// Variables that cargo sets for xtask itself. Build scripts watch them (ring's does): passed on,
+/// they would make cargo compile such a crate and its dependents anew, here and at the next plain
+/// `cargo build`.
 const OF_XTASK: &[&str] = &[
     "CARGO_MANIFEST_DIR",
     "CARGO_MANIFEST_LINKS",

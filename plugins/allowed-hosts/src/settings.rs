@@ -61,7 +61,7 @@ const HOSTS_MAX: usize = 256;
 const CANONICAL: &str = "expected `host` or `host:port` in lower case, without a trailing dot, \
                          without a wildcard, and without the default ports 80 and 443";
 
-/// Whether the name can equal an authority in canonical form.
+/// Returns true if the name can equal an authority in canonical form.
 fn is_canonical(name: &str) -> bool {
     let parts = authority::parts(name);
     parts.is_some_and(|(host, port)| authority::is_host(host) && !matches!(port, Some(80 | 443)))

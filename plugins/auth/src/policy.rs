@@ -24,7 +24,7 @@ pub fn decide(settings: &Settings, host: &mut impl Host) -> Verdict {
     }
 }
 
-/// Who is calling, unless they may not.
+/// Resolves the credential that the caller presented, or refuses.
 fn authenticate(host: &mut impl Host) -> Result<Credential, Refusal> {
     let credential = match host.credentials_presented() {
         Presentation::One(credential) => credential,
@@ -48,7 +48,7 @@ fn authenticate(host: &mut impl Host) -> Result<Credential, Refusal> {
     Ok(credential)
 }
 
-/// Whether the Route is the caller's to call.
+/// Refuses a caller to whom the Route is not open.
 fn authorise(
     host: &mut impl Host,
     credential: Credential,
@@ -66,7 +66,7 @@ fn authorise(
     }
 }
 
-/// Whether the access allows what the Route moves.
+/// Refuses an access that does not permit the Route's movement of money.
 fn allow_movement(host: &mut impl Host, access: Access) -> Result<(), Refusal> {
     match (host.route_attribute("movement").as_deref(), access) {
         (None | Some("read"), _) | (Some("in"), Access::NoMoneyOut) => Ok(()),

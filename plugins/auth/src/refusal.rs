@@ -1,4 +1,4 @@
-//! What a caller is told who may not pass.
+//! Refusals, as the caller reads them.
 
 use tollgate_sdk::{Access, Environment, Host, Problem, Source, Verdict};
 

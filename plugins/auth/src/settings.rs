@@ -1,8 +1,8 @@
-//! What a challenge says.
+//! Settings of the challenge.
 
 use tollgate_sdk::Section;
 
-/// What a challenge says.
+/// The parameters of the challenge in `www-authenticate`.
 #[derive(Debug)]
 pub struct Settings {
     pub(crate) realm: String,

@@ -4,7 +4,7 @@ mod origin;
 
 use tollgate_sdk::{Section, settings};
 
-/// Who may read responses, with the reply fields already put together.
+/// The origins that may read responses, with the reply fields already put together.
 #[derive(Debug)]
 pub struct Settings {
     pub(crate) origins: Origins,
@@ -87,7 +87,7 @@ fn read_names(section: &mut Section<'_>, key: &'static str, mut names: Vec<Strin
     settings::joined(names.iter().map(String::as_str), ", ")
 }
 
-/// Whether the text is a token (RFC 9110 §5.6.2) and not the wildcard.
+/// Returns true if the text is a token (RFC 9110 §5.6.2) and not the wildcard.
 fn is_name(name: &str) -> bool {
     let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     name != "*" && (1..=64).contains(&name.len()) && name.bytes().all(is_token)

@@ -41,7 +41,7 @@ impl tollgate_sdk::Settings for Settings {
 }
 
 impl Settings {
-    /// Whether a limit depends on the Route's class.
+    /// Returns true if a limit depends on the Route's class.
     #[must_use]
     pub fn asks_class(&self) -> bool {
         self.limits.iter().any(|limit| !limit.classes.is_empty())
@@ -84,7 +84,7 @@ fn read_limit(limit: &mut Section<'_>, rule: Rule) -> Limit {
     Limit { bucket: Bucket { name, partition, rule }, classes: limit.texts("classes", 64) }
 }
 
-/// As many as the contract lets a policy take from at once.
+/// The most limits that a policy may take from at once by the contract.
 const LIMITS_MAX: usize = 16;
 const UNITS_MAX: u32 = 1_000_000;
 const PARTITIONS: [(&str, Partition); 3] =

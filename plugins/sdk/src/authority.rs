@@ -1,4 +1,4 @@
-//! How hosts and ports are written in canonical form, for settings that name them.
+//! The canonical form of hosts and ports, for settings that name them.
 
 /// Parts a `host` or `host:port`; None for a port that is no number from 1 to 65535, written
 /// without leading zeros.
@@ -10,8 +10,8 @@ pub fn parts(authority: &str) -> Option<(&str, Option<u16>)> {
     }
 }
 
-/// Whether this is a host in canonical form: a name in lower case without a trailing dot, or an
-/// address, of version 6 in brackets.
+/// Returns true if this is a host in canonical form: a name in lower case without a trailing dot,
+/// or an address, of version 6 in brackets.
 #[must_use]
 pub fn is_host(host: &str) -> bool {
     match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {

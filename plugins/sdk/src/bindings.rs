@@ -23,7 +23,7 @@ pub mod policy {
     });
 }
 
-/// What the world `policy-with-response` adds.
+/// Bindings of the response hook, which the world `policy-with-response` adds.
 #[allow(
     missing_docs,
     unsafe_code,

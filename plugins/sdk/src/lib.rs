@@ -38,7 +38,7 @@ pub use settings::{Section, Settings};
 #[doc(hidden)]
 #[cfg(target_family = "wasm")]
 pub mod glue {
-    //! What the expansion of `export_plugin!` calls.
+    //! Items that the expansion of `export_plugin!` calls.
     pub use crate::imports::Imports;
     pub use crate::plugin::{Configured, configure, configured};
 }

@@ -1,4 +1,4 @@
-//! What a policy implements, and how it becomes a component.
+//! The trait of a policy, and the macro that makes a component of it.
 
 use crate::{Host, ResponseHost, ResponseVerdict, Settings, Verdict};
 #[cfg(target_family = "wasm")]
@@ -40,7 +40,7 @@ use {crate::SettingProblem, std::sync::OnceLock};
 /// assert!(host.saw("reply-headers.set(retry-after, 600)"));
 /// ```
 pub trait Plugin: 'static {
-    /// What the operator may set.
+    /// The settings that an operator may give.
     type Settings: Settings;
 
     /// Decides about a request. A pure function of the settings and of the host's answers.

@@ -12,7 +12,7 @@ use json::Value;
 
 use crate::SettingProblem;
 
-/// What the operator may set for a policy.
+/// Settings of a policy, read once when it is loaded.
 pub trait Settings: Sized + Send + Sync + 'static {
     /// Reads every key there may be. Notes problems in `section` instead of returning them.
     fn read(section: &mut Section<'_>) -> Self;

@@ -9,7 +9,7 @@ use crate::{
     ServerName, Settings, Source, Taken, UpstreamState, Verdict,
 };
 
-/// What the table answers to a question.
+/// An answer of the table to a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each variant is the kind of answer that it wraps")]
 pub enum Answer {
@@ -70,8 +70,8 @@ impl Table {
         &self.commands
     }
 
-    /// Whether this was asked or commanded, with exactly these arguments, or, written without
-    /// parentheses, with any.
+    /// Returns true if this was asked or commanded, with exactly these arguments or, written
+    /// without parentheses, with any.
     #[must_use]
     pub fn saw(&self, question: &str) -> bool {
         self.asked

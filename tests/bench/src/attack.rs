@@ -48,7 +48,7 @@ pub(crate) async fn run(ground: &Ground) -> Result<Vec<Judged>> {
     let cells: Vec<_> = PHASES.iter().zip(&phases).map(|(name, turns)| row(name, turns)).collect();
     let columns = ["six policies", "CPU µs/request", "by tree %", "requests/s", "p50 µs", "p99 µs"];
     table::print("Attack: unique hosts, origins, paths, keys and headers", &columns, &cells);
-    left(&server, before).await?;
+    print_remains(&server, before).await?;
     let after = hit(&phases[2]).unwrap_or(f64::NAN);
     Ok(vec![Judged::least("normal traffic right after an attack: by tree %", after, 1, HIT_LEAST)])
 }
@@ -85,8 +85,8 @@ fn row(name: &str, turns: &[Turn]) -> Vec<String> {
     ]
 }
 
-/// What strangers leave behind.
-async fn left(server: &Server, before: u64) -> Result<()> {
+/// Prints the memory and the trees that remain after the strangers' requests.
+async fn print_remains(server: &Server, before: u64) -> Result<()> {
     let metrics = Metrics::read(server.admin.context("a gateway")?).await?;
     let largest = |name| metrics.values(name, "").fold(0.0, f64::max);
     let after = server.process.resident()?;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-/// What each thread of a process had used at a moment.
+/// Processor time that each thread of a process had used at one moment.
 #[derive(Debug)]
 pub struct Clock(BTreeMap<String, Duration>);
 
@@ -28,8 +28,9 @@ impl Clock {
         Ok(Self(threads))
     }
 
-    /// What its threads have used since `before`. What those used that ended meanwhile is not in
-    /// it: of the measured processes, only threads end that had nothing to do for seconds.
+    /// Returns the time that the threads have used since `before`. The time of threads that ended
+    /// meanwhile is missing: of the measured processes, only threads end that had nothing to do for
+    /// seconds.
     pub fn since(&self, before: &Self) -> Duration {
         let used = |(thread, now): (&String, &Duration)| {
             now.saturating_sub(before.0.get(thread).copied().unwrap_or_default())
@@ -38,7 +39,7 @@ impl Clock {
     }
 }
 
-/// What this thread has used.
+/// Returns the processor time that this thread has used.
 pub fn of_this_thread() -> Result<Duration> {
     read(Path::new("/proc/thread-self"))
 }

@@ -1,5 +1,5 @@
-//! What all groups of rows stand on: the programs, an upstream, a bare proxy, certificates, and
-//! how much is measured.
+//! Everything that the groups of rows share: the programs, an upstream, a bare proxy, certificates,
+//! and the pace of the measurement.
 
 use anyhow::{Context, Result};
 use bench::world::HOST;
@@ -15,7 +15,7 @@ use crate::measure::{Side, Traffic};
 use crate::processors::Processors;
 use crate::sides::{self, Server};
 
-/// What is there before any group begins.
+/// The processes and files that exist before any group begins.
 #[derive(Debug)]
 pub(crate) struct Ground {
     /// The gateway's program.
@@ -24,9 +24,9 @@ pub(crate) struct Ground {
     pub(crate) upstream: SocketAddr,
     /// The floor.
     pub(crate) bare: Server,
-    /// How much is measured.
+    /// Rounds and their length.
     pub(crate) pace: Pace,
-    /// Who runs where.
+    /// The processors of load, measured side and upstream.
     pub(crate) processors: Processors,
     /// Where gateways keep compiled components, when they may be told so.
     cache: Option<TempDir>,
@@ -35,7 +35,7 @@ pub(crate) struct Ground {
     _origin: Process,
 }
 
-/// How much is measured.
+/// Rounds and their length.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
     /// Turns of each side that count.
@@ -44,7 +44,7 @@ pub(crate) struct Pace {
     pub(crate) turn: Duration,
     /// Requests that may be under way.
     pub(crate) flights: usize,
-    /// Whether it is only to be seen that every row is there.
+    /// True if only the presence of every row is checked.
     pub(crate) quick: bool,
 }
 

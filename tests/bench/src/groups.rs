@@ -11,7 +11,7 @@ use crate::{
     alone, attack, growth, languages, protocols, receipts, startup, threads, transcode, workers,
 };
 
-/// What is to be measured.
+/// Options of a measurement.
 #[derive(Debug, Args)]
 pub(crate) struct Wish {
     /// The gateway's binary; `tollgate` beside this one unless told.
@@ -41,7 +41,7 @@ pub(crate) struct Wish {
 }
 
 impl Wish {
-    /// How much is measured.
+    /// Returns the rounds and their length.
     pub(crate) fn pace(&self) -> Pace {
         let (turn, rounds) = if self.quick {
             (Duration::from_millis(100), 1)
@@ -86,7 +86,7 @@ pub(crate) struct Judged {
     measured: f64,
     digits: usize,
     budget: f64,
-    /// Whether the budget is the least and not the most.
+    /// True if the budget is a lower bound.
     least: bool,
 }
 

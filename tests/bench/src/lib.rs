@@ -1,4 +1,4 @@
-//! What load, gateways and the gate without sockets agree on, so that all are asked the same.
+//! Keys, routes, requests and rules that load, gateways and the gate without sockets share.
 
 pub mod cpu;
 pub mod credentials;

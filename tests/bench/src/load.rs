@@ -19,7 +19,7 @@ use tollgate_harness::{Client, Connection};
 use hostile::Stranger;
 use recipe::Recipe;
 
-/// How requests travel to the measured process.
+/// The protocol between load and measured process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Protocol {
     /// HTTP/1.1 in clear.
@@ -30,13 +30,13 @@ pub(crate) enum Protocol {
     Tls,
 }
 
-/// What to send where.
+/// The destination and form of the load.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Order {
     /// Where.
     #[arg(long)]
     pub(crate) to: SocketAddr,
-    /// How.
+    /// The protocol.
     #[arg(long, value_enum)]
     pub(crate) protocol: Protocol,
     /// The authority to trust.
@@ -45,7 +45,7 @@ pub(crate) struct Order {
     /// For how long.
     #[arg(long)]
     pub(crate) millis: u64,
-    /// How many requests may be under way; over HTTP/2, eight of them on each connection.
+    /// Requests under way at most; over HTTP/2, eight of them on each connection.
     #[arg(long)]
     pub(crate) flights: usize,
     /// Requests are from one of so many keys at random.

@@ -1,5 +1,5 @@
-//! What does a request cost? A bare hyper reverse proxy and the gateway, before the same upstream,
-//! in the same run, each in a process of its own with one worker thread.
+//! Measures what a request costs: a bare hyper reverse proxy and the gateway, before the same
+//! upstream, in the same run, each in a process of its own with one worker thread.
 //!
 //! Without a command it measures, one file for each group of rows; the commands are the processes
 //! that it starts. Read next: `groups.rs`, then `ground.rs` and `measure.rs`.

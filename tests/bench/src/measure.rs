@@ -12,7 +12,7 @@ use crate::metrics::Decisions;
 use crate::sides::Server;
 use crate::table::{self, figure, maybe, median, spread};
 
-/// What is sent to a side.
+/// Traffic that is sent to a side.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Traffic {
     pub(crate) protocol: Protocol,
@@ -51,7 +51,7 @@ impl<'a> Side<'a> {
     }
 }
 
-/// What a load says of itself.
+/// The result line of a load.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sent {
     pub(crate) requests: f64,
@@ -76,7 +76,7 @@ pub(crate) struct Row {
     micros: f64,
     /// To the first side, round by round.
     pub(crate) ratio: f64,
-    /// Of the ratio, in percent.
+    /// Half the distance of the extremes of the ratio, in percent.
     spread: f64,
     added: Option<f64>,
     hit: Option<f64>,

@@ -1,4 +1,4 @@
-//! What the gateway tells of itself on its admin port.
+//! Figures from the gateway's admin port.
 
 use anyhow::Result;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use tollgate_harness::Client;
 #[derive(Debug)]
 pub(crate) struct Metrics(String);
 
-/// How policies came to their verdicts.
+/// Counts of verdicts, by the way in which policies reached them.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Decisions {
     /// By walking a tree.

@@ -11,7 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::convert::Infallible;
 use tokio::net::TcpListener;
 
-/// What every JSON reply says.
+/// The body of every JSON reply.
 const JSON: &[u8] =
     br#"{"id":"dep_01","state":"DETECTED","amount":{"minorUnits":"1250","currency":"USD"},"ok":true}"#;
 

@@ -1,4 +1,4 @@
-//! What receipts cost at the sampling that is usual: pairs of turns with and without, in turn.
+//! The cost of receipts at the usual sampling: pairs of turns with and without, in alternation.
 
 use anyhow::{Context, Result};
 use bench::rules::SIX;
@@ -39,7 +39,7 @@ pub(crate) async fn run(ground: &Ground) -> Result<Vec<Judged>> {
     Ok(vec![Judged::most(what, bound.upper, 2, MOST)])
 }
 
-/// What receipts add, in percent.
+/// Measures one pair and returns what receipts add, in percent.
 async fn pair(on: &Server, off: &Server, ground: &Ground) -> Result<f64> {
     let traffic = Traffic::over(Protocol::H1);
     let turns = if ground.pace.quick { 1 } else { TURNS };

@@ -11,7 +11,7 @@ pub const SIX: [&str; 6] =
 /// The first of them, written in C.
 pub const C_HOSTS: &str = "c-hosts";
 
-/// What a policy is told, in TOML.
+/// Returns the settings of a policy, in TOML.
 pub fn settings(policy: &str) -> String {
     match policy {
         "allowed-hosts" | C_HOSTS => format!("hosts = [{{ name = \"{HOST}\" }}]\n"),
@@ -29,7 +29,7 @@ pub fn settings(policy: &str) -> String {
     }
 }
 
-/// What a policy is granted.
+/// Returns the grants of a policy.
 fn grants(policy: &str) -> &'static str {
     match policy {
         "allowed-hosts" | C_HOSTS => r#""request", "notes""#,

@@ -16,7 +16,7 @@ use crate::processors::Processors;
 
 pub(crate) use gateway::{Setup, Unready};
 
-/// How long a process may take until it is ready.
+/// The longest that a process may take until it is ready.
 pub(crate) const SOON: Duration = Duration::from_secs(180);
 
 /// A process that takes requests.
@@ -43,7 +43,7 @@ impl Server {
         }
     }
 
-    /// How its policies came to their verdicts so far; nothing of who has none.
+    /// Returns the counts of its policies' verdicts so far; zeros for a side without policies.
     pub(crate) async fn decisions(&self) -> Result<Decisions> {
         match self.admin {
             Some(admin) => Ok(Metrics::read(admin).await?.decisions()),

@@ -45,7 +45,7 @@ pub(crate) fn maybe(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(|| NONE.to_owned(), |value| figure(value, digits))
 }
 
-/// What stands where there is no figure.
+/// The cell of a figure that does not exist.
 pub(crate) const NONE: &str = "–";
 
 /// The middle value; the mean of the middle two.

@@ -1,5 +1,5 @@
-//! What all sides agree on: keys, routes, headers and bodies, each known by its number, so that
-//! load, gateway and gate need not hand each other lists.
+//! Keys, routes, headers and bodies, each known by its number, so that load, gateway and gate need
+//! not pass lists to each other.
 
 use std::time::SystemTime;
 

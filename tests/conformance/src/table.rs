@@ -8,7 +8,7 @@ use tollgate_chain::{
     Answer, Asked, Command, CredentialsRead, Environment, Host, Question, Read, Settlement,
 };
 
-/// What a host was asked and told, seen from outside.
+/// A record of everything that a host was asked to do, readable from outside.
 #[derive(Debug, Clone, Default)]
 pub struct Log(Arc<Mutex<Entries>>);
 
@@ -32,13 +32,13 @@ impl Log {
         self.read(|entries| entries.applied.clone())
     }
 
-    /// How runs ended.
+    /// Returns the settlements of runs, in order.
     #[must_use]
     pub fn settled(&self) -> Vec<Settlement> {
         self.read(|entries| entries.settled.clone())
     }
 
-    /// Whether the host that writes here still lives.
+    /// Returns true if the host that writes here still exists.
     #[must_use]
     pub fn host_lives(&self) -> bool {
         Arc::strong_count(&self.0) > 1
@@ -54,7 +54,7 @@ impl Log {
 #[derive(Debug, Default)]
 pub struct Table {
     answers: HashMap<Question, Answer>,
-    /// How long the host makes a policy wait for what may be waited for.
+    /// The delay of answers that a policy may wait for.
     delay: Option<Duration>,
     log: Log,
 }
@@ -72,7 +72,7 @@ impl Table {
         self
     }
 
-    /// What the host will have been asked and told.
+    /// Returns the record that the host writes to.
     #[must_use]
     pub fn log(&self) -> Log {
         self.log.clone()

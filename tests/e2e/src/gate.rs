@@ -24,7 +24,7 @@ pub struct Gate {
 /// Longest wait for anything that is meant to happen at once.
 pub const SOON: Duration = Duration::from_secs(30);
 
-/// What a folder is made of.
+/// The content of a policies folder.
 #[derive(Debug, Default)]
 pub struct Folder {
     /// TOML, beside the listener and the admin address; `HOST` is the listener's authority.
@@ -33,7 +33,7 @@ pub struct Folder {
     pub credentials: String,
     /// Other files: name and content.
     pub files: Vec<(String, Vec<u8>)>,
-    /// What a shell does before it becomes the gateway.
+    /// The command that a shell runs before it becomes the gateway.
     pub first: Option<&'static str>,
 }
 

@@ -1,5 +1,5 @@
-//! What end-to-end tests are made of: a gateway with its folder, upstreams to stand behind it, keys
-//! to call it with.
+//! Parts of end-to-end tests: a gateway with its folder, upstreams to stand behind it, keys to call
+//! it with.
 //!
 //! [`Gate`] is the gateway alone before an [`Echo`]; [`Platform`](platform::Platform) is all of it;
 //! a [`Relay`] holds answers back between two parts. [`Soak`](soak::Soak) reloads one without end.

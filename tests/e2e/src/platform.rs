@@ -33,7 +33,7 @@ pub struct Platform {
     pub kafka: Broker,
     /// Between the gateway and the sandbox's deposits, where the shape asks for it.
     pub relay: Option<Relay>,
-    /// What the test may kill, where the shape asks for it.
+    /// The stores that the test may kill, where the shape asks for its own.
     pub stores: Option<Stores>,
     folder: TempDir,
     ca: Ca,
@@ -41,7 +41,7 @@ pub struct Platform {
     admin: u16,
 }
 
-/// How a platform differs from the ordinary one.
+/// Differences of a platform from the ordinary one.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Shape {
     /// PostgreSQL and Kafka are its own instead of shared with other tests.

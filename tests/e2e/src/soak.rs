@@ -15,22 +15,22 @@ use tollgate_harness::{Client, Load, Plan, Report, eventually};
 use crate::gate::{SOON, component, six};
 use crate::{Echo, Gate, Key};
 
-/// How long, and how hard.
+/// Length and force of a soak.
 #[derive(Debug, Clone, Copy)]
 pub struct Soak {
-    /// How long reloads go on.
+    /// The time for which reloads go on.
     pub lasts: Duration,
     /// From one change of the folder to the next.
     pub every: Duration,
     /// Requests per second.
     pub rate: u32,
-    /// How much more memory there may be at the end, in percent. What the engine keeps of
-    /// components that came and went rises and falls by a fifth within a minute, so that a short
+    /// The growth of memory that is allowed at the end, in percent. What the engine keeps of
+    /// components that were replaced rises and falls by a fifth within a minute, so that a short
     /// soak can promise less than a long one; Snapshots are counted by themselves.
     pub memory_percent: u64,
 }
 
-/// What a process holds while nothing is asked of it.
+/// Resources that a process holds while nothing is asked of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Footprint {
     /// Resident memory, in bytes.
@@ -41,7 +41,7 @@ pub struct Footprint {
     pub threads: u64,
 }
 
-/// What came of it.
+/// The result of a soak.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     /// The traffic.
@@ -69,8 +69,8 @@ const SETTINGS: u64 = 8;
 const COMPONENTS: u64 = 4;
 /// Swaps after which memory is full of what the engine keeps.
 const SWAPS_BEFORE: u64 = 150;
-/// How long everything may take to come to rest: threads that wait for work leave after ten
-/// seconds, connections without use after their own time.
+/// The longest that everything may take to come to rest: idle threads end after ten seconds, unused
+/// connections after their own time.
 const REST: Duration = Duration::from_secs(120);
 const CONNECTIONS: u32 = 20;
 const ORIGIN: &str = "https://app.example.com";
@@ -210,7 +210,7 @@ impl Told {
         Ok(())
     }
 
-    /// What the process holds once nothing moves, and no more than `most` of it if it ever does.
+    /// Waits for rest and returns the footprint; waits for one within `most` if it comes in time.
     async fn at_rest(&self, most: Option<(Footprint, u64)>) -> Result<Footprint> {
         let mut last = None;
         let mut since = Instant::now();
@@ -259,11 +259,11 @@ impl Told {
     }
 }
 
-/// How long nothing has moved where there is rest: longer than threads wait for work.
+/// The time without a change that counts as rest: longer than idle threads live.
 const STILL: Duration = Duration::from_secs(12);
 
 impl Footprint {
-    /// Whether it is no more than another: memory by so many percent, the rest by five.
+    /// Returns true if it is within another: memory by so many percent, the rest by five.
     #[must_use]
     pub fn is_within(self, other: Self, memory_percent: u64) -> bool {
         let fits = |now: u64, then: u64, percent: u64| now * 100 <= then * (100 + percent);
@@ -282,7 +282,7 @@ impl Outcome {
         (self.swapped + self.refused) as f64 / self.report.lasted.as_secs_f64().max(0.001)
     }
 
-    /// What is promised of every soak, whatever its length.
+    /// Checks the promises of every soak, whatever its length.
     ///
     /// # Errors
     /// What was not kept, with all figures.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// How to reach a server. Each [`Client::send`] opens a connection of its own; for keep-alive,
+/// A client of one server. Each [`Client::send`] opens a connection of its own; for keep-alive,
 /// [`Client::connect`].
 #[derive(Debug, Clone)]
 pub struct Client {

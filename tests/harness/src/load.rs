@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// What to send, how fast, over how many keep-alive connections.
+/// The requests of a load, its rate, and its number of keep-alive connections.
 pub struct Plan {
-    /// How to reach the server.
+    /// The client that reaches the server.
     pub client: Client,
     /// Makes the n-th request; its address is absolute.
     pub request: Box<dyn Fn(u64) -> Request<Bytes> + Send + Sync>,
@@ -43,7 +43,7 @@ pub struct Load {
     since: Instant,
 }
 
-/// What became of every request.
+/// Counts of requests by their result.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
     /// Requests that were begun.
@@ -64,7 +64,7 @@ pub struct Report {
     pub timed_out: u64,
     /// Connections that the server closed with an announcement (`connection: close`, GOAWAY).
     pub announced: u64,
-    /// How long it lasted.
+    /// The length of the load.
     pub lasted: Duration,
     /// Reply times in microseconds, sorted.
     pub micros: Vec<u32>,

@@ -1,4 +1,4 @@
-//! Who may import whom.
+//! The import table: which crate may import which.
 //!
 //! `gateway → admin → insight, control → proxy → edge, runtime, capability, stores, transcode,
 //! upstream → chain, config → terms`, downwards only; those in the middle never import each other;
@@ -9,7 +9,7 @@ use cargo_metadata::{DependencyKind, Metadata};
 /// One import of a crate of ours by another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Import {
-    /// Who imports.
+    /// The importing crate.
     pub from: String,
     /// Whom.
     pub to: String,

@@ -1,4 +1,4 @@
-//! What every manifest owes: the workspace's lints, and a reason for each dependency.
+//! Duties of every manifest: the workspace's lints, and a reason for each dependency.
 
 use crate::tree::Text;
 

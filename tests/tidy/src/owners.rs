@@ -6,9 +6,9 @@ use cargo_metadata::{DependencyKind, Metadata};
 /// One use of a foreign crate.
 #[derive(Debug, Clone)]
 pub struct Use {
-    /// Who uses it.
+    /// The crate that uses it.
     pub by: String,
-    /// What.
+    /// The foreign crate.
     pub what: String,
     /// In its tests alone.
     pub dev: bool,
@@ -68,7 +68,8 @@ fn is_store(path: &str) -> bool {
     path.ends_with("/store.rs") || path.contains("/store/")
 }
 
-/// Who owns what. The harness and the benchmark hold the client's and the bare proxy's side.
+/// The owners of each dependency. The harness and the benchmark hold the client's and the bare
+/// proxy's side.
 const OWNERS: &[(&str, &[&str])] = &[
     ("wasmtime", &["tollgate-runtime"]),
     ("wasmtime-wizer", &["tollgate-runtime"]),

@@ -1,4 +1,4 @@
-//! What no source file may hold, and how long it may be.
+//! Limits of source files: their length, and content that none may hold.
 
 use crate::tree::Text;
 

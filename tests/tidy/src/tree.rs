@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub struct Text {
     /// Its path from the root.
     pub path: String,
-    /// What it holds.
+    /// Its content.
     pub text: String,
 }
 

@@ -1,4 +1,4 @@
-//! What `up` generates once: authorities, certificates, keys, the pepper, passwords.
+//! Secrets that `up` generates once: authorities, certificates, keys, the pepper, passwords.
 
 use crate::place::Place;
 use crate::say;
@@ -126,7 +126,7 @@ fn fresh(cert: &Path) -> bool {
     age.is_some_and(|age| age < Duration::from_secs(300 * 24 * 3600))
 }
 
-/// As `policies/local` names it.
+/// The id of the key pair, which `policies/local` names too.
 const PRINCIPAL_KEY_ID: &str = "local";
 const GATEWAY_NAMES: &[&str] =
     &["api.tollgate.localhost", "sandbox.api.tollgate.localhost", "localhost", "127.0.0.1"];

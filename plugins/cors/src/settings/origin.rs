@@ -1,8 +1,8 @@
-//! What an entry of `origins` may look like.
+//! The form of an entry of `origins`.
 
 use tollgate_sdk::authority::{self, is_host};
 
-/// What is wrong with an entry, if anything is.
+/// Returns the problem of an entry, if it has one.
 pub(super) fn problem(entry: &str, credentials: bool, public: bool) -> Option<&'static str> {
     match entry {
         "*" if public => None,

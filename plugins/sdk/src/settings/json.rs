@@ -15,7 +15,7 @@ pub(super) enum Value {
 }
 
 impl Value {
-    /// Whether it is this text.
+    /// Returns true if it is this text.
     pub(super) fn is(&self, text: &str) -> bool {
         matches!(self, Self::Text(own) if own == text)
     }
@@ -215,7 +215,7 @@ impl Reader<'_> {
         self.next()
     }
 
-    /// Whether the next byte that is no white space is this one; it is read only then.
+    /// Reads the next byte that is no white space if it is this one, and returns true if it was.
     fn skip_token(&mut self, token: u8) -> bool {
         let before = self.at;
         let found = self.next_token() == Some(token);

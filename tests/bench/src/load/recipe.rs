@@ -1,4 +1,4 @@
-//! How a request is made: a key, a route, an identifier and an operation of its own.
+//! Recipes of requests: a key, a route, an identifier and an operation of its own for each.
 
 use anyhow::Result;
 use bench::world::{self, Dice};
@@ -18,7 +18,7 @@ pub(super) struct Recipe {
     keys: u64,
     targets: Arc<[Uri]>,
     headers: HeaderMap,
-    /// What sets this sender's identifiers apart.
+    /// The number that sets this sender's identifiers apart.
     own: u64,
     number: u64,
 }

@@ -15,18 +15,18 @@ use super::{SOON, Server};
 use crate::ground::Ground;
 use crate::origin::PROTO;
 
-/// What a gateway is made of.
+/// The make of a gateway.
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {
     /// The policies of its chain, in order.
     pub(crate) policies: Vec<&'static str>,
-    /// Whether trees may decide.
+    /// True if trees may decide.
     pub(crate) trees: bool,
-    /// Whether receipts are kept, as many as are usual.
+    /// True if receipts are kept, with the usual sampling.
     pub(crate) receipts: bool,
     /// Worker threads.
     pub(crate) workers: usize,
-    /// Whether it has the first processor to itself, and no other, once it is ready.
+    /// True if it gets the first processor, and no other, once it is ready.
     pub(crate) has_first: bool,
     /// Routes.
     pub(crate) routes: u64,
@@ -40,7 +40,7 @@ pub(crate) struct Setup {
     pub(crate) cache: Option<PathBuf>,
 }
 
-/// As many as the gateway keeps when it is told nothing.
+/// Idempotency records that the gateway keeps by default.
 const RECORDS: u64 = 100_000;
 
 impl Setup {

@@ -23,7 +23,7 @@ fn load(engine: &Engine, guest: &str, settings: &str) -> Result<Component<Table>
     Component::load(engine, &file, settings.to_owned(), &Grants::all(), limits())
 }
 
-/// How many compilations a start takes that puts this guest to work.
+/// Counts the compilations of a start that loads this guest.
 fn compilations(folder: &Path, guest: &str, settings: &str) -> u64 {
     let engine = start(folder);
     load(&engine, guest, settings).unwrap();

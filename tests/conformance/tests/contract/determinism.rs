@@ -83,7 +83,7 @@ fn memories_that_others_can_write_or_that_are_beyond_32_bits_are_refused() {
     assert!(!compiles(&with(&[0x05, 1, 1])), "memory64");
 }
 
-/// Whether a run that asks for so many pages gets them all.
+/// Returns true if a run that asks for so many pages gets them all.
 async fn grows(guest: &Component<Table>) -> bool {
     let (outcome, _) = run(guest, Hook::Request, Table::default()).await;
     match outcome {

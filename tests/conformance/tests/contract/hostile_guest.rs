@@ -12,7 +12,7 @@ use tollgate_runtime::{Grants, LoadError};
 
 use crate::world::{self, engine, head, hostile, limits, load, run};
 
-/// How a run of the act must end.
+/// The expected end of a run of the act.
 enum End {
     Verdict,
     Trap(&'static str),

@@ -6,7 +6,7 @@ use tollgate_runtime::{Component, Grants};
 
 use crate::world::{curious, load, run};
 
-/// What the guest is told to look for, and finds, line by line.
+/// Runs the guest and returns the lines that it reports.
 async fn found(guest: &Component<Table>) -> Vec<String> {
     let (outcome, _) = run(guest, Hook::Request, Table::default()).await;
     let Ok(Verdict::Reply(Reply { content: Content::Problem(problem), .. })) = outcome else {

@@ -1,4 +1,4 @@
-//! What is refused at load, and by which name.
+//! Components that are refused at load, each with the reason that the error names.
 
 use std::time::Duration;
 

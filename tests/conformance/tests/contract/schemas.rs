@@ -8,7 +8,7 @@ use tollgate_runtime::{Grants, LoadError, settings_schema};
 
 use crate::world::load;
 
-/// What is said of settings.
+/// The judgement expected of settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Said {
     Good,
@@ -124,7 +124,7 @@ const ALL: [(&str, &[Case]); 6] = [
     ("idempotency", IDEMPOTENCY),
 ];
 
-/// Whether the component's own schema accepts the settings.
+/// Returns true if the component's own schema accepts the settings.
 fn by_schema(file: &[u8], settings: &Value) -> bool {
     let schema = settings_schema(file).unwrap().unwrap();
     let (mut compiler, mut schemas) = (Compiler::new(), Schemas::new());

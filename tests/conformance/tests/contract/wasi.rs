@@ -31,7 +31,7 @@ fn told(verdict: Verdict) -> String {
     problem.detail.into()
 }
 
-/// What it does, and what it asks of the machine for it.
+/// Checks the output of a word, and the questions that its system calls became.
 async fn does(
     word: &str,
     answers: &[(WasiRead, Answer)],
@@ -126,7 +126,7 @@ fn a_machine_must_be_granted() {
     assert!(refused.to_string().contains("needs the grant \"wasi\""), "{refused}");
 }
 
-/// How often the guest's verdict was walked to in so many requests with the same answers.
+/// Counts the verdicts that came from a walk, in several requests with the same answers.
 async fn walks(word: &str, answers: &[(WasiRead, Answer)]) -> usize {
     let policy = Policy {
         name: "worldly".into(),

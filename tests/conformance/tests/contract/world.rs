@@ -1,4 +1,4 @@
-//! What every test here needs: one engine, guests, and a run.
+//! Parts of every test here: one engine, guests, and a run.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::OnceLock;

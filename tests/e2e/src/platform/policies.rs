@@ -12,12 +12,13 @@ use crate::gate::component;
 const PLUGINS: [&str; 6] =
     ["allowed-hosts", "cors", "auth", "rate-limit", "routing", "idempotency"];
 
-/// What differs from platform to platform.
+/// Values of the policies folder that differ between platforms.
 #[derive(Debug)]
 pub(super) struct Addresses {
-    /// Of the gateway: for callers, and for the operator.
+    /// Ports of the gateway: for callers, and for the operator.
     pub(super) gateway: [u16; 2],
-    /// Of the services, as the gateway is to reach them: identity, deposits live, deposits sandbox.
+    /// Ports under which the gateway reaches the services: identity, deposits live, deposits
+    /// sandbox.
     pub(super) services: [u16; 3],
 }
 

@@ -63,7 +63,7 @@ impl Service {
         self.restart().await
     }
 
-    /// What an operator's command of its binary needs.
+    /// Returns the environment that an operator's command of its binary needs.
     pub(super) fn env(&self) -> impl Iterator<Item = (&'static str, &String)> {
         self.env.iter().map(|(name, value)| (*name, value))
     }

@@ -1,4 +1,4 @@
-//! What was answered is kept and what was not is not done twice, whichever part is killed.
+//! Kills of each part: an answered operation is kept, and none is carried out twice.
 
 use std::collections::BTreeSet;
 
@@ -79,7 +79,7 @@ async fn it_does_so_too_where_its_records_died_with_it() -> Result<()> {
     is_killed_between_commit_and_answer(Shape::default()).await
 }
 
-/// What is killed.
+/// The part that is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Identity,
@@ -119,8 +119,8 @@ impl Part {
         }
     }
 
-    /// Whether an account can be opened without it: none where both answers are right, as the
-    /// gateway may remember a live key for some seconds.
+    /// Returns true if an account can be opened without the part; none where both answers are
+    /// right, since the gateway may remember a live key for some seconds.
     fn works_without(self, world: (usize, &str)) -> Option<bool> {
         match self {
             Self::Identity if world == LIVE => None,

@@ -42,7 +42,7 @@ impl Bench {
         self.gate.send(Method::POST, "/v1/things", &headers, body).await
     }
 
-    /// What `tollgate explain` says of a past request.
+    /// Returns the words of `tollgate explain` about a past request.
     async fn explained(&self, reply: &Reply) -> Result<String> {
         let id = reply.header("x-request-id").unwrap_or_default();
         let (code, told, complaint) = self.gate.tollgate(&["explain", id]).await?;
@@ -51,7 +51,7 @@ impl Bench {
         Ok(told)
     }
 
-    /// What it says of a described one, with nobody serving.
+    /// Returns its words about a described request, with no gateway running.
     async fn tried(&self, method: &str, path: &str, more: &[&str]) -> Result<String> {
         self.tried_by(&self.key.bearer(), method, path, more).await
     }

@@ -29,7 +29,7 @@ struct Line {
 struct Told(BTreeSet<Line>);
 
 impl Told {
-    /// What follows, in the words of the table.
+    /// Returns the consequence that the table names.
     fn follows(&self, policy: &str, when: &str, cause: &str) -> Result<&str> {
         let here =
             |line: &&Line| (&*line.policy, &*line.when, &*line.cause) == (policy, when, cause);

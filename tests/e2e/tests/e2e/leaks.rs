@@ -1,5 +1,5 @@
-//! What must never be read anywhere. Secrets are sown into requests of every outcome; then
-//! everything that the gateway tells is searched for them.
+//! Secrets that must appear nowhere. Requests of every outcome carry them; then everything that the
+//! gateway writes is searched for them.
 
 use anyhow::Result;
 use e2e::gate::{Gate, component, six};

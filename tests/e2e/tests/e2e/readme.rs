@@ -1,4 +1,4 @@
-//! What README.md prints works as it is printed.
+//! Commands that README.md prints work as they are printed.
 
 use std::fs;
 use std::path::Path;
@@ -87,7 +87,7 @@ async fn the_gateway_alone_greets_in_under_twenty_lines() -> Result<()> {
     Ok(())
 }
 
-/// What `tollgate check` finds wrong; nothing where it finds nothing.
+/// Returns the findings of `tollgate check`; nothing where it accepts the folder.
 fn checked(folder: &Path) -> Result<String> {
     let output = Command::new(target_bin("tollgate")?)
         .args(["check", "--policies", "gate"])

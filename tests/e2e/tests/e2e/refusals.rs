@@ -1,4 +1,4 @@
-//! What a stranger, a browser and a tenant's mistake are told.
+//! Refusals of strangers, of browsers and of a tenant's mistakes.
 
 use anyhow::Result;
 use e2e::gate::{Gate, six};

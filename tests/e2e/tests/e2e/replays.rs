@@ -1,4 +1,4 @@
-//! What a change of rules would change: recorded from a running gateway, decided again by a
+//! Changes of rules, tried on recorded traffic: recorded from a running gateway, decided again by a
 //! candidate.
 
 use std::fs;
@@ -12,7 +12,7 @@ use http::{Method, StatusCode};
 use tempfile::TempDir;
 use tollgate_harness::{eventually, target_bin};
 
-/// What was recorded, and the folder that it was recorded under.
+/// A recording, with the folder that it was made under.
 struct Recorded {
     _echo: Echo,
     gate: Gate,

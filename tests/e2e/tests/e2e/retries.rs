@@ -1,4 +1,4 @@
-//! What a retry of a write gets.
+//! Answers to the retry of a write.
 
 use anyhow::Result;
 use e2e::gate::{Gate, six};

@@ -18,7 +18,8 @@ const OFF_BY: u64 = 2;
 /// Which of the two upstreams a tenant's requests went to, for as long as it is to stay so.
 type Seen = Arc<Mutex<HashMap<u64, bool>>>;
 
-/// Whether a reply came from the upstream of this authority, and of which request it is.
+/// Returns the number of the request, and true if its reply came from the upstream of this
+/// authority.
 fn told(reply: &Reply, authority: &str) -> Option<(u64, bool)> {
     let text = reply.text();
     let number = text.split("x-request-id: request-").nth(1)?.split('"').next()?.parse().ok()?;
@@ -49,7 +50,7 @@ fn traffic(gate: &Gate, keys: &Arc<Vec<String>>, next: &str, seen: &Seen) -> Loa
     })
 }
 
-/// What `tollgate rollout` says of the one policy that has a candidate.
+/// Returns the report of `tollgate rollout` on the one policy that has a candidate.
 async fn rollout(gate: &Gate, args: &[&str]) -> Result<Value> {
     let (code, told, complaint) = gate.tollgate(&[&["rollout", "--json"], args].concat()).await?;
     assert_eq!(code, 0, "{complaint}");

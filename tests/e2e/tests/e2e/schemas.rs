@@ -1,4 +1,4 @@
-//! What an operator's editor, and the operator, are told of settings.
+//! Schemas of settings, as an operator and the operator's editor read them.
 
 use std::fs;
 use std::path::Path;

@@ -36,7 +36,7 @@ fn traffic(gate: &Gate, key: &Key) -> Load {
     })
 }
 
-/// What the gateway was last told, and is to go by until it is told better.
+/// The rules that the gateway was last given, which it keeps until it accepts others.
 struct Told {
     gate: Gate,
     rules: String,

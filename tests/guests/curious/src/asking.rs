@@ -17,13 +17,13 @@ impl Asked {
         self.answers.push(format!("{answer:?}"));
     }
 
-    /// What an earlier request left behind.
+    /// Reports traces of an earlier request.
     pub(crate) fn past(&mut self) {
         #[cfg(target_family = "wasm")]
         self.answers.extend(crate::past::Look::and_leave_marks().told());
     }
 
-    /// What becomes of asking for this many pages, one by one.
+    /// Reports the result of asking for this many pages, one by one.
     pub(crate) fn growth(&mut self, pages: u32) {
         #[cfg(target_family = "wasm")]
         for _ in 0..pages {

@@ -8,11 +8,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Bytes of a page of memory.
 const PAGE: usize = 64 << 10;
-/// How deep below the frame of the caller the stack is written.
+/// The depth below the caller's frame to which the stack is written.
 const DEPTH: usize = 4 << 10;
 
-/// What a look finds, place by place; what differs between two looks tells that they share
-/// something.
+/// The findings of a look, place by place. Two looks that differ share something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Look {
     found: Vec<String>,

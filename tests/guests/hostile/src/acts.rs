@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tollgate_sdk::bindings::policy::tollgate::policy::request;
 use tollgate_sdk::{Host, Level, Problem, Section, Verdict};
 
-/// What the guest does with a request.
+/// An act of the guest during a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the words of WORDS, each with its comment in `carry_out`")]
 pub enum Act {
@@ -31,7 +31,7 @@ pub enum Act {
 }
 
 impl Act {
-    /// What the setting `act` may say.
+    /// The words of the setting `act`.
     pub const WORDS: &[(&str, Self)] = &[
         ("proceed", Self::Proceed),
         ("deny", Self::Deny),
@@ -98,7 +98,7 @@ impl Act {
     }
 }
 
-/// What the guest does while it reads its settings.
+/// An act of the guest while it reads its settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the words of WORDS")]
 pub enum Configuring {
@@ -110,7 +110,7 @@ pub enum Configuring {
 }
 
 impl Configuring {
-    /// What the setting `configuring` may say.
+    /// The words of the setting `configuring`.
     pub const WORDS: &[(&str, Self)] = &[
         ("settle", Self::Settle),
         ("ask", Self::Ask),
@@ -138,7 +138,7 @@ impl Configuring {
     }
 }
 
-/// How often the memory of this instance has been configured.
+/// The number of times that the memory of this instance has been configured.
 static CONFIGURED: AtomicU32 = AtomicU32::new(0);
 
 fn deny(detail: &str) -> Verdict {

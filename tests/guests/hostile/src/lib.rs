@@ -10,7 +10,7 @@ use tollgate_sdk::{
     Host, Plugin, ResponseHost, ResponsePlugin, ResponseVerdict, Section, Settings, Verdict,
 };
 
-/// What the guest is told to do.
+/// The acts that the settings choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Orders {
     act: Act,

@@ -6,7 +6,7 @@ mod machine;
 use machine::Deed;
 use tollgate_sdk::{Content, Host, Plugin, Problem, Reply, Section, Settings, Verdict};
 
-/// What to do with a request.
+/// The settings: an act for each request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wish {
     does: Deed,

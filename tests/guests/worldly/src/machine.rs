@@ -1,4 +1,4 @@
-//! What a program does on a machine, and what came of it, in words.
+//! Acts of a program on a machine, each with its result in words.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -35,7 +35,7 @@ mod bindings {
     });
 }
 
-/// What the guest can do.
+/// An act of the guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Deed {
     Nothing,
@@ -51,7 +51,7 @@ pub(crate) enum Deed {
 }
 
 impl Deed {
-    /// What the settings may say.
+    /// The words of the setting.
     pub(crate) const WORDS: &[(&str, Self)] = &[
         ("nothing", Self::Nothing),
         ("time", Self::Time),

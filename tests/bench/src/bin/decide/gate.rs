@@ -37,7 +37,7 @@ pub(super) struct Gate {
     headers: HeaderMap,
 }
 
-/// How verdicts came about.
+/// Counts of verdicts, by the way in which they were reached.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Count {
     pub(super) walked: u32,

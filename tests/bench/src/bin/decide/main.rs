@@ -19,7 +19,7 @@ use tollgate_capability::Opening;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// What to decide.
+/// Options of a turn of decisions.
 #[derive(Debug, Parser)]
 #[command(name = "decide")]
 struct Order {

@@ -23,7 +23,7 @@ impl Pair {
         Self { with, without, keys, ways: Ways::default() }
     }
 
-    /// What each gateway showed of the request.
+    /// Sends the request to both gateways and returns the view from outside of each.
     async fn serve(&mut self, request: &Request) -> (Seen, Seen) {
         let (ours, ways) = self.with.serve(request, &self.keys).await;
         let (theirs, _) = self.without.serve(request, &self.keys).await;

@@ -42,14 +42,14 @@ pub(super) struct Gate {
     pub(super) upstreams: Upstreams,
 }
 
-/// Whether each of the two upstreams is believed to work.
+/// The believed state of the two upstreams: true for one that works.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Upstreams {
     pub(super) sandbox: bool,
     pub(super) live: bool,
 }
 
-/// What a caller and the stores behind could tell of an exchange.
+/// The view of an exchange that a caller and the stores behind have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) outcome: String,
@@ -59,7 +59,7 @@ pub(super) struct Seen {
     held: Option<String>,
 }
 
-/// How the decisions of an exchange came about.
+/// Counts of an exchange's decisions, by the way in which they were reached.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ways {
     pub(super) walked: usize,

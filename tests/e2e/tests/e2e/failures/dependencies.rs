@@ -1,4 +1,4 @@
-//! What a policy relies on is down: real stores and services that cannot be reached.
+//! Dependencies of policies that are down: real stores and services that cannot be reached.
 
 use std::process::Command;
 

@@ -33,11 +33,11 @@ pub(super) const SUBJECTS: [Subject; 9] = [
 /// A cause of a run's failure, and the guest that provokes it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Provocation {
-    /// As the table says it.
+    /// The cause in the words of the table.
     pub(super) cause: &'static str,
     /// For names.
     pub(super) word: &'static str,
-    /// As the gateway's log says it.
+    /// The cause in the words of the gateway's log.
     pub(super) logged: &'static str,
     guest: &'static str,
     /// The guest's act, if it is the one of many acts.

@@ -11,7 +11,7 @@ use tollgate_harness::{Reply, eventually};
 use super::matrix::{Cell, OF_THE_HOST, PROVOCATIONS, folder};
 use super::{Told, table};
 
-/// What was seen of a cell, in the words of the table.
+/// Puts the outcome of a cell into the words of the table.
 fn seen(reply: &Reply, was_forwarded: bool) -> Result<String> {
     if reply.status.is_success() {
         ensure!(was_forwarded, "a success of nobody's: {}", reply.text());
