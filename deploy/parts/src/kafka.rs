@@ -175,6 +175,7 @@ impl Node {
         let (port, controller) = (self.port, self.controller);
         let automatic = topics == Topics::Automatic;
         let data = self.home.join("data");
+
         format!(
             "process.roles=broker,controller\n\
              node.id=1\n\

@@ -70,21 +70,25 @@ impl Cluster {
         if self.daemon.pid().is_some() && self.answers() {
             return Ok(());
         }
+
         let mut command = Command::new(binary("postgres")?);
         command.arg("-D").arg(&self.data).arg("-p").arg(self.port.to_string());
         let sockets = format!("unix_socket_directories={}", self.data.display());
         for setting in ["listen_addresses=127.0.0.1", "max_connections=300", sockets.as_str()] {
             command.args(["-c", setting]);
         }
+
         if durability == Durability::ThrownAway {
             for setting in ["fsync=off", "synchronous_commit=off", "full_page_writes=off"] {
                 command.args(["-c", setting]);
             }
         }
+
         command.current_dir(&self.data);
         if let Some(account) = self.account {
             account.apply(&mut command);
         }
+
         self.daemon.start(&mut command)?;
         self.daemon.ready(Duration::from_secs(30), || self.answers())
     }
@@ -189,11 +193,13 @@ fn initdb(data: &Path, account: Option<Account>, secret: &Path) -> Result<()> {
     fs::create_dir_all(data).with_context(|| format!("make folder {}", data.display()))?;
     account::open_shelter(data)?;
     fs::set_permissions(data, fs::Permissions::from_mode(0o700))?;
+
     let password = random_hex(24)?;
     crate::keys::write_private(secret, password.as_bytes())?;
     // A file beside the data, which the other account may read and nobody else.
     let handed = data.with_extension("password");
     crate::keys::write_private(&handed, password.as_bytes())?;
+
     let mut command = Command::new(binary("initdb")?);
     command
         .args(["-U", "tollgate", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"])
@@ -208,6 +214,7 @@ fn initdb(data: &Path, account: Option<Account>, secret: &Path) -> Result<()> {
         account.own(&handed)?;
         account.apply(&mut command);
     }
+
     let output = command.output().context("run initdb");
     fs::remove_file(&handed)?;
     let output = output?;

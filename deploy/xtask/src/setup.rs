@@ -52,16 +52,20 @@ fn packages() -> Result<()> {
         .flat_map(|need| need.packages)
         .copied()
         .collect();
+
     if missing.is_empty() {
         say::step("System packages: all there");
         return Ok(());
     }
+
     say::step(&format!("System packages: installing {}", missing.join(", ")));
     if !tool::exists("apt-get") {
         bail!("this machine has no apt-get; please install {} by hand", missing.join(", "));
     }
+
     tool::run(apt().args(["update", "-qq"]))?;
     tool::run(apt().args(["install", "-y", "-qq", "--no-install-recommends"]).args(&missing))?;
+
     match NEEDS.iter().find(|need| !(need.there)()) {
         None => Ok(()),
         Some(need) => {

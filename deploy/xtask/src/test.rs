@@ -79,8 +79,10 @@ fn tests(place: &Place, part: Part, compiler: Compiler) -> Result<()> {
             say::step("Specifications: buf lint");
             let protos = place.root().join("services/proto");
             tool::run(Command::new(place.buf()).arg("lint").current_dir(protos))?;
+
             say::step("Tests: units");
             targets(place, &["--lib", "--bins"], part, compiler)?;
+
             say::step("Tests: examples in docs");
             tool::run(compiler.apply(&mut tool::cargo(place, &["test", "--workspace", "--doc"])))
         }
@@ -91,6 +93,7 @@ fn tests(place: &Place, part: Part, compiler: Compiler) -> Result<()> {
         Part::EndToEnd => {
             say::step("Binaries: building what the tests start");
             binaries(place, compiler)?;
+
             say::step("Tests: end to end");
             targets(place, &[], part, compiler)
         }

@@ -17,9 +17,11 @@ use tollgate_parts::lock::Lock;
 pub(crate) fn run(place: &Place) -> Result<()> {
     setup::run(place)?;
     let _alone = Lock::exclusive(&place.state("lock"))?;
+
     let names = plugins::run(place)?;
     say::step("Gateway and services: building");
     build(place)?;
+
     say::step("Certificates and keys");
     let secrets = Secrets::prepare(place)?;
     link(place, &names)?;
@@ -27,11 +29,13 @@ pub(crate) fn run(place: &Place) -> Result<()> {
     for folder in ["gateway", "logs", "run"] {
         fs::create_dir_all(place.state(folder))?;
     }
+
     Stores::new(place).start(&secrets)?;
     say::step("Gateway and services");
     let (gateway, rest): (Vec<_>, Vec<_>) =
         services(place, &secrets).into_iter().partition(|service| service.name == "tollgate");
     rest.iter().try_for_each(|service| service.start(place))?;
+
     let keys = seed::run(place, &secrets)?;
     gateway.iter().try_for_each(|service| service.start(place))?;
     print(place, &secrets, &keys);

@@ -32,15 +32,18 @@ fn authenticate(host: &mut impl Host) -> Result<Credential, Refusal> {
         Presentation::Several => return Err(Refusal::Several),
         Presentation::InQuery => return Err(Refusal::InQuery),
     };
+
     let identity = match host.credentials_resolve(credential) {
         Resolution::Resolved(identity) => identity,
         Resolution::Invalid => return Err(Refusal::Invalid),
         Resolution::Throttled => return Err(Refusal::Throttled),
         Resolution::Unavailable => return Err(Refusal::Unavailable),
     };
+
     if host.note_is("host-environment", identity.environment.other().as_str()) {
         return Err(Refusal::OtherEnvironment(identity.environment));
     }
+
     // The host answers unmatched requests itself, now that the caller is known: 404, 405 or 204.
     if host.route_matched() == RouteMatch::Found {
         authorise(host, credential, identity)?;

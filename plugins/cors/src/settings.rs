@@ -32,6 +32,7 @@ impl tollgate_sdk::Settings for Settings {
         let credentials = section.flag("credentials", false);
         let grpc_web = section.flag("grpc_web", false);
         let reject = section.choice("disallowed", &[("reject", true), ("ignore", false)], true);
+
         let own = |names: &[&str], more: &[&str]| {
             let mut own = texts(names);
             if grpc_web {
@@ -39,6 +40,7 @@ impl tollgate_sdk::Settings for Settings {
             }
             own
         };
+
         Self {
             origins: read_origins(section, credentials),
             credentials,

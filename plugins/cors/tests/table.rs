@@ -200,6 +200,7 @@ fn entries_that_are_no_origin_are_refused() {
         "https://a:0",
         "*",
     ];
+
     for entry in wrong {
         let text = format!(r#"{{"origins":["https://a","{entry}"]}}"#);
         assert_eq!(refused_keys::<Settings>(&text), ["origins[1]"], "{entry}");

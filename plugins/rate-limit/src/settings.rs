@@ -20,12 +20,14 @@ impl tollgate_sdk::Settings for Settings {
         let mut limits = section.sections("policies", LIMITS_MAX, read_rate);
         let rates = limits.len();
         limits.extend(section.sections("concurrency", LIMITS_MAX, read_concurrency));
+
         if limits.is_empty() {
             section.problem("policies", "expected at least one limit here or in `concurrency`");
         }
         if limits.len() > LIMITS_MAX {
             section.problem("policies", "expected at most 16 limits, `concurrency` included");
         }
+
         for (index, limit) in limits.iter().enumerate() {
             let name = &limit.bucket.name;
             if limits.iter().take(index).any(|earlier| earlier.bucket.name == *name) {

@@ -101,6 +101,7 @@ fn limits_that_the_contract_would_refuse_are_refused_at_load() {
             &["concurrency[1]"],
         ),
     ];
+
     for (text, keys) in rows {
         assert_eq!(refused_keys::<Settings>(&text), keys, "{text}");
     }

@@ -54,6 +54,7 @@ mod tests {
         {
             assert!(is_host(host), "{host}");
         }
+
         let long = "a".repeat(64);
         for host in [
             "",

@@ -18,10 +18,12 @@ pub(crate) async fn run(ground: &Ground) -> Result<Vec<Judged>> {
         &["auth", "routing"],
         &["auth", "idempotency"],
     ];
+
     let mut servers = Vec::new();
     for chain in chains {
         servers.push(Setup::of(chain).start(ground).await?);
     }
+
     let traffic = Traffic::over(Protocol::H1);
     let mut sides = vec![ground.floor(Protocol::H1)];
     for (chain, server) in chains.iter().zip(&servers) {
@@ -32,6 +34,7 @@ pub(crate) async fn run(ground: &Ground) -> Result<Vec<Judged>> {
         };
         sides.push(Side::new(&name, server, traffic).over(over));
     }
+
     measure::print("Each policy, warm, HTTP/1.1", &measure::rounds(&sides, ground).await?);
     Ok(Vec::new())
 }

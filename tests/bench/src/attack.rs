@@ -30,12 +30,15 @@ const PHASES: [&str; 4] = [
 pub(crate) async fn run(ground: &Ground) -> Result<Vec<Judged>> {
     // Few records, so that memory grows by what strangers leave and not by operations.
     let server = Setup { records: 1_000, ..Setup::six() }.start(ground).await?;
+
     let full = Traffic::over(Protocol::H1);
     let normal = Traffic { rate: Some(RATE), ..full };
     let hostile = Traffic { hostile: true, ..full };
+
     measure::turn(&server, full, ground).await?;
     let before = server.process.resident()?;
     let mut phases: [Vec<Turn>; 4] = Default::default();
+
     for _ in 0..ground.pace.rounds {
         let round = [
             measure::turn(&server, normal, ground).await?,
@@ -45,10 +48,12 @@ pub(crate) async fn run(ground: &Ground) -> Result<Vec<Judged>> {
         ];
         phases.iter_mut().zip(round).for_each(|(phase, turn)| phase.push(turn));
     }
+
     let cells: Vec<_> = PHASES.iter().zip(&phases).map(|(name, turns)| row(name, turns)).collect();
     let columns = ["six policies", "CPU µs/request", "by tree %", "requests/s", "p50 µs", "p99 µs"];
     table::print("Attack: unique hosts, origins, paths, keys and headers", &columns, &cells);
     print_remains(&server, before).await?;
+
     let after = hit(&phases[2]).unwrap_or(f64::NAN);
     Ok(vec![Judged::least("normal traffic right after an attack: by tree %", after, 1, HIT_LEAST)])
 }

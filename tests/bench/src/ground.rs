@@ -61,15 +61,18 @@ impl Ground {
             None => tollgate_harness::target_dir()?.join("plugins"),
         };
         let components = components.canonicalize().context("find the components")?;
+
         let certificates = tempfile::tempdir()?;
         let authority = Ca::new()?;
         authority.server(&[HOST])?.write(certificates.path(), "server")?;
         std::fs::write(certificates.path().join("ca.pem"), authority.pem())?;
+
         let processors = Processors::find()?;
         let (origin, upstream) = sides::origin(false, &processors).await?;
         let bare = sides::bare(upstream, certificates.path(), 1).await?;
         processors.first(bare.process.pid())?;
         let cache = wish.compiled_cache.then(tempfile::tempdir).transpose()?;
+
         let pace = wish.pace();
         Ok(Self {
             gateway,

@@ -121,6 +121,7 @@ impl Judged {
 pub(crate) async fn run(wish: Wish) -> Result<()> {
     let ground = Ground::new(&wish).await?;
     let Pace { rounds, turn, flights, .. } = ground.pace;
+
     println!(
         "POST, 15 headers, small JSON; keys and routes at random; identifier and operation of each \
          request its own;\n{flights} requests under way (HTTP/2: 8 on a connection); one worker \
@@ -129,12 +130,14 @@ pub(crate) async fn run(wish: Wish) -> Result<()> {
          row of a table, round by round.",
         turn.as_secs_f64()
     );
+
     let mut judged = Vec::new();
     for group in Group::value_variants() {
         if wish.only.is_empty() || wish.only.contains(group) {
             judged.extend(measure(*group, &ground).await?);
         }
     }
+
     let cells: Vec<_> = judged.iter().map(Judged::cells).collect();
     if !cells.is_empty() {
         table::print("Budgets", &["what", "measured", "at", "budget", "kept"], &cells);

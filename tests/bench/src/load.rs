@@ -110,6 +110,7 @@ pub(crate) async fn run(order: Order) -> Result<()> {
     let client = order.client()?;
     let recipe = Recipe::new(order.protocol, order.keys, order.routes)?;
     let (end, mut workers) = (Instant::now() + Duration::from_millis(order.millis), JoinSet::new());
+
     if order.hostile {
         for number in 0..order.flights {
             let stranger = Stranger::new(client.clone(), recipe.clone(), number)?;
@@ -120,6 +121,7 @@ pub(crate) async fn run(order: Order) -> Result<()> {
             workers.spawn(work(connection, recipe.roll(number)?, order.pace(), end));
         }
     }
+
     let mut micros: Vec<u32> = Vec::new();
     while let Some(part) = workers.join_next().await {
         micros.extend(part??);
@@ -161,12 +163,14 @@ async fn work(
         if Instant::now() >= end {
             return Ok(micros);
         }
+
         let request = recipe.request()?;
         let since = Instant::now();
         let (status, body) = exchange(&mut connection, request).await?;
         if !status.is_success() {
             bail!("{status}: {}", String::from_utf8_lossy(&body));
         }
+
         micros.push(since_then(since));
     }
 }

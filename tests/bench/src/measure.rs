@@ -188,6 +188,7 @@ pub(crate) async fn send(
         rate: traffic.rate,
         hostile: traffic.hostile,
     };
+
     let load = tokio::process::Command::new(std::env::current_exe()?)
         .args(order.arguments())
         .stdin(Stdio::null())
@@ -195,13 +196,16 @@ pub(crate) async fn send(
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()?;
+
     if let Some(pid) = load.id() {
         ground.processors.rest(i32::try_from(pid)?)?;
     }
+
     let output = load.wait_with_output().await?;
     if !output.status.success() {
         bail!("the load failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
+
     let text = String::from_utf8_lossy(&output.stdout);
     let mut numbers = text.split_whitespace().map(str::parse::<f64>);
     let mut next = || numbers.next().context("the load said too little")?.context("a number");
@@ -225,6 +229,7 @@ pub(crate) fn print(title: &str, rows: &[Row]) {
         "p50 µs",
         "p99 µs",
     ];
+
     let cells = |row: &Row| {
         vec![
             row.name.clone(),
@@ -238,5 +243,6 @@ pub(crate) fn print(title: &str, rows: &[Row]) {
             figure(row.p99, 0),
         ]
     };
+
     table::print(title, &columns, &rows.iter().map(cells).collect::<Vec<_>>());
 }

@@ -20,6 +20,7 @@ pub(crate) async fn run(ground: &Ground) -> Result<Vec<Judged>> {
     let none = Setup::of(&[]).start(ground).await?;
     let six = Setup::six().start(ground).await?;
     let off = Setup { trees: false, ..Setup::six() }.start(ground).await?;
+
     let mut judged = Vec::new();
     for (protocol, name) in
         [(Protocol::H1, "HTTP/1.1"), (Protocol::H2c, "h2c"), (Protocol::Tls, "TLS (h2 by ALPN)")]
@@ -31,8 +32,10 @@ pub(crate) async fn run(ground: &Ground) -> Result<Vec<Judged>> {
             Side::new("gateway, six policies, warm", &six, traffic).over(1),
             Side::new("gateway, six policies, trees off", &off, traffic).over(1),
         ];
+
         let rows = measure::rounds(&sides, ground).await?;
         measure::print(name, &rows);
+
         for (row, what, most) in [(2, "warm", WARM_MOST), (3, "trees off", OFF_MOST)] {
             if let Some(row) = rows.get(row) {
                 let what = format!("six policies, {what}, {name}: ratio");
@@ -40,6 +43,7 @@ pub(crate) async fn run(ground: &Ground) -> Result<Vec<Judged>> {
             }
         }
     }
+
     let (tree, wasm) = (parts(&six).await?, parts(&off).await?);
     let cells: Vec<_> = SIX.iter().map(|policy| part(policy, &tree, &wasm)).collect();
     let columns = ["policy", "ns by tree", "verified %", "nodes", "bytes", "ns in Wasm, trees off"];

@@ -40,9 +40,11 @@ pub(crate) async fn serve(to: SocketAddr, certificates: &Path) -> Result<()> {
     let bind = || TcpListener::bind("127.0.0.1:0");
     let (h1, h2c, tls) = (bind().await?, bind().await?, bind().await?);
     println!("listening on {} {} {}", h1.local_addr()?, h2c.local_addr()?, tls.local_addr()?);
+
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     let road = Road { pool: Client::builder(TokioExecutor::new()).build(connector), to };
+
     loop {
         let road = road.clone();
         tokio::select! {

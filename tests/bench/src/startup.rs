@@ -25,11 +25,13 @@ const KEYS: u64 = 100;
 pub(crate) async fn run(ground: &Ground) -> Result<Vec<Judged>> {
     let starts = if ground.pace.quick { 1 } else { 10 };
     let (mut cold, mut warm) = (Vec::new(), Vec::new());
+
     for _ in 0..starts {
         let fresh = tempfile::tempdir()?;
         let cache = ground.cache().map(|_| fresh.path().to_owned());
         cold.push(start(ground, cache).await?.0);
     }
+
     if ground.cache().is_some() {
         for round in 0..=starts {
             let took = start(ground, None).await?.0;
@@ -37,6 +39,7 @@ pub(crate) async fn run(ground: &Ground) -> Result<Vec<Judged>> {
             warm.extend((round > 0).then_some(took));
         }
     }
+
     let mut judged = Vec::new();
     let mut cells = vec![row("nothing compiled before", &cold)];
     if !warm.is_empty() {
@@ -44,6 +47,7 @@ pub(crate) async fn run(ground: &Ground) -> Result<Vec<Judged>> {
         let took = median(warm.iter().copied());
         judged.push(Judged::most("start to first answer, compiled: ms", took, 0, START_MOST));
     }
+
     let columns = ["six policies", "median ms", "least ms", "most ms", "starts"];
     table::print("Start to first answer", &columns, &cells);
     judged.extend(memory(ground).await?);
@@ -86,17 +90,20 @@ async fn memory(ground: &Ground) -> Result<Vec<Judged>> {
         let (loaded, micros) = load(&server, ground).await?;
         let name = format!("six policies, {name}");
         cells.push(vec![name, megabytes(idle), megabytes(loaded), figure(micros, 1)]);
+
         figures.push([idle, loaded].map(|bytes| {
             #[expect(clippy::cast_precision_loss, reason = "bytes of a process")]
             let megabytes = bytes as f64 / 1e6;
             megabytes
         }));
     }
+
     table::print(
         "Resident memory",
         &["side", "idle MB", "under load MB", "CPU µs/request"],
         &cells,
     );
+
     let Some([idle, loaded]) = figures.first() else { return Ok(Vec::new()) };
     Ok(vec![
         Judged::most("resident memory, idle: MB", *idle, 0, IDLE_MOST),

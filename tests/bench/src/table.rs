@@ -8,7 +8,9 @@ pub(crate) fn print(title: &str, columns: &[&str], rows: &[Vec<String>]) {
         let widest = cells.chain(columns.get(index).copied()).map(|cell| cell.chars().count());
         widest.max().unwrap_or_default()
     };
+
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+
     let line = |cells: &mut dyn Iterator<Item = &str>| {
         let mut line = String::from("|");
         for (index, (cell, width)) in cells.zip(&widths).enumerate() {
@@ -20,7 +22,9 @@ pub(crate) fn print(title: &str, columns: &[&str], rows: &[Vec<String>]) {
         }
         println!("{line}");
     };
+
     line(&mut columns.iter().copied());
+
     let rules: Vec<String> = widths
         .iter()
         .enumerate()
@@ -30,6 +34,7 @@ pub(crate) fn print(title: &str, columns: &[&str], rows: &[Vec<String>]) {
         })
         .collect();
     line(&mut rules.iter().map(String::as_str));
+
     for row in rows {
         line(&mut row.iter().map(String::as_str));
     }

@@ -32,12 +32,15 @@ pub(crate) async fn run(ground: &Ground) -> Result<Vec<Judged>> {
     let (mut cells, mut judged) = (Vec::new(), Vec::new());
     for (trees, name) in [(true, "trees on"), (false, "trees off")] {
         let turns = turns(ground, trees).await?;
+
         let of = |threads, gates| -> Vec<Turn> {
             let own = |turn: &&Turn| (turn.threads, turn.gates) == (threads, gates);
             turns.iter().filter(own).copied().collect()
         };
+
         let one = of(1, 1);
         cells.push(row(&format!("{name}, 1 thread"), &one, [None; 3]));
+
         let mut beside = |two: &[Turn], what: &str| {
             let pairs = || one.iter().zip(two);
             let speed: Vec<f64> = pairs().map(|(one, two)| rate(two) / rate(one)).collect();
@@ -47,11 +50,13 @@ pub(crate) async fn run(ground: &Ground) -> Result<Vec<Judged>> {
             cells.push(row(&format!("{name}, {what}"), two, ratios));
             middle
         };
+
         let middle = beside(&of(2, 1), "2 threads");
         beside(&of(2, 2), "2 threads, nothing shared");
         let what = format!("two threads to one, {name}: decisions/s");
         judged.push(Judged::least(&what, middle, 2, LEAST));
     }
+
     let columns = [
         "six policies, no sockets",
         "chains/s",

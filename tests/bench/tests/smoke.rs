@@ -79,6 +79,7 @@ fn expected(c_hosts: &Path) -> Vec<(&'static str, usize)> {
         ("six policies, warm, HTTP/1.1: ratio", 1),
         ("JSON → gRPC → JSON, six policies, warm: ratio", 1),
     ];
+
     if c_hosts.is_file() {
         rows.extend([
             ("allowed-hosts in Rust, warm", 1),

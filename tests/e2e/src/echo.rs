@@ -35,6 +35,7 @@ impl Echo {
         let address = listener.local_addr()?;
         let calls = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&calls);
+
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let counter = Arc::clone(&counter);
@@ -50,6 +51,7 @@ impl Echo {
                 });
             }
         });
+
         Ok(Self { address, calls, task })
     }
 
@@ -81,6 +83,7 @@ async fn answer(request: Request<Incoming>) -> Result<Answer, hyper::Error> {
     if grpc {
         return Ok(grpc_answer(body));
     }
+
     let seen: Vec<String> = parts
         .headers
         .iter()
@@ -92,6 +95,7 @@ async fn answer(request: Request<Incoming>) -> Result<Answer, hyper::Error> {
         "headers": seen,
         "body": String::from_utf8_lossy(&body),
     });
+
     let mut response = Response::new(
         Full::new(Bytes::from(told.to_string())).map_err(|never| match never {}).boxed(),
     );
@@ -101,6 +105,7 @@ async fn answer(request: Request<Incoming>) -> Result<Answer, hyper::Error> {
     headers.insert("access-control-allow-origin", HeaderValue::from_static("*"));
     headers.insert("vary", HeaderValue::from_static("Accept-Encoding"));
     headers.insert("server", HeaderValue::from_static("echo"));
+
     if let Some(status) = parts.headers.get("x-answer-status").and_then(|own| own.to_str().ok()) {
         *response.status_mut() = status.parse().unwrap_or(StatusCode::IM_A_TEAPOT);
     }

@@ -52,6 +52,7 @@ impl Gate {
              [admin]\naddress = \"127.0.0.1:{admin}\"\n[access_log]\nto = \"access.jsonl\"\n\
              [drain]\ndelay_ms = 200\nwait_ms = 10000\n[trees]\nverify_every = 1\n"
         );
+
         fs::write(dir.path().join("gateway.toml"), head)?;
         let rules = folder.toml.replace("HOST", &format!("127.0.0.1:{port}"));
         fs::write(dir.path().join("rules.toml"), rules)?;
@@ -59,9 +60,11 @@ impl Gate {
         for (name, content) in &folder.files {
             fs::write(dir.path().join(name), content)?;
         }
+
         let policies = dir.path().display().to_string();
         let args = ["serve", "--policies", &policies];
         let env: [(&str, &str); 0] = [];
+
         let binary = target_bin("tollgate")?;
         let mut process = match folder.first {
             None => Process::start(&binary, &env, &args)?,
@@ -72,6 +75,7 @@ impl Gate {
                 Process::start(Path::new("/bin/sh"), &env, &args)?
             }
         };
+
         let ready = format!("http://127.0.0.1:{admin}/readyz");
         process.ready(&Client::h1(), &ready, SOON).await?;
         Ok(Self { process, folder: dir, port, admin })

@@ -78,23 +78,28 @@ impl Platform {
         let folder = tempfile::tempdir()?;
         let at = folder.path();
         let ca = secrets(at)?;
+
         let stores = if shape.own_stores { Some(Stores::start().await?) } else { None };
         let kafka = match &stores {
             Some(own) => own.kafka.broker(),
             None => kafka().await?,
         };
+
         for topic in ["sandbox.identity", "live.identity", "sandbox.deposits", "live.deposits"] {
             kafka.create(&format!("{topic}.events"), SOON).await?;
         }
+
         let services = start_services(at, &kafka, stores.as_ref()).await?;
         let [identity, live, sandbox] = services.each_ref().map(|service| service.port);
         let relay = if shape.relay { Some(Relay::start(sandbox).await?) } else { None };
         let sandbox = relay.as_ref().map_or(sandbox, Relay::port);
+
         let (port, admin) = (free_port()?, free_port()?);
         let addresses =
             policies::Addresses { gateway: [port, admin], services: [identity, live, sandbox] };
         let records = if shape.records_in_a_file { RECORDS_IN_A_FILE } else { "" };
         policies::write(at, &addresses, records)?;
+
         let gateway = start_gateway(at, admin).await?;
         Ok(Self { gateway, services, kafka, relay, stores, folder, ca, port, admin })
     }
@@ -115,7 +120,9 @@ impl Platform {
         ])?;
         let tenant =
             made.get("tenant_id").and_then(|own| own.as_str()).context("tenant_id")?.to_owned();
+
         let scopes = "deposits:read,deposits:write,api-keys:read,api-keys:write";
+
         let mint = |environment: &&str| {
             let made = self.identity(&[
                 "key",
@@ -128,6 +135,7 @@ impl Platform {
                 scopes,
                 "--json",
             ])?;
+
             let text = |name: &str| {
                 let own = made.get(name).and_then(|own| own.as_str());
                 own.map(str::to_owned).context("a field")
@@ -270,6 +278,7 @@ async fn start_services(
         Some(own) => own.postgres.database(),
         None => postgres().await,
     };
+
     let file = |name: &str| at.join(name).display().to_string();
     let pepper = [("PEPPER_FILE", file("pepper"))];
     let live = [("ENVIRONMENT", "live".to_owned())];
@@ -278,6 +287,7 @@ async fn start_services(
         ("TLS_CERTIFICATE", file("deposits-sandbox.pem")),
         ("TLS_KEY", file("deposits-sandbox.key")),
     ];
+
     Ok([
         Service::start("identity", at, kafka, database().await?, &pepper).await?,
         Service::start("deposits", at, kafka, database().await?, &live).await?,

@@ -89,17 +89,20 @@ impl Soak {
         folder.toml += "[engine]\ncompiled_cache = \"compiled\"\n";
         let gate = Gate::start(&folder).await?;
         let mut told = Told::new(gate)?;
+
         // The engine keeps a bounded number of slots warm, each for the component that was there
         // last: memory is full, and comparable, once so many components have come and gone.
         while told.reloads().await?.0 < SWAPS_BEFORE {
             self.storm(&mut told, &key, 3 * SETTINGS * COMPONENTS).await?;
         }
+
         let before = told.at_rest(None).await?;
         let counted = told.reloads().await?;
         let changes = self.lasts.as_millis() / self.every.as_millis().max(1);
         let changes = u64::try_from(changes).unwrap_or(u64::MAX);
         let report = self.storm(&mut told, &key, changes).await?;
         let after = told.at_rest(Some((before, self.memory_percent))).await?;
+
         told.is_in_force().await?;
         let (swapped, refused) = told.reloads().await?;
         Ok(Outcome {
@@ -214,6 +217,7 @@ impl Told {
     async fn at_rest(&self, most: Option<(Footprint, u64)>) -> Result<Footprint> {
         let mut last = None;
         let mut since = Instant::now();
+
         let rest = eventually("rest", REST, async || {
             let now = self.footprint().ok()?;
             let is_one = self.number("tollgate_snapshots_live", "").await.ok()? == 1;
@@ -227,6 +231,7 @@ impl Told {
             let enough = most.is_none_or(|(most, percent)| now.is_within(most, percent));
             (is_one && enough && since.elapsed() > STILL).then_some(now)
         });
+
         match (rest.await, last) {
             (Ok(rest), _) => Ok(rest),
             // Whoever asked compares, and tells the figures.
@@ -310,6 +315,7 @@ impl fmt::Display for Footprint {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = &self.report;
+
         write!(
             f,
             "{} changes in {:.1?}: {} swapped, {} refused, {:.1} a second, generation {}\n\

@@ -92,14 +92,17 @@ mod tests {
             )
             .unwrap();
         };
+
         let me = i32::try_from(std::process::id()).unwrap();
         fs::create_dir_all(&left).unwrap();
         line(orphan.id(), me, "1");
         line(kept.id(), me, &start_time(me).unwrap());
+
         reap(&book);
         assert!(!left.exists());
         assert!(!orphan.wait().unwrap().success());
         assert!(kept.try_wait().unwrap().is_none());
+
         kept.kill().unwrap();
         kept.wait().unwrap();
         fs::remove_dir_all(&book).unwrap();

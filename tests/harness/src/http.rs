@@ -212,11 +212,13 @@ impl Connection {
             }
         }
         .context("no reply")?;
+
         let (head, body) = response.into_parts();
         let collected = Limited::new(body, BODY_BYTES_MAX).collect().await;
         let collected =
             collected.map_err(|cause| anyhow::anyhow!("the body broke off: {cause}"))?;
         let trailers = collected.trailers().cloned().unwrap_or_default();
+
         Ok(Reply {
             status: head.status,
             version: head.version,

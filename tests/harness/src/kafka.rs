@@ -224,10 +224,12 @@ fn parse(mut rest: &[u8]) -> Result<Vec<Record>> {
             || -> Result<i64> { Ok(fields.next().context("kcat left a field out")?.parse()?) };
         let (partition, offset, key, value) = (number()?, number()?, number()?, number()?);
         let headers = fields.next().unwrap_or_default().to_owned();
+
         // A missing key has length -1.
         let (key, value) = (usize::try_from(key).unwrap_or(0), usize::try_from(value).unwrap_or(0));
         let bytes = after.get(1..=key + value).context("kcat cut a record short")?;
         let (key, value) = bytes.split_at(key);
+
         records.push(Record {
             partition: i32::try_from(partition)?,
             offset,

@@ -175,6 +175,7 @@ async fn work(mut worker: Worker) -> Report {
         pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
         pace
     });
+
     loop {
         if let Some(pace) = &mut pace {
             tokio::select! {
@@ -182,9 +183,11 @@ async fn work(mut worker: Worker) -> Report {
                 _ = worker.stopped.changed() => {}
             }
         }
+
         if *worker.stopped.borrow() {
             return report;
         }
+
         exchange(&worker, &mut open, &mut report).await;
         worker.replies.fetch_add(1, Ordering::Relaxed);
     }
@@ -194,6 +197,7 @@ async fn exchange(worker: &Worker, open: &mut Option<Connection>, report: &mut R
     let plan = &worker.plan;
     let request = (plan.request)(worker.numbers.fetch_add(1, Ordering::Relaxed));
     report.sent += 1;
+
     let mut connection = match open.take() {
         Some(connection) => connection,
         None => match plan.client.connect(request.uri()).await {
@@ -206,6 +210,7 @@ async fn exchange(worker: &Worker, open: &mut Option<Connection>, report: &mut R
             }
         },
     };
+
     let since = Instant::now();
     let reply = match tokio::time::timeout(Duration::from_secs(30), connection.send(request)).await
     {
@@ -220,6 +225,7 @@ async fn exchange(worker: &Worker, open: &mut Option<Connection>, report: &mut R
             return;
         }
     };
+
     report.micros.push(u32::try_from(since.elapsed().as_micros()).unwrap_or(u32::MAX));
     if (plan.good)(&reply) {
         report.good += 1;
@@ -227,6 +233,7 @@ async fn exchange(worker: &Worker, open: &mut Option<Connection>, report: &mut R
         *report.wrong.entry(reply.status.as_u16()).or_default() += 1;
         report.first_wrong.get_or_insert_with(|| reply.text());
     }
+
     let closes = reply.header(header::CONNECTION.as_str()).is_some_and(|value| value == "close");
     // GOAWAY closes an HTTP/2 sender for new requests: that is an announcement as well.
     if closes || (matches!(connection, Connection::H2(_)) && connection.is_closed()) {

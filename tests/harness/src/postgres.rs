@@ -142,6 +142,7 @@ fn enter_cluster() -> Result<(Shared, Arc<Cluster>)> {
     let port_file = shared.home().join("port");
     let known = std::fs::read_to_string(&port_file).ok().and_then(|text| text.trim().parse().ok());
     let runs = shared.daemon("postgres").pid().is_some();
+
     let port = match known {
         Some(port) if runs => port,
         _ => {
@@ -151,6 +152,7 @@ fn enter_cluster() -> Result<(Shared, Arc<Cluster>)> {
             free_port()?
         }
     };
+
     let cluster = Cluster::open(&data, port, shared.home(), shared.daemon("postgres"))?;
     std::fs::write(&port_file, port.to_string())?;
     cluster.start(Durability::ThrownAway)?;

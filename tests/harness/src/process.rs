@@ -39,11 +39,13 @@ impl Process {
         fs::create_dir_all(&logs)?;
         let log = logs.join(format!("{name}-{}.log", tollgate_parts::keys::random_hex(6)?));
         let out = File::create(&log).with_context(|| format!("make {}", log.display()))?;
+
         let mut command = Command::new(program);
         command.env_clear();
         for kept in ["PATH", "HOME"] {
             command.envs(std::env::var_os(kept).map(|value| (kept, value)));
         }
+
         let child = command
             .envs(env.iter().map(|(name, value)| (name, value.as_ref())))
             .args(args.iter().map(AsRef::as_ref))
@@ -54,6 +56,7 @@ impl Process {
             .process_group(0)
             .spawn()
             .with_context(|| format!("start {}", program.display()))?;
+
         let pid = i32::try_from(child.id()).context("pid out of range")?;
         let _entry = Entry::write(pid, &[])?;
         Ok(Self { child, group: Pid::from_raw(pid), log, _entry })

@@ -137,6 +137,7 @@ async fn serve(cert: Option<tollgate_harness::Issued>) -> Result<u16> {
     use hyper_util::server::conn::auto::Builder;
     use rustls_pki_types::pem::PemObject;
     use std::sync::Arc;
+
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let port = listener.local_addr()?.port();
     let tls = cert
@@ -155,11 +156,13 @@ async fn serve(cert: Option<tollgate_harness::Issued>) -> Result<u16> {
             Ok(tokio_rustls::TlsAcceptor::from(Arc::new(config)))
         })
         .transpose()?;
+
     let service =
         hyper::service::service_fn(|request: Request<hyper::body::Incoming>| async move {
             let path = Bytes::from(request.uri().path().to_owned());
             Ok::<_, std::convert::Infallible>(http::Response::new(http_body_util::Full::new(path)))
         });
+
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let tls = tls.clone();

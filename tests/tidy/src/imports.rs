@@ -84,6 +84,7 @@ fn allowed(name: &str) -> Option<&'static [&'static str]> {
         "tollgate" => {
             &["tollgate-admin", "tollgate-insight", "tollgate-control", "tollgate-proxy", MIDDLE]
         }
+
         "allowed-hosts" | "cors" | "auth" | "rate-limit" | "routing" | "idempotency" => {
             &["tollgate-sdk"]
         }

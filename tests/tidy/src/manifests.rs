@@ -30,6 +30,7 @@ pub fn without_reason(root_manifest: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut inside = false;
     let mut reason = false;
+
     for line in root_manifest.lines().map(str::trim) {
         if line.starts_with('[') {
             inside = line == "[workspace.dependencies]";

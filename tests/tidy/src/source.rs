@@ -10,6 +10,7 @@ pub type Allowance<'a> = (&'a str, usize);
 #[must_use]
 pub fn too_long(files: &[Text], allowances: &[Allowance<'_>]) -> Vec<String> {
     let mut wrong = Vec::new();
+
     for file in files.iter().filter(|file| file.is_rust() && !is_test(&file.path)) {
         let lines = lines_before_tests(&file.text);
         let allowance = allowances.iter().find(|(path, _)| *path == file.path);
@@ -29,6 +30,7 @@ pub fn too_long(files: &[Text], allowances: &[Allowance<'_>]) -> Vec<String> {
             _ => {}
         }
     }
+
     let gone = allowances.iter().filter(|(path, _)| !files.iter().any(|file| file.path == *path));
     wrong.extend(gone.map(|(path, _)| format!("{path} has an allowance but is not there")));
     wrong

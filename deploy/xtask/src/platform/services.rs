@@ -31,15 +31,19 @@ pub(crate) struct Service {
 /// Returns them in the order in which they are started.
 pub(crate) fn services(place: &Place, secrets: &Secrets) -> Vec<Service> {
     let (cert, key) = secrets.pair("deposits-sandbox");
+
     let mut identity = service("identity", "identity", "identity", 9100, secrets);
     identity.args.push("serve".to_owned());
     identity.env.push(("PEPPER_FILE", text(&secrets.pepper_file())));
+
     let mut live = service("deposits-live", "deposits", "deposits_live", 9110, secrets);
     live.env.push(("ENVIRONMENT", "live".to_owned()));
+
     let mut sandbox = service("deposits-sandbox", "deposits", "deposits_sandbox", 9120, secrets);
     sandbox.env.push(("ENVIRONMENT", "sandbox".to_owned()));
     sandbox.env.push(("TLS_CERTIFICATE", text(&cert)));
     sandbox.env.push(("TLS_KEY", text(&key)));
+
     let policies = place.root().join("policies/local");
     let gateway = Service {
         name: "tollgate",
@@ -49,6 +53,7 @@ pub(crate) fn services(place: &Place, secrets: &Secrets) -> Vec<Service> {
         args: vec!["serve".to_owned(), "--policies".to_owned(), text(&policies)],
         env: Vec::new(),
     };
+
     vec![identity, live, sandbox, gateway]
 }
 
@@ -86,10 +91,12 @@ impl Service {
             }
             say::note(&format!("{} was built anew: restarting it", self.name));
         }
+
         self.stop(&daemon)?;
         for port in [self.port, self.health] {
             not_a_strangers(&daemon, port)?;
         }
+
         let mut command = Command::new(binary);
         command.args(&self.args).current_dir(place.root());
         command.envs(self.env.iter().map(|(name, value)| (name, value)));

@@ -25,6 +25,7 @@ pub(crate) fn run(place: &Place, secrets: &Secrets) -> Result<Keys> {
         say::note("a tenant and its keys are kept from before");
         return Ok(Keys { file });
     }
+
     let operator = |args: &[&str]| -> Result<String> {
         let mut command = Command::new(place.binary("identity"));
         command
@@ -35,6 +36,7 @@ pub(crate) fn run(place: &Place, secrets: &Secrets) -> Result<Keys> {
             .current_dir(place.root());
         Ok(tool::output(&mut command)?.trim().to_owned())
     };
+
     let tenant =
         operator(&["tenant", "create", "--name", "Local tenant", "--state", "live_approved"])
             .context("make a tenant")?;
@@ -44,6 +46,7 @@ pub(crate) fn run(place: &Place, secrets: &Secrets) -> Result<Keys> {
             .with_context(|| format!("mint a {environment} key"))
     };
     let (sandbox, live) = (mint("sandbox")?, mint("live")?);
+
     let text = format!("TENANT={tenant}\nSANDBOX_KEY={sandbox}\nLIVE_KEY={live}\n");
     write_private(&file, text.as_bytes())?;
     say::note(&format!("tenant {tenant} with a sandbox and a live key"));

@@ -78,10 +78,12 @@ impl Reader<'_> {
         if self.skip_token(b'}') {
             return Ok(Value::Table(entries));
         }
+
         loop {
             if !self.skip_token(b'"') {
                 return Err("a key");
             }
+
             let key = self.text()?;
             if !self.skip_token(b':') {
                 return Err("`:`");
@@ -90,6 +92,7 @@ impl Reader<'_> {
                 return Err("each key once");
             }
             entries.push((key, self.value(depth)?));
+
             match self.next_token() {
                 Some(b',') => {}
                 Some(b'}') => return Ok(Value::Table(entries)),
@@ -290,9 +293,11 @@ mod tests {
             "nul",
             "[1 2]",
         ];
+
         for wrong in wrong {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
+
         assert_eq!(parse("[1 2]"), Err("not JSON: expected `,` or `]` at byte 4".to_owned()));
     }
 

@@ -57,6 +57,7 @@ impl Stranger {
         let unique = format!("{:016x}", self.recipe.dice.roll());
         let text = |text: String| HeaderValue::try_from(text);
         let headers = request.headers_mut();
+
         match self.number % KINDS {
             0 => drop(headers.insert(header::HOST, text(format!("h{unique}.example.com"))?)),
             1 => drop(headers.insert(header::ORIGIN, text(format!("https://{unique}.example"))?)),
@@ -71,6 +72,7 @@ impl Stranger {
                 headers.insert(header::ACCEPT_LANGUAGE, text(unique)?);
             }
         }
+
         self.number += 1;
         Ok(request)
     }

@@ -113,6 +113,7 @@ impl Setup {
             self.trees,
             self.workers,
         );
+
         if let Some(cache) = self.cache.as_deref().or(ground.cache()) {
             let _ = writeln!(text, "compiled_cache = \"{}\"", cache.display());
         }

@@ -165,6 +165,7 @@ fn configure_may_ask_nothing_and_must_come_to_an_end() {
     for word in words("Configuring").unwrap() {
         let settings = format!(r#"{{"configuring":"{word}"}}"#);
         let loaded = load("hostile", &settings, &Grants::all());
+
         match word.as_str() {
             "settle" => assert!(loaded.is_ok(), "{loaded:?}"),
             "loop" => {

@@ -138,11 +138,13 @@ async fn walks(word: &str, answers: &[(WasiRead, Answer)]) -> usize {
         answer_bytes_max: ANSWER_BYTES_MAX,
         rollout: None,
     };
+
     let chain = Chain { name: "one".into(), policies: vec![Arc::new(policy)] };
     let mut walked = 0;
     for _ in 0..8 {
         let host = answers.iter().map(|(system, answer)| (asked(*system), answer.clone()));
         let (head, mut receipt) = (head(), Receipt::default());
+
         let walk = request::walk(&chain, &head, None, Table::new(host), &mut receipt);
         let (_, outcome) = walk.await;
         assert!(matches!(outcome, request::Outcome::Replied { .. }), "{outcome:?}");

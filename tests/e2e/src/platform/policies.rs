@@ -27,15 +27,18 @@ pub(super) fn write(at: &Path, addresses: &Addresses, stores: &str) -> Result<()
     let Addresses { gateway: [port, admin], services: [identity, live, sandbox] } = addresses;
     let folder = at.join("policies");
     fs::create_dir_all(&folder)?;
+
     let mut plugins = String::new();
     for name in PLUGINS {
         fs::write(folder.join(format!("{name}.wasm")), component(name)?)?;
         plugins += &format!("[plugins.{name}]\nfile = \"{name}.wasm\"\n");
     }
     fs::write(folder.join("plugins.toml"), plugins)?;
+
     let local = workspace().join("policies/local/policies.toml");
     let local = fs::read_to_string(local)?.replace(":8443", &format!(":{port}"));
     fs::write(folder.join("policies.toml"), local)?;
+
     let set = fs::canonicalize(descriptors()?)?;
     let common = workspace().join("policies/common");
     let gateway = format!(
@@ -56,6 +59,7 @@ pub(super) fn write(at: &Path, addresses: &Addresses, stores: &str) -> Result<()
          tls = {{ ca_bundle = \"../staging-ca.pem\", server_name = \"deposits.sandbox.test\" }}\n\
          {stores}"
     );
+
     fs::write(folder.join("gateway.toml"), gateway)?;
     Ok(())
 }

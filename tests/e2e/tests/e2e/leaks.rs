@@ -53,6 +53,7 @@ async fn sow(gate: &Gate, keys: &[&Key]) -> Result<()> {
         let bearer = key.bearer();
         let basic = format!("Basic {BASIC}");
         let cookie = format!("session={COOKIE}");
+
         for authorization in [("authorization", &bearer), ("x-api-key", &key.text)] {
             let headers = [
                 (authorization.0, authorization.1.as_str()),
@@ -62,6 +63,7 @@ async fn sow(gate: &Gate, keys: &[&Key]) -> Result<()> {
                 ("content-type", "application/json"),
                 ("user-agent", AGENT),
             ];
+
             let query = format!("?api={QUERY}");
             for (method, path) in [
                 (Method::POST, "/v1/things".to_owned()),
@@ -79,6 +81,7 @@ async fn sow(gate: &Gate, keys: &[&Key]) -> Result<()> {
             }
         }
     }
+
     let none = [("authorization", "Basic sown"), ("cookie", COOKIE)];
     gate.send(Method::GET, &format!("/v1/things/{PATH}?key={QUERY}"), &none, "").await?;
     Ok(())

@@ -115,23 +115,28 @@ async fn a_deposit_goes_through_its_states_and_no_further() -> Result<()> {
     let key = platform.tenant(&["sandbox"])?.remove(0).key;
     let account = platform.post(ACCOUNTS, &key, "\"a\"", OPEN).await?.json()?;
     let account = account["depositAccountId"].as_str().context("an account")?.to_owned();
+
     let body = format!(
         r#"{{"depositAccountId":"{account}","amount":{{"minorUnits":"1250","currency":"USD"}},"reference":"wire-1"}}"#
     );
     let deposit = platform.post("/v1/deposits", &key, "\"d\"", &body).await?;
     assert_eq!(deposit.status, StatusCode::OK, "{}", deposit.text());
     let id = deposit.json()?["depositId"].as_str().context("a deposit")?.to_owned();
+
     let advance = format!("/v1/deposits/{id}:advance");
     for fact in ["CONFIRMING", "CONFIRM", "CREDIT"] {
         let body = format!(r#"{{"fact":"DEPOSIT_FACT_{fact}"}}"#);
         let moved = platform.post(&advance, &key, &format!("\"{fact}\""), &body).await?;
         assert_eq!(moved.status, StatusCode::OK, "{fact}: {}", moved.text());
     }
+
     let read = platform.get(&format!("{ACCOUNTS}/{account}"), &key).await?.json()?;
     assert_eq!(read["balance"]["minorUnits"], "1250", "{read}");
+
     let late = r#"{"fact":"DEPOSIT_FACT_REJECT"}"#;
     let refused = platform.post(&advance, &key, "\"late\"", late).await?;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text());
+
     let unknown = platform.post("/v1/deposits", &key, "\"x\"", r#"{"nonsense":1}"#).await?;
     assert_eq!(unknown.status, StatusCode::BAD_REQUEST);
     assert_eq!(unknown.json()?["errors"][0]["field"], "nonsense", "{}", unknown.text());
@@ -146,12 +151,14 @@ async fn a_forged_identity_straight_to_a_service_is_refused() -> Result<()> {
         "http://127.0.0.1:{}/tollgate.deposits.v1.DepositsService/ListDepositAccounts",
         live.port
     );
+
     // Nothing; a statement signed by nobody; the fields that other systems believe.
     let forged = [
         ("x-request-id", "none-at-all"),
         ("x-tollgate-principal-bin", "CgR0ZXN0EgR0ZXN0GgR0ZXN0"),
         ("x-tenant-id", "acme"),
     ];
+
     for (name, value) in forged {
         let request = http::Request::post(&url)
             .header("content-type", "application/grpc")

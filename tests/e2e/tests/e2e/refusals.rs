@@ -163,6 +163,7 @@ async fn requests_that_two_readers_could_read_differently_are_refused() -> Resul
         ("GET /x HTTP/1.1\r\nhost: HOST\r\nconnection: authorization\r\n\r\n", "400"),
         ("get /x HTTP/1.1\r\nhost: HOST\r\n\r\n", "501"),
     ];
+
     for (line, status) in lines {
         let bytes = line.replace("HOST", &gate.authority());
         let reply = tollgate_harness::raw(address, bytes.as_bytes(), e2e::gate::SOON).await?;
@@ -170,6 +171,7 @@ async fn requests_that_two_readers_could_read_differently_are_refused() -> Resul
         assert!(reply.starts_with(&format!("HTTP/1.1 {status} ")), "{line:?}: {reply}");
         assert!(reply.contains("application/problem+json"), "{line:?}: {reply}");
     }
+
     assert_eq!(echo.calls(), 0);
     Ok(())
 }

@@ -74,6 +74,7 @@ async fn a_change_is_taken_up_however_an_editor_writes_it() -> Result<()> {
     let (_echo, gate, rules) = saying(first).await?;
     assert!((gate.metric("tollgate_config_generation", "").await? - 1.0).abs() < 0.5);
     let file = gate.file("rules.toml");
+
     let ways: [(&str, Way); 4] = [
         ("in-place", |file, text| Ok(fs::write(file, text)?)),
         ("renamed-over", |file, text| {
@@ -90,6 +91,7 @@ async fn a_change_is_taken_up_however_an_editor_writes_it() -> Result<()> {
             Ok(fs::write(file, text)?)
         }),
     ];
+
     for (way, write) in ways {
         let generation = gate.metric("tollgate_config_generation", "").await?;
         let origin = format!("https://{way}.example.com");
@@ -103,6 +105,7 @@ async fn a_change_is_taken_up_however_an_editor_writes_it() -> Result<()> {
 async fn the_swap_of_a_kubernetes_volume_is_taken_up_each_time() -> Result<()> {
     let first = "https://first.example.com";
     let (_echo, gate, rules) = saying(first).await?;
+
     // As the kubelet lays a volume out: files are links through `..data`, which is exchanged whole.
     let volume = |number: u32, text: &str| -> Result<()> {
         let name = format!("..{number}");
@@ -111,9 +114,11 @@ async fn the_swap_of_a_kubernetes_volume_is_taken_up_each_time() -> Result<()> {
         symlink(&name, gate.file("..data_tmp"))?;
         Ok(fs::rename(gate.file("..data_tmp"), gate.file("..data"))?)
     };
+
     volume(0, &rules)?;
     symlink("..data/rules.toml", gate.file("rules.link"))?;
     fs::rename(gate.file("rules.link"), gate.file("rules.toml"))?;
+
     for number in 1..4 {
         let generation = gate.metric("tollgate_config_generation", "").await?;
         let origin = format!("https://volume-{number}.example.com");

@@ -28,6 +28,7 @@ async fn recorded() -> Result<Recorded> {
     let folder = six(&echo, &[(&key, &["things:read", "things:write"])])?;
     let gate = Gate::start(&folder).await?;
     let file = gate.file("recorded.ndjson");
+
     let exchanges = ROUNDS * 6;
     let (count, folder) = (exchanges.to_string(), gate.folder().to_owned());
     let recording = tokio::process::Command::new(target_bin("tollgate")?)
@@ -37,10 +38,12 @@ async fn recorded() -> Result<Recorded> {
         .arg(&file)
         .output();
     let recording = tokio::spawn(recording);
+
     eventually("the recorder's first page", SOON, async || {
         gate.process.log().contains("after=0").then_some(())
     })
     .await?;
+
     traffic(&gate, &key).await?;
     let output = recording.await??;
     let told = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -104,6 +104,7 @@ async fn of_a_hundred_at_once_one_is_carried_out() -> Result<()> {
         let writer = std::sync::Arc::clone(&writer);
         tasks.spawn(async move { writer.post(&[("idempotency-key", "\"one\"")], "{}").await });
     }
+
     let mut fresh = 0;
     while let Some(reply) = tasks.join_next().await {
         let reply = reply??;
@@ -116,6 +117,7 @@ async fn of_a_hundred_at_once_one_is_carried_out() -> Result<()> {
             }
         }
     }
+
     assert_eq!((fresh, writer.echo.calls()), (1, 1));
     Ok(())
 }

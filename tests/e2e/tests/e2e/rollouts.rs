@@ -30,6 +30,7 @@ fn told(reply: &Reply, authority: &str) -> Option<(u64, bool)> {
 fn traffic(gate: &Gate, keys: &Arc<Vec<String>>, next: &str, seen: &Seen) -> Load {
     let (url, keys) = (gate.url("/v1/things/1"), Arc::clone(keys));
     let (next, seen) = (next.to_owned(), Arc::clone(seen));
+
     Load::start(Plan {
         client: Client::h1(),
         request: Box::new(move |number| {

@@ -57,19 +57,23 @@ fn schemas_are_written_for_plugins_that_carry_one_and_for_the_folder() -> Result
     let told = String::from_utf8_lossy(&done.stdout).into_owned();
     assert!(done.status.success(), "{done:?}");
     assert!(told.contains("plugins.bare: its component carries no schema"), "{told}");
+
     let read = |name: &str| -> Result<Value> {
         let path = out.path().join(name);
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         Ok(serde_json::from_str(&text)?)
     };
+
     let rates = read("rates.schema.json")?;
     assert_eq!(rates["title"], "rate-limit");
     assert!(!out.path().join("bare.schema.json").exists());
+
     // An editor finds a policy's settings where they are written.
     let whole = read("policies.schema.json")?;
     let settings = &whole["properties"]["policies"]["properties"]["limits"]["properties"];
     assert_eq!(settings["settings"]["$ref"], "#/definitions/rates");
     assert_eq!(whole["definitions"]["rates"], rates);
+
     let printed = tollgate("schema", folder.path(), &[])?;
     assert_eq!(serde_json::from_slice::<Value>(&printed.stdout)?, whole);
     Ok(())

@@ -14,10 +14,12 @@ async fn sigterm_under_load_drops_no_request() -> Result<()> {
     let folder = six(&echo, &[(&key, &["things:read"])])?;
     let mut gate = Gate::start(&folder).await?;
     let (url, bearer) = (gate.url("/v1/things/1"), key.bearer());
+
     let mut connections = Vec::new();
     for _ in 0..20 {
         connections.push(Client::h1().connect(&url.parse()?).await?);
     }
+
     let mut workers = tokio::task::JoinSet::new();
     for mut connection in connections {
         let (url, bearer) = (url.clone(), bearer.clone());
@@ -35,12 +37,14 @@ async fn sigterm_under_load_drops_no_request() -> Result<()> {
             }
         });
     }
+
     eventually("traffic", SOON, async || (echo.calls() > 500).then_some(())).await?;
     gate.process.signal(Signal::SIGTERM)?;
     let mut served = 0;
     while let Some(worker) = workers.join_next().await {
         served += worker??;
     }
+
     let status = gate.process.ended(SOON).await?;
     assert!(status.success(), "{status}\n{}", gate.process.log());
     assert!(served > 500, "{served}");
@@ -64,17 +68,21 @@ async fn readiness_falls_before_the_listener_closes() -> Result<()> {
         connections: 2,
         rate: Some(200),
     });
+
     load.flow(20, SOON).await?;
     gate.process.signal(Signal::SIGTERM)?;
+
     eventually("a falling readiness", SOON, async || {
         let reply = Client::h1().get(&gate.ready_url()).await.ok()?;
         (reply.status == StatusCode::SERVICE_UNAVAILABLE).then_some(())
     })
     .await?;
+
     // Endpoints are still spreading: a new caller is served.
     let request = Request::get(gate.url("/v1/things/1")).header("authorization", key.bearer());
     let late = Client::h1().send(request.body(Bytes::new())?).await?;
     assert_eq!(late.status, StatusCode::OK);
+
     load.stop().await?;
     assert!(gate.process.ended(SOON).await?.success());
     Ok(())

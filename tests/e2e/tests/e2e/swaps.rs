@@ -99,8 +99,10 @@ async fn twenty_swaps_in_half_a_minute_of_load_lose_no_request() -> Result<()> {
         origin: ORIGIN.to_owned(),
         hint: HINT.to_owned(),
     };
+
     let began = Instant::now();
     let load = traffic(&told.gate, &key);
+
     for round in 0..SWAPS {
         load.flow(BETWEEN, SOON).await?;
         if round % 2 == 0 {
@@ -113,12 +115,14 @@ async fn twenty_swaps_in_half_a_minute_of_load_lose_no_request() -> Result<()> {
             told.mistakes().await?;
         }
     }
+
     eventually("the end of half a minute", LASTS, async || {
         (began.elapsed() >= LASTS).then_some(())
     })
     .await?;
     let report = load.stop().await?;
     is_without_loss(&report);
+
     let log = told.gate.process.log();
     let misspelt = told.rules.lines().count() + 4;
     for told in [

@@ -39,6 +39,7 @@ impl Plugin for Curious {
 
     fn on_request(interest: &Interest, host: &mut impl Host) -> Verdict {
         let mut asked = Asked::default();
+
         match interest.interface.as_str() {
             "request" => asked.request(host),
             "route" => asked.route(host),
@@ -60,6 +61,7 @@ impl Plugin for Curious {
             "growth" => asked.growth(interest.pages),
             _ => {}
         }
+
         Verdict::refuse(418, told(asked))
     }
 }

@@ -76,8 +76,10 @@ impl Gate {
         let mut headers = self.headers.clone();
         let key = world::key(dice.below(KEYS));
         headers.insert(header::AUTHORIZATION, HeaderValue::try_from(format!("Bearer {key}"))?);
+
         let id = format!("{:016x}{:016x}", dice.roll(), dice.roll());
         headers.insert(IDEMPOTENCY_KEY, HeaderValue::try_from(id.as_str())?);
+
         let number = dice.below(ROUTES);
         let route = self.routes.get(usize::try_from(number)?).context("a route")?;
         let head = Head {
@@ -91,6 +93,7 @@ impl Gate {
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
             request_id: id.into(),
         };
+
         Ok(Opening {
             head: Arc::new(head),
             matched: Matched::Found {
@@ -139,6 +142,7 @@ fn policy(
     let settings: toml::Table = toml::from_str(&settings(name))?;
     let settings = serde_json::to_string(&settings)?;
     let component = Component::load(engine, &file, settings, &Grants::all(), Limits::default())?;
+
     Ok(Arc::new(Policy {
         name: name.into(),
         class: Class::Security,

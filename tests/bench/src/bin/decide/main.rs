@@ -53,6 +53,7 @@ fn main() -> Result<()> {
     let order = Order::parse();
     let gate = || Gate::new(&order.components, order.trees);
     let (gate, other) = (gate()?, gate()?);
+
     for round in 0..=order.rounds {
         let turns: [(usize, &[&Gate]); 3] =
             [(1, &[&gate]), (1, &[&gate, &gate]), (2, &[&gate, &other])];
@@ -85,6 +86,7 @@ fn turn(gates: &[&Gate], requests: usize) -> Result<Turn> {
         let panicked = |_| Err(anyhow::anyhow!("a thread panicked"));
         started.into_iter().map(|thread| thread.join().unwrap_or_else(panicked)).collect()
     });
+
     let mut sum = Turn::default();
     for turn in turns {
         let turn = turn?;

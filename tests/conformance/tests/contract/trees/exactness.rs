@@ -78,8 +78,10 @@ proptest! {
             for event in &events {
                 pair.happen(event).await?;
             }
+
             let Ways { walked, ran } = pair.ways;
             prop_assert!(walked * 5 >= (walked + ran) * 4, "{walked} walked, {ran} ran");
+
             // Once the trees know what can happen, hardly anything enters Wasm.
             pair.ways = Ways::default();
             for event in events.iter().take(1_000) {
@@ -87,6 +89,7 @@ proptest! {
             }
             let Ways { walked, ran } = pair.ways;
             prop_assert!(walked * 20 >= (walked + ran) * 19, "{walked} walked, {ran} ran");
+
             prop_assert!(pair.with.trees().all(|tree| tree.discord().is_none()));
             Ok(())
         })?;

@@ -35,9 +35,11 @@ async fn a_key_that_was_revoked_in_between_is_refused_by_a_walk() {
         gate.credentials.replace(&keys.file()).unwrap();
     })
     .await;
+
     let (before, ways) = gate.serve(&Request { number: 7, ..good(2) }, &keys).await;
     assert!(before.outcome.starts_with("Passed"), "{}", before.outcome);
     assert_eq!(ways, WALKED);
+
     keys.revoked[0] = true;
     gate.credentials.replace(&keys.file()).unwrap();
     let (after, ways) = gate.serve(&Request { number: 8, ..good(2) }, &keys).await;
@@ -80,6 +82,7 @@ async fn a_key_that_was_claimed_in_between_is_replayed_or_refused_by_a_walk() {
     })
     .await;
     gate.pass(Duration::from_secs(3 * 24 * 3_600));
+
     let mut told = Vec::new();
     for body in [Body(1), Body(1), Body(2)] {
         let (seen, ways) = gate.serve(&Request { body, ..good(3) }, &keys).await;
@@ -87,6 +90,7 @@ async fn a_key_that_was_claimed_in_between_is_replayed_or_refused_by_a_walk() {
         assert_eq!(ways, WALKED, "{}", seen.outcome);
         told.push(seen.outcome);
     }
+
     assert!(told[0].starts_with("Passed"), "{}", told[0]);
     assert!(told[1].contains("Held"), "{}", told[1]);
     assert!(told[2].contains("status: 422"), "{}", told[2]);
@@ -104,13 +108,16 @@ async fn a_setting_that_changed_in_between_decides_and_what_is_unrelated_stays_w
         }
     })
     .await;
+
     let (seen, ways) = gate.serve(&refused, &keys).await;
     assert!(seen.outcome.contains("status: 403"), "{}", seen.outcome);
     assert_eq!(ways, Ways { walked: 2, ran: 0 });
+
     gate.serving = Settings::Lax;
     let (seen, ways) = gate.serve(&Request { number: 9, ..refused.clone() }, &keys).await;
     assert!(seen.outcome.starts_with("Passed"), "{}", seen.outcome);
     assert_eq!(ways, Ways { walked: 4, ran: 2 }, "cors and rate-limit have new settings");
+
     gate.serving = Settings::Strict;
     let (seen, ways) = gate.serve(&refused, &keys).await;
     assert!(seen.outcome.contains("status: 403"), "{}", seen.outcome);

@@ -74,8 +74,10 @@ impl Gate {
         let options = ResolverOptions::default();
         let rate = AddressFailures::DEFAULT_RATE;
         let failures = Arc::new(AddressFailures::new(Arc::clone(&clock) as _, rate));
+
         let (quota, idempotency) =
             (MemoryQuotaLimits::default(), MemoryIdempotencyLimits::default());
+
         let stores = Arc::new(Stores {
             clock: Arc::clone(&clock) as _,
             credentials: Resolver::new(
@@ -87,6 +89,7 @@ impl Gate {
             quota: Arc::new(MemoryQuota::new(Arc::clone(&clock) as _, quota)),
             idempotency: Arc::new(MemoryIdempotency::new(Arc::clone(&clock) as _, idempotency)),
         });
+
         let strict = chain(growth, Settings::Strict, None);
         let lax = chain(growth, Settings::Lax, Some(&strict));
         let upstreams = Upstreams { sandbox: true, live: true };
@@ -136,9 +139,11 @@ impl Gate {
         let mut receipt = Receipt::default();
         let (mut host, outcome) =
             request::walk(self.chain(), &opening.head, None, host, &mut receipt).await;
+
         let mut headers = HeaderMap::new();
         headers.insert("vary", "accept-encoding".parse().unwrap());
         host.write_reply_headers(&mut headers);
+
         let held = if let request::Outcome::Replied { reply, .. } = &outcome
             && let Content::Held(handle) = reply.content
         {
@@ -146,6 +151,7 @@ impl Gate {
         } else {
             None
         };
+
         let principal = host.principal().map(|own| format!("{own:?}"));
         let claim = host.take_claim();
         let seen = Seen {
@@ -155,6 +161,7 @@ impl Gate {
             claim: claim.as_ref().map(|claim| claim.operation().hex()),
             held,
         };
+
         if let Some(claim) = claim {
             if request.completes {
                 let body = format!("stored for {:?}", request.body).into();

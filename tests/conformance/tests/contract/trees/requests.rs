@@ -121,6 +121,7 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
             completes,
         })
     });
+
     prop_oneof![
         40 => request,
         3 => (1..20_000_u64).prop_map(|ms| Event::Pass(Duration::from_millis(ms))),
@@ -136,6 +137,7 @@ impl Request {
         let mut add = |name: &'static str, value: &str| {
             headers.append(HeaderName::from_static(name), HeaderValue::try_from(value).unwrap());
         };
+
         add("x-number", &self.number.to_string());
         match self.origin {
             0 => {}
@@ -148,6 +150,7 @@ impl Request {
         if self.method == 2 {
             add("access-control-request-method", "POST");
         }
+
         match self.key {
             own @ 0..4 => {
                 add("authorization", &format!("Bearer {}", keys.keys[own].expose()));
@@ -160,12 +163,14 @@ impl Request {
                 add("x-api-key", "b");
             }
         }
+
         match self.operation {
             0 => {}
             1 => add("idempotency-key", "\"no"),
             2 => add("idempotency-key", &format!("\"unique-{}\"", self.number)),
             own => add("idempotency-key", &format!("\"operation-{own}\"")),
         }
+
         Head {
             method: [Method::POST, Method::GET, Method::OPTIONS][self.method].clone(),
             authority: Authority::from_canonical(
@@ -199,6 +204,7 @@ impl Request {
             variables: Vec::new(),
             methods: "GET, POST".into(),
         };
+
         match self.route {
             0 => route(&[
                 ("service", "deposits"),

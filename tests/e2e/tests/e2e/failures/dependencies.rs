@@ -23,10 +23,12 @@ fn told(reply: &Reply) -> Result<String> {
 async fn is_as_told(gate: &Gate, policy: &str, cause: &str, request: (Method, &str)) -> Result<()> {
     let printed = table(gate.folder())?;
     let expected = printed.follows(policy, "on-request", cause)?.to_owned();
+
     let key = Key::new("sandbox", 22);
     let bearer = key.bearer();
     let (method, path) = request;
     let replied = format!("policy=\"{policy}\",hook=\"on-request\",outcome=\"reply\"");
+
     let mut wrong = None;
     eventually(&format!("a reply of {policy}"), SOON, async || {
         let headers = [("authorization", bearer.as_str()), ("idempotency-key", "\"down-1\"")];
@@ -40,6 +42,7 @@ async fn is_as_told(gate: &Gate, policy: &str, cause: &str, request: (Method, &s
         (replies >= 1.0).then_some(())
     })
     .await?;
+
     ensure!(wrong.is_none(), "{policy}, {cause}: expected {expected}, saw {wrong:?}");
     ensure!(expected.starts_with("503 "), "{expected}");
     Ok(())

@@ -46,18 +46,21 @@ fn write(folder: &Path, subject: Subject, cause: Option<&str>) -> Result<()> {
     if cause == Some("damaged artefact") {
         bytes.truncate(bytes.len() / 2);
     }
+
     let file = folder.join("own.wasm");
     if cause == Some("missing artefact") {
         let _ = fs::remove_file(&file);
     } else {
         fs::write(&file, bytes)?;
     }
+
     let digest = match cause {
         Some("wrong digest") => format!("sha256 = \"{}\"\n", "0".repeat(64)),
         _ => String::new(),
     };
     let grants = if cause == Some("ungranted import") { "" } else { grants };
     let wrong = if cause == Some("bad settings") { "colour = \"red\"\n" } else { "" };
+
     let rules = format!(
         "[listeners.http]\naddress = \"127.0.0.1:0\"\nchain = \"edge\"\n\
          [plugins.own]\nfile = \"own.wasm\"\n{digest}\
@@ -78,10 +81,12 @@ fn every_policy_broken_by_every_cause_of_loading_is_refused_with_its_place() -> 
         let told = table(folder.path())?;
         let printed = told.causes(subject.name, "load");
         ensure!(printed == CAUSES.iter().map(|(cause, _)| *cause).collect(), "{printed:?}");
+
         for (cause, complaint) in CAUSES {
             let name = subject.name;
             let expected = told.follows(name, "load", cause)?.to_owned();
             write(folder.path(), subject, Some(cause))?;
+
             let (content, printed, complained) = check(folder.path(), &[])?;
             ensure!(expected.starts_with("refused;") && !content, "{name}, {cause}: {printed}");
             ensure!(complained.contains(complaint), "{name}, {cause}: {complained}");
@@ -142,9 +147,11 @@ async fn what_served_before_goes_on_serving_after_each_cause_of_loading() -> Res
          [routes.any]\nmatch = \"GET /any\"\nchain = \"edge\"\nupstream = \"echo\"\n",
         echo.url()
     );
+
     let whole = component("hostile")?;
     let files = vec![("own.wasm".to_owned(), whole.clone())];
     let gate = Gate::start(&Folder { toml: toml.clone(), files, ..Folder::default() }).await?;
+
     let pinned =
         toml.replace("own.wasm\"", &format!("own.wasm\"\nsha256 = \"{}\"", "0".repeat(64)));
     for broken in [
@@ -157,6 +164,7 @@ async fn what_served_before_goes_on_serving_after_each_cause_of_loading() -> Res
         let denied = gate.send(Method::GET, "/any", &[], "").await?;
         assert_eq!(denied.status, StatusCode::FORBIDDEN, "{broken}: {}", denied.text());
     }
+
     gate.rewrite("rules.toml", toml.as_bytes(), "swapped").await?;
     gate.rewrite("own.wasm", &whole[..whole.len() / 2], "refused").await?;
     let denied = gate.send(Method::GET, "/any", &[], "").await?;

@@ -115,15 +115,18 @@ impl Cell {
         let (name, Subject { class, place, .. }) = (self.name(), self.subject);
         let late = self.hook == "on-response";
         let Provocation { guest, act, limits, .. } = self.provocation;
+
         let settings = match (guest, late) {
             ("c-grows", false) => "{ in = \"request\" }".to_owned(),
             ("c-grows", true) => "{ in = \"response\" }".to_owned(),
             (_, false) => format!("{{ act = \"{act}\" }}"),
             (_, true) => format!("{{ late = \"{act}\" }}"),
         };
+
         let mut chain: Vec<&str> = SUBJECTS[..6].iter().map(|own| own.name).collect();
         let end = if late { place } else { (place + 1).min(chain.len()) };
         chain.splice(place..end, [&*name]);
+
         format!(
             "[policies.\"{name}\"]\nplugin = \"{guest}\"\nclass = \"{class}\"\n\
              grants = [\"request\", \"reply-headers\", \"log\"]\n\

@@ -28,9 +28,11 @@ async fn every_policy_fails_by_every_cause_in_each_hook_as_the_table_says() -> R
     let (echo, key) = (Echo::start().await?, Key::new("sandbox", 21));
     let gate = Gate::start(&folder(&echo, &key)?).await?;
     let told = table(gate.folder())?;
+
     let bearer = key.bearer();
     let long = "x".repeat(100);
     let headers = [("authorization", bearer.as_str()), ("x-text", long.as_str())];
+
     let mut wrong = Vec::new();
     for cell in Cell::all() {
         let before = echo.calls();
@@ -41,6 +43,7 @@ async fn every_policy_fails_by_every_cause_in_each_hook_as_the_table_says() -> R
             wrong.push(format!("{}: expected {expected}, saw {seen}", cell.name()));
         }
     }
+
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
     failed_by_their_own_causes(&gate).await?;
     for cell in Cell::all() {
