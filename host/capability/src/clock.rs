@@ -1,15 +1,15 @@
-//! The two clocks that answers may depend on, passed in so that tests turn them by hand.
+//! The two clocks that answers may depend on, passed in so that tests advance them by hand.
 
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Tells the time. Rates, leases and the age of cached answers go by the monotonic clock;
+/// Reads the time. Rates, leases and the age of cached answers go by the monotonic clock;
 /// only what outlives the process, or was dated by somebody else, goes by the wall clock.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// Time since some fixed moment of this process; never goes back.
+    /// Returns the time since some fixed moment of this process; never goes back.
     fn monotonic(&self) -> Duration;
 
-    /// Time since 1970-01-01T00:00:00Z; zero when the wall clock is before that.
+    /// Returns the time since 1970-01-01T00:00:00Z; zero if the wall clock is before that.
     fn unix(&self) -> Duration;
 }
 
@@ -20,7 +20,7 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
-    /// A clock whose monotonic time starts now.
+    /// Creates a clock whose monotonic time starts now.
     #[must_use]
     pub fn new() -> Self {
         Self { started: Instant::now() }

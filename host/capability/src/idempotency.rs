@@ -1,4 +1,4 @@
-//! `idempotency`: the caller's key, the claim on it, and the record of what came of it.
+//! `idempotency`: the caller's key, the claim on its operation, and the record of the reply.
 //!
 //! The record is a cache of responses: money is kept safe by the service, which holds the
 //! operation key in its own transaction. `record.rs` is the rule of records (pure, and the same
@@ -12,33 +12,34 @@ mod reply;
 pub mod record;
 
 use std::fmt;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tollgate_chain::{Answer, Asked, Claimed, Fingerprint, HeldHandle, IdempotencyKey};
+use tollgate_chain::{
+    Answer, Asked, Claimed, Error, Fingerprint, Head, HeldHandle, IdempotencyEffect,
+    IdempotencyKey, IdempotencyRead, Payload, Principal, Settlement,
+};
 
 pub use claim::{Claim, Completion, Holder};
 pub use operation::OperationKey;
 pub use record::{TTL_DEFAULT, TTL_MIN, Ticket};
 pub use reply::{BODY_BYTES_MAX, StoredReply};
 
-use crate::exchange::readback::Held;
-use crate::exchange::{Exchange, Opening};
 use crate::later::{BoxFuture, Later};
-use crate::route;
 
-/// What is asked of a store.
+/// A request to a store for a claim.
 #[derive(Debug, Clone, Copy)]
 pub struct ClaimRequest {
-    /// What the record is found by.
+    /// Identifies the record.
     pub operation: OperationKey,
-    /// What the request must have in common with the first of its kind.
+    /// Digest of the content, which must equal that of the first request for the operation.
     pub fingerprint: Fingerprint,
-    /// How long the claim holds unless renewed or resolved.
+    /// The time for which the claim holds unless renewed or resolved.
     pub lease: Duration,
 }
 
-/// What became of a claim.
+/// The outcome of a claim.
 #[derive(Debug)]
 pub enum ClaimOutcome {
     /// The operation is the caller's to carry out.
@@ -49,8 +50,17 @@ pub enum ClaimOutcome {
     InProgress,
     /// The key was used with another fingerprint.
     Reused,
-    /// The store cannot be asked, or is full of operations in progress.
+    /// The store does not answer, or is full of operations in progress.
     Unavailable,
+}
+
+/// A reply that the host holds for a policy, which only has its handle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeldReply {
+    /// The stored reply of an operation that was carried out before.
+    Stored(StoredReply),
+    /// The host's own refusal of the body.
+    Refused(Error),
 }
 
 /// Keeps the records. Bounded; operations in progress are never evicted.
@@ -61,84 +71,156 @@ pub trait IdempotencyStore: fmt::Debug + Send + Sync + 'static {
 
 /// Added to the Route's time-out: the longest that reading the answer and storing it may take.
 const LEASE_MARGIN: Duration = Duration::from_secs(10);
-/// How long the store may take to answer.
+/// Longest wait for the store's answer.
 const STORE_TIMEOUT: Duration = Duration::from_secs(2);
-/// What a caller is asked to wait for another exchange, or for the store.
+/// The wait that a caller is asked for, for another exchange or for the store.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// `idempotency.key`
-pub(crate) fn key(opening: &Opening) -> Answer {
-    Answer::IdempotencyKey(match key::read(&opening.head.headers) {
-        key::Read::Absent => IdempotencyKey::Absent,
-        key::Read::Valid(_) => IdempotencyKey::Valid,
-        key::Read::Malformed => IdempotencyKey::Malformed,
+/// The claims of one exchange, and the replies that the host holds for policies.
+#[derive(Debug, Default)]
+pub(crate) struct IdempotencyState {
+    /// The claim of the run in progress.
+    run_claim: Option<Claim>,
+    /// Replies of the run in progress, by their handle. Handles count from 0 in each run.
+    run_held: Vec<HeldReply>,
+    /// The claim of a settled run.
+    claim: Option<Claim>,
+    /// Replies of the run that was settled last.
+    held: Vec<HeldReply>,
+    detached: Arc<AtomicBool>,
+}
+
+/// The facts of an exchange that a claim depends on.
+#[derive(Clone, Copy)]
+pub(crate) struct ClaimContext<'a> {
+    pub(crate) head: &'a Head,
+    pub(crate) payload: &'a dyn Payload,
+    /// The time-out of the Route.
+    pub(crate) timeout: Duration,
+    pub(crate) principal: Option<&'a Principal>,
+    pub(crate) store: &'a dyn IdempotencyStore,
+}
+
+/// Answers a read.
+pub(crate) fn ask(read: &IdempotencyRead, head: &Head) -> Answer {
+    let IdempotencyRead::Key = read;
+    Answer::IdempotencyKey(match key::read(&head.headers) {
+        key::KeyField::Absent => IdempotencyKey::Absent,
+        key::KeyField::Valid(_) => IdempotencyKey::Valid,
+        key::KeyField::Malformed => IdempotencyKey::Malformed,
     })
 }
 
-impl Exchange {
-    /// `idempotency.claim`
-    pub(crate) fn claim_operation(&mut self) -> Asked<'_> {
-        if self.claim.is_some() || self.run.claim.is_some() {
+impl IdempotencyState {
+    /// Carries out an effect: prepares the body, then claims its operation. An exchange claims
+    /// once; a later claim of it is granted at once.
+    pub(crate) fn ask<'a>(
+        &'a mut self,
+        effect: &IdempotencyEffect,
+        context: ClaimContext<'a>,
+        retry_after: &'a mut Option<Duration>,
+    ) -> Asked<'a> {
+        let IdempotencyEffect::Claim = effect;
+        if self.claim.is_some() || self.run_claim.is_some() {
             return Asked::Ready(Answer::Claimed(Claimed::Claimed));
         }
-        let Some(operation) = self.operation() else {
+        let Some(operation) = context.operation() else {
             tracing::error!("a policy claimed without an established principal and a valid key");
-            self.run.retry_after = Some(RETRY_AFTER);
+            *retry_after = Some(RETRY_AFTER);
             return Asked::Ready(Answer::Claimed(Claimed::Unavailable));
         };
+
         Asked::Pending(Box::pin(async move {
-            match self.opening.payload.prepare().await {
-                Ok(fingerprint) => self.claim_prepared(operation, fingerprint).await,
-                Err(refusal) => {
-                    Answer::Claimed(Claimed::BodyRefused(self.hold(Held::Refused(refusal))))
+            Answer::Claimed(match context.payload.prepare().await {
+                Ok(fingerprint) => {
+                    let outcome = context.claim(operation, fingerprint).await;
+                    self.claimed(outcome, retry_after)
                 }
-            }
+                Err(refusal) => Claimed::BodyRefused(self.hold(HeldReply::Refused(refusal))),
+            })
         }))
     }
 
-    async fn claim_prepared(
-        &mut self,
-        operation: OperationKey,
-        fingerprint: Fingerprint,
-    ) -> Answer {
-        let route = route::route(&self.opening.matched);
-        let lease = route.map_or(Duration::ZERO, |route| route.limits.timeout) + LEASE_MARGIN;
-        let request = ClaimRequest { operation, fingerprint, lease };
-        let outcome = match self.stores.idempotency.claim(request) {
-            Later::Ready(outcome) => outcome,
-            Later::Pending(later) => within(later).await,
-        };
-        Answer::Claimed(match outcome {
-            ClaimOutcome::Claimed(claim) => {
-                self.run.claim = Some(claim);
-                self.detached.store(true, Ordering::Release);
-                Claimed::Claimed
+    /// Ends the run: keeps its claim and its replies, or releases them by dropping them.
+    pub(crate) fn settle(&mut self, settlement: Settlement) {
+        match settlement {
+            Settlement::Commit => {
+                if let Some(claim) = self.run_claim.take() {
+                    self.claim = Some(claim);
+                }
+                self.held = std::mem::take(&mut self.run_held);
             }
-            ClaimOutcome::Completed(reply) => Claimed::Completed(self.hold(Held::Reply(reply))),
-            ClaimOutcome::Reused => Claimed::Reused,
-            ClaimOutcome::InProgress => {
-                self.run.retry_after = Some(RETRY_AFTER);
-                Claimed::InProgress
+            Settlement::Release => {
+                self.held.clear();
+                self.run_held.clear();
+                if self.run_claim.take().is_some() {
+                    self.detached.store(false, Ordering::Release);
+                }
             }
-            ClaimOutcome::Unavailable => {
-                self.run.retry_after = Some(RETRY_AFTER);
-                Claimed::Unavailable
-            }
-        })
-    }
-
-    fn operation(&self) -> Option<OperationKey> {
-        let principal = self.principal.as_deref()?;
-        match key::read(&self.opening.head.headers) {
-            key::Read::Valid(key) => Some(OperationKey::of(principal, &self.opening.head, &key)),
-            key::Read::Absent | key::Read::Malformed => None,
         }
     }
 
-    fn hold(&mut self, held: Held) -> HeldHandle {
-        let handle = HeldHandle(u32::try_from(self.run.held.len()).unwrap_or(u32::MAX));
-        self.run.held.push(held);
+    pub(crate) fn held(&self, handle: HeldHandle) -> Option<&HeldReply> {
+        self.held.get(usize::try_from(handle.0).ok()?)
+    }
+
+    pub(crate) fn claim(&self) -> Option<&Claim> {
+        self.claim.as_ref()
+    }
+
+    pub(crate) fn take_claim(&mut self) -> Option<Claim> {
+        self.claim.take()
+    }
+
+    pub(crate) fn detached(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.detached)
+    }
+
+    fn claimed(&mut self, outcome: ClaimOutcome, retry_after: &mut Option<Duration>) -> Claimed {
+        match outcome {
+            ClaimOutcome::Claimed(claim) => {
+                self.run_claim = Some(claim);
+                self.detached.store(true, Ordering::Release);
+                Claimed::Claimed
+            }
+            ClaimOutcome::Completed(reply) => {
+                Claimed::Completed(self.hold(HeldReply::Stored(reply)))
+            }
+            ClaimOutcome::Reused => Claimed::Reused,
+            ClaimOutcome::InProgress => {
+                *retry_after = Some(RETRY_AFTER);
+                Claimed::InProgress
+            }
+            ClaimOutcome::Unavailable => {
+                *retry_after = Some(RETRY_AFTER);
+                Claimed::Unavailable
+            }
+        }
+    }
+
+    fn hold(&mut self, reply: HeldReply) -> HeldHandle {
+        let handle = HeldHandle(u32::try_from(self.run_held.len()).unwrap_or(u32::MAX));
+        self.run_held.push(reply);
         handle
+    }
+}
+
+impl ClaimContext<'_> {
+    /// Returns the operation of the request: a tenant's, under its idempotency key.
+    fn operation(&self) -> Option<OperationKey> {
+        let principal = self.principal?;
+        match key::read(&self.head.headers) {
+            key::KeyField::Valid(key) => Some(OperationKey::of(principal, self.head, &key)),
+            key::KeyField::Absent | key::KeyField::Malformed => None,
+        }
+    }
+
+    async fn claim(&self, operation: OperationKey, fingerprint: Fingerprint) -> ClaimOutcome {
+        let lease = self.timeout + LEASE_MARGIN;
+        match self.store.claim(ClaimRequest { operation, fingerprint, lease }) {
+            Later::Ready(outcome) => outcome,
+            Later::Pending(later) => within(later).await,
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! A back end's answer, at once or later.
+//! The answer of a back end, at once or later.
 
 use std::fmt;
 use std::future::Future;
@@ -6,14 +6,14 @@ use std::pin::Pin;
 
 use tollgate_chain::{Answer, Asked};
 
-/// A future of unknown type.
+/// A boxed future.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// What a back end gives: in-process stores answer at once, and then nothing is allocated.
+/// The answer of a back end: in-process stores answer at once, and then nothing is allocated.
 pub enum Later<'a, T> {
-    /// Known now.
+    /// Available now.
     Ready(T),
-    /// Being waited for. Dropping the future abandons the answer, never what it reserved.
+    /// Not available yet. Dropping the future abandons the answer and releases what it reserved.
     Pending(BoxFuture<'a, T>),
 }
 
@@ -26,7 +26,7 @@ impl<'a, T: Send + 'a> Later<'a, T> {
         }
     }
 
-    /// The answer, waiting for it if need be.
+    /// Waits for the answer if it is not available yet.
     pub async fn get(self) -> T {
         match self {
             Self::Ready(answer) => answer,

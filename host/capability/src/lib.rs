@@ -1,17 +1,17 @@
 //! Answers every question of a policy natively, with the stores behind them.
 //!
-//! An [`Exchange`] is the [`Host`](tollgate_chain::Host) of one request: one file for each
-//! interface of the contract, and beneath them the back ends, reached through [`Stores`].
-//! What the gateway reads back after the walk (principal, reply headers, held replies, the
-//! claim) is in `exchange/readback.rs`.
+//! A [`PolicyHost`] is the [`Host`](tollgate_chain::Host) of one request. It holds the state of
+//! each interface of the contract and dispatches to it; the interfaces reach their back ends
+//! through the traits here, which `tollgate-stores` implements. The results of a walk that the
+//! gateway reads back are in `policy_host/readback.rs`.
 //!
-//! Read next: `exchange.rs`, then `quota.rs`, `idempotency.rs` and `credentials.rs`.
+//! Read next: `policy_host.rs`, then `quota.rs`, `idempotency.rs` and `credentials.rs`.
 
 mod digest;
-mod exchange;
 mod later;
 mod log;
 mod notes;
+mod policy_host;
 mod reply_headers;
 mod request;
 mod response;
@@ -28,7 +28,6 @@ pub mod testing;
 
 pub use clock::{Clock, SystemClock};
 pub use digest::Sha256Digest;
-pub use exchange::readback::Held;
-pub use exchange::{Exchange, Opening, Stores};
 pub use later::{BoxFuture, Later};
+pub use policy_host::{PolicyHost, RequestContext, Stores};
 pub use upstreams::UpstreamStates;

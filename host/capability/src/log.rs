@@ -1,13 +1,20 @@
 //! `log`: a policy's lines for the operator, made harmless first.
 
-use tollgate_chain::LogLevel;
+use tollgate_chain::{LogCommand, LogLevel};
 
 /// Longest line, in bytes; longer ones are cut.
 const LINE_BYTES_MAX: usize = 1_024;
 
-/// Writes a policy's line. What a policy says is data: control characters could forge lines
-/// or drive a terminal, and bidirectional overrides could reorder what the operator reads.
-pub(crate) fn write(level: LogLevel, request_id: &str, text: &str) {
+/// Applies a command of a run that reached its verdict.
+pub(crate) fn apply(command: &LogCommand, request_id: &str) {
+    match command {
+        LogCommand::Write(level, text) => write(*level, request_id, text),
+    }
+}
+
+/// Writes a policy's line. Its text is data: control characters could forge lines or drive a
+/// terminal, and bidirectional overrides could reorder what the operator reads.
+fn write(level: LogLevel, request_id: &str, text: &str) {
     let line = harmless(text);
     match level {
         LogLevel::Debug => tracing::debug!(target: "tollgate::policy", request_id, "{line}"),

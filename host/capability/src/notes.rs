@@ -1,8 +1,8 @@
-//! `notes`: what one policy leaves for another, or for its own second run.
+//! `notes`: short texts that one policy leaves for another, or for its own second run.
 
 use std::collections::BTreeMap;
 
-use tollgate_chain::{Answer, Text};
+use tollgate_chain::{Answer, NotesCommand, NotesRead, Text};
 
 /// The notes of one exchange. Lengths are bounded by the contract, the number here.
 #[derive(Debug, Default)]
@@ -11,8 +11,23 @@ pub(crate) struct Notes(BTreeMap<Text, Text>);
 impl Notes {
     const MAX: usize = 32;
 
-    /// Leaves a note. One too many is dropped and logged: the run that left it is over.
-    pub(crate) fn set(&mut self, name: &Text, value: &Text) {
+    /// Answers a read.
+    pub(crate) fn ask(&self, read: &NotesRead) -> Answer {
+        match read {
+            NotesRead::Is(name, value) => self.is(name, value),
+            NotesRead::Get(name) => self.get(name),
+        }
+    }
+
+    /// Applies a command of a run that reached its verdict.
+    pub(crate) fn apply(&mut self, command: &NotesCommand) {
+        match command {
+            NotesCommand::Set(name, value) => self.set(name, value),
+        }
+    }
+
+    /// Sets a note. One too many is dropped and logged: the run that left it is over.
+    fn set(&mut self, name: &Text, value: &Text) {
         if self.0.len() < Self::MAX || self.0.contains_key(name) {
             self.0.insert(name.clone(), value.clone());
         } else {
@@ -20,11 +35,11 @@ impl Notes {
         }
     }
 
-    pub(crate) fn is(&self, name: &str, value: &str) -> Answer {
+    fn is(&self, name: &str, value: &str) -> Answer {
         Answer::Bool(self.0.get(name).is_some_and(|note| **note == *value))
     }
 
-    pub(crate) fn get(&self, name: &str) -> Answer {
+    fn get(&self, name: &str) -> Answer {
         Answer::Text(self.0.get(name).cloned())
     }
 }

@@ -1,45 +1,53 @@
-//! `principal`: who the request is from, once a policy has established it.
+//! `principal`: the caller whom the request is from, once a policy has established it.
 //!
-//! `signer.rs` turns it into the statement that services believe.
+//! `signer.rs` turns a principal into the token that services verify.
 
 mod signer;
 
 use std::sync::Arc;
 
-use tollgate_chain::{Answer, CredentialHandle, Principal, PrincipalRead};
+use tollgate_chain::{Answer, Principal, PrincipalCommand, PrincipalRead};
 
 pub use signer::{Audience, PrincipalSigner, SignedToken, SignerError};
 
-use crate::exchange::Exchange;
+use crate::credentials::CredentialsState;
 
-/// Answers a read about the principal.
-pub(crate) fn answer(principal: Option<&Principal>, read: &PrincipalRead) -> Answer {
-    match read {
-        PrincipalRead::Environment => environment(principal),
-        PrincipalRead::HasScope(scope) => has_scope(principal, scope),
-        PrincipalRead::Tenant => tenant(principal),
+/// The established principal of an exchange, which never changes once it is set.
+#[derive(Debug, Default)]
+pub(crate) struct PrincipalState(Option<Arc<Principal>>);
+
+impl PrincipalState {
+    pub(crate) fn established(&self) -> Option<&Arc<Principal>> {
+        self.0.as_ref()
     }
-}
 
-fn environment(principal: Option<&Principal>) -> Answer {
-    Answer::Environment(principal.map(|principal| principal.environment))
-}
+    /// Answers a read.
+    pub(crate) fn ask(&self, read: &PrincipalRead) -> Answer {
+        let principal = self.0.as_deref();
+        match read {
+            PrincipalRead::Environment => {
+                Answer::Environment(principal.map(|principal| principal.environment))
+            }
+            PrincipalRead::HasScope(scope) => {
+                Answer::Bool(principal.is_some_and(|principal| principal.scopes.contains(&**scope)))
+            }
+            PrincipalRead::Tenant => {
+                Answer::Text(principal.map(|principal| principal.tenant.as_str().into()))
+            }
+        }
+    }
 
-fn has_scope(principal: Option<&Principal>, scope: &str) -> Answer {
-    Answer::Bool(principal.is_some_and(|principal| principal.scopes.contains(scope)))
-}
-
-fn tenant(principal: Option<&Principal>) -> Answer {
-    Answer::Text(principal.map(|principal| principal.tenant.as_str().into()))
-}
-
-impl Exchange {
-    /// `principal.establish`: once. A second, different one changes nothing: no policy moves
-    /// a request to another tenant or environment.
-    pub(crate) fn establish(&mut self, handle: CredentialHandle) {
-        let request_id = &self.opening.head.request_id;
-        match (self.resolved(handle), &self.principal) {
-            (Some(resolved), None) => self.principal = Some(Arc::clone(resolved)),
+    /// Applies a command of a run that reached its verdict. A second, different principal is not
+    /// established: no policy moves a request to another tenant or environment.
+    pub(crate) fn apply(
+        &mut self,
+        command: &PrincipalCommand,
+        credentials: &CredentialsState,
+        request_id: &str,
+    ) {
+        let PrincipalCommand::Establish(handle) = command;
+        match (credentials.resolved(*handle), &self.0) {
+            (Some(resolved), None) => self.0 = Some(Arc::clone(resolved)),
             (Some(resolved), Some(established)) if resolved == established => {}
             (Some(_), Some(_)) => {
                 tracing::error!(%request_id, "a second, different principal was not established");

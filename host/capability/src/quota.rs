@@ -1,20 +1,24 @@
 //! `quota`: rates by GCRA and requests in flight, charged all together or not at all.
 //!
-//! `owner.rs` tells whose bucket it is, `report.rs` writes the header fields. Nothing here decides
+//! `owner.rs` identifies the owner of a bucket, `report.rs` writes the header fields. Nothing here decides
 //! what a denial means: that is the policy's verdict.
 
 mod owner;
 mod report;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use tollgate_chain::{Answer, Asked, Bucket, Rule, Taken, Text};
+use http::HeaderMap;
+use tollgate_chain::{
+    Answer, Asked, Bucket, Principal, QuotaCommand, QuotaEffect, Rule, Settlement, Taken,
+};
 
 pub use owner::Owner;
-pub(crate) use report::{Reported, seconds, write};
+pub(crate) use report::seconds;
 
-use crate::exchange::{Exchange, RunState};
+use self::report::ReportedBucket;
 use crate::later::Later;
 
 /// One bucket that a request is charged to.
@@ -22,28 +26,28 @@ use crate::later::Later;
 pub struct Charge<'a> {
     /// The name in `RateLimit-Policy`.
     pub name: &'a str,
-    /// Whose bucket it is.
+    /// The owner of the bucket.
     pub owner: Owner<'a>,
-    /// What it limits. A changed rule applies from the next charge on; what was used under
-    /// the old one stays used.
+    /// The limit. A changed rule applies from the next charge on; units that were used under the
+    /// old one stay used.
     pub rule: Rule,
 }
 
-/// How a bucket stands after a decision.
+/// The state of a bucket after a decision, as a caller may know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
     /// Units, or requests in flight, that are left.
     pub remaining: u32,
-    /// How long until there is more. Unknown for requests in flight: zero.
+    /// The time until there is more. Unknown for requests in flight: zero.
     pub more_in: Duration,
 }
 
-/// What became of a charge. Standings are those of the charges, in their order.
+/// The outcome of a charge. Standings are those of the charges, in their order.
 #[derive(Debug)]
 pub enum ChargeOutcome {
     /// Taken from every bucket.
     Allowed {
-        /// What was taken.
+        /// The units and slots that were taken.
         reservation: Reservation,
         /// Standings after it.
         standings: Vec<Standing>,
@@ -54,7 +58,7 @@ pub enum ChargeOutcome {
         index: usize,
         /// After this long the same charge succeeds, if nobody else charges meanwhile.
         retry_after: Duration,
-        /// Standings as they are.
+        /// Standings, unchanged.
         standings: Vec<Standing>,
     },
 }
@@ -66,59 +70,102 @@ pub trait QuotaStore: fmt::Debug + Send + Sync + 'static {
     fn take<'a>(&'a self, charges: Vec<Charge<'a>>) -> Later<'a, ChargeOutcome>;
 }
 
-/// What was taken. Dropped before [`Reserved::commit`], all of it is given back; afterwards
-/// only the slots of requests in flight are, which is how they end.
+/// Units and slots that were taken. Dropped before [`Reserved::commit`], all of them are given back;
+/// afterwards only the slots of requests in flight are, which is how they end.
 pub type Reservation = Box<dyn Reserved>;
 
-/// See [`Reservation`].
+/// Commits a [`Reservation`], or gives it back when dropped.
 pub trait Reserved: fmt::Debug + Send + Sync + 'static {
-    /// Makes what was taken from rates final.
+    /// Makes the units that were taken from rates final.
     fn commit(&mut self);
 }
 
-impl Exchange {
-    /// `quota.take-all`
-    pub(crate) fn take_all<'a>(&'a mut self, buckets: &'a [Bucket]) -> Asked<'a> {
-        let Self { stores, opening, principal, run, .. } = self;
+/// The charges of one exchange.
+#[derive(Debug, Default)]
+pub(crate) struct QuotaState {
+    /// Reservations of the run in progress.
+    reserved: Vec<Reservation>,
+    /// Standings that the run in progress may report.
+    reportable: Vec<ReportedBucket>,
+    /// Reservations of settled runs; only slots in flight are left in them.
+    kept: Vec<Reservation>,
+    /// Standings that the reply reports.
+    reported: Vec<ReportedBucket>,
+}
+
+impl QuotaState {
+    /// Carries out an effect: charges all buckets together, or none.
+    pub(crate) fn ask<'a>(
+        &'a mut self,
+        effect: &'a QuotaEffect,
+        principal: Option<&'a Principal>,
+        client: IpAddr,
+        store: &'a dyn QuotaStore,
+        retry_after: &'a mut Option<Duration>,
+    ) -> Asked<'a> {
+        let QuotaEffect::TakeAll(buckets) = effect;
         let charges = buckets
             .iter()
             .map(|bucket| Charge {
                 name: &bucket.name,
-                owner: Owner::of(bucket.partition, principal.as_deref(), opening.head.client),
+                owner: Owner::of(bucket.partition, principal, client),
                 rule: bucket.rule,
             })
             .collect();
-        let taking = stores.quota.take(charges);
-        taking.map(move |outcome| run.charged(buckets, outcome)).into()
+        let taking = store.take(charges);
+        taking.map(move |outcome| self.charged(buckets, outcome, retry_after)).into()
     }
-}
 
-/// What one run has taken so far.
-#[derive(Debug, Default)]
-pub(crate) struct RunQuota {
-    pub(crate) reservations: Vec<Reservation>,
-    pub(crate) reported: Vec<Reported>,
-}
+    /// Applies a command of a run that reached its verdict.
+    pub(crate) fn apply(&mut self, command: &QuotaCommand) {
+        match command {
+            QuotaCommand::Report => self.reported.append(&mut self.reportable),
+        }
+    }
 
-impl RunState {
-    fn charged(&mut self, buckets: &[Bucket], outcome: ChargeOutcome) -> Answer {
+    /// Ends the run: commits its reservations, or releases them by dropping them.
+    pub(crate) fn settle(&mut self, settlement: Settlement) {
+        match settlement {
+            Settlement::Commit => {
+                for mut reservation in self.reserved.drain(..) {
+                    reservation.commit();
+                    self.kept.push(reservation);
+                }
+            }
+            Settlement::Release => self.reserved.clear(),
+        }
+        self.reportable.clear();
+    }
+
+    /// Writes the header fields that report quotas. Nothing if none is reported.
+    pub(crate) fn write_report(&self, headers: &mut HeaderMap) {
+        report::write(&self.reported, headers);
+    }
+
+    fn charged(
+        &mut self,
+        buckets: &[Bucket],
+        outcome: ChargeOutcome,
+        retry_after: &mut Option<Duration>,
+    ) -> Answer {
         let (taken, denied, standings) = match outcome {
             ChargeOutcome::Allowed { reservation, standings } => {
-                self.quota.reservations.push(reservation);
+                self.reserved.push(reservation);
                 (Taken::Allowed, None, standings)
             }
-            ChargeOutcome::Denied { index, retry_after, standings } => {
-                self.retry_after = Some(retry_after);
+            ChargeOutcome::Denied { index, retry_after: wait, standings } => {
+                *retry_after = Some(wait);
                 (Taken::Denied(u32::try_from(index).unwrap_or(u32::MAX)), Some(index), standings)
             }
         };
+
         for (index, (bucket, mut standing)) in buckets.iter().zip(standings).enumerate() {
             // A request that costs more than is left was denied: to it, nothing is left.
             if Some(index) == denied {
                 standing.remaining = 0;
             }
-            let name: Text = bucket.name.clone();
-            self.quota.reported.push(Reported { name, rule: bucket.rule, standing });
+            let name = bucket.name.clone();
+            self.reportable.push(ReportedBucket { name, rule: bucket.rule, standing });
         }
         Answer::Taken(taken)
     }

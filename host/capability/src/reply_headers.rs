@@ -1,11 +1,15 @@
-//! `reply-headers`: what policies want of the header of the reply, whatever the reply is.
+//! `reply-headers`: the policies' changes to the header of the reply, whatever the reply is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::VARY;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
-use tollgate_chain::Text;
+use tollgate_chain::{Head, Matched, ReplyHeadersCommand, Source, Text};
+
+use crate::request::HiddenFields;
+use crate::{quota, route};
 
 /// The commands of all runs so far. Names and values were checked when they were asked.
 #[derive(Debug, Default)]
@@ -18,8 +22,49 @@ pub(crate) struct ReplyHeaders {
     vary: Vec<HeaderName>,
 }
 
+/// The values that a field of the reply can be set from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ValueSources<'a> {
+    pub(crate) head: &'a Head,
+    pub(crate) hidden: &'a HiddenFields,
+    pub(crate) matched: &'a Matched,
+    /// The wait that the last refusing answer asks for.
+    pub(crate) retry_after: Option<Duration>,
+}
+
 impl ReplyHeaders {
-    pub(crate) fn set(&mut self, name: &str, value: HeaderValue) {
+    /// Applies a command of a run that reached its verdict.
+    pub(crate) fn apply(&mut self, command: &ReplyHeadersCommand, sources: ValueSources<'_>) {
+        match command {
+            ReplyHeadersCommand::Set(name, value) => self.set_text(name, value),
+            ReplyHeadersCommand::SetFrom(name, source) => self.set_from(name, source, sources),
+            ReplyHeadersCommand::AddVary(names) => self.add_vary(names),
+            ReplyHeadersCommand::DropUpstream(names) => self.drop_upstream(names),
+        }
+    }
+
+    fn set_from(&mut self, name: &str, source: &Source, sources: ValueSources<'_>) {
+        match source {
+            Source::RequestHeader(field) => {
+                if let Some(value) = sources.hidden.readable(sources.head, field) {
+                    self.set(name, value.clone());
+                }
+            }
+            Source::RouteMethods => {
+                if let Some(methods) = route::methods(sources.matched) {
+                    self.set_text(name, methods);
+                }
+            }
+            Source::RetryAfter => {
+                if let Some(wait) = sources.retry_after {
+                    // A caller who is asked to wait 0 seconds comes back at once.
+                    self.set_text(name, &quota::seconds(wait).max(1).to_string());
+                }
+            }
+        }
+    }
+
+    fn set(&mut self, name: &str, value: HeaderValue) {
         let Ok(name) = HeaderName::try_from(name) else { return };
         match self.set.iter_mut().find(|(known, _)| *known == name) {
             Some((_, known)) => *known = value,
@@ -27,13 +72,13 @@ impl ReplyHeaders {
         }
     }
 
-    pub(crate) fn set_text(&mut self, name: &str, value: &str) {
+    fn set_text(&mut self, name: &str, value: &str) {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.set(name, value);
         }
     }
 
-    pub(crate) fn add_vary(&mut self, names: &[Text]) {
+    fn add_vary(&mut self, names: &[Text]) {
         for name in parsed(names) {
             if !self.vary.contains(&name) {
                 self.vary.push(name);
@@ -41,17 +86,18 @@ impl ReplyHeaders {
         }
     }
 
-    pub(crate) fn drop_upstream(&mut self, names: &Arc<[Text]>) {
+    fn drop_upstream(&mut self, names: &Arc<[Text]>) {
         self.dropped.push(Arc::clone(names));
     }
 
+    /// Writes the collected changes: drops, then sets, then merges `Vary`.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
         let dropped = |name: &&HeaderName| {
             let mut names = self.dropped.iter().flat_map(|names| names.iter());
             names.any(|dropped| dropped.eq_ignore_ascii_case(name.as_str()))
         };
-        let there: SmallVec<[HeaderName; 4]> = headers.keys().filter(dropped).cloned().collect();
-        for name in there {
+        let present: SmallVec<[HeaderName; 4]> = headers.keys().filter(dropped).cloned().collect();
+        for name in present {
             headers.remove(name);
         }
         for (name, value) in &self.set {
@@ -62,7 +108,7 @@ impl ReplyHeaders {
         }
     }
 
-    /// The union, without regard to case, in one line. `*` already says everything.
+    /// Merges `Vary` into one line, without regard to case. `*` already covers everything.
     fn merge_vary(&self, headers: &mut HeaderMap) {
         let lines = headers.get_all(VARY).iter().filter_map(|line| line.to_str().ok());
         let mut names: Vec<&str> = Vec::new();

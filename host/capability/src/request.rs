@@ -1,4 +1,4 @@
-//! `request`: questions about the head. Hidden fields never give their values.
+//! `request`: reads of the head. Hidden fields never give their values.
 
 pub(crate) mod origin;
 
@@ -9,11 +9,12 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use tollgate_chain::{Answer, Head, Presence, RequestRead, ServerName, Text};
 use tollgate_terms::headers::{API_KEY, IDEMPOTENCY_KEY};
 
-/// Names whose values no policy reads: credentials, cookies, and what the operator adds.
+/// Header fields whose values no policy reads: credentials, cookies, and those that the operator
+/// adds.
 #[derive(Debug, Clone)]
-pub(crate) struct Hidden(Arc<[HeaderName]>);
+pub(crate) struct HiddenFields(Arc<[HeaderName]>);
 
-impl Hidden {
+impl HiddenFields {
     pub(crate) fn new(configured: Arc<[HeaderName]>) -> Self {
         Self(configured)
     }
@@ -23,15 +24,15 @@ impl Hidden {
             || self.0.contains(name)
     }
 
-    /// The only value of a field that a policy may read.
+    /// Returns the value of a field that a policy may read and that occurs exactly once.
     pub(crate) fn readable<'a>(&self, head: &'a Head, name: &str) -> Option<&'a HeaderValue> {
         let name = HeaderName::try_from(name).ok()?;
         if self.covers(&name) { None } else { only(&head.headers, name) }
     }
 }
 
-/// Answers a read about the request's head.
-pub(crate) fn answer(head: &Head, hidden: &Hidden, read: &RequestRead) -> Answer {
+/// Answers a read.
+pub(crate) fn ask(read: &RequestRead, head: &Head, hidden: &HiddenFields) -> Answer {
     match read {
         RequestRead::MethodIs(method) => method_is(head, method),
         RequestRead::HeaderPresence(name) => Answer::Presence(presence(&head.headers, name)),
@@ -52,7 +53,7 @@ pub(crate) fn presence(headers: &HeaderMap, name: &str) -> Presence {
     }
 }
 
-/// The value of a field that occurs exactly once.
+/// Returns the value of a field that occurs exactly once.
 pub(crate) fn only(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&HeaderValue> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?;
@@ -63,14 +64,14 @@ fn method_is(head: &Head, method: &str) -> Answer {
     Answer::Bool(head.method.as_str() == method)
 }
 
-fn header_is(head: &Head, hidden: &Hidden, name: &str, value: &str) -> Answer {
-    let found = hidden.readable(head, name);
-    Answer::Bool(found.is_some_and(|found| found.as_bytes() == value.as_bytes()))
+fn header_is(head: &Head, hidden: &HiddenFields, name: &str, value: &str) -> Answer {
+    let readable = hidden.readable(head, name);
+    Answer::Bool(readable.is_some_and(|readable| readable.as_bytes() == value.as_bytes()))
 }
 
-fn header(head: &Head, hidden: &Hidden, name: &str) -> Answer {
-    let found = hidden.readable(head, name).and_then(|value| value.to_str().ok());
-    Answer::Text(found.map(Into::into))
+fn header(head: &Head, hidden: &HiddenFields, name: &str) -> Answer {
+    let text = hidden.readable(head, name).and_then(|value| value.to_str().ok());
+    Answer::Text(text.map(Into::into))
 }
 
 fn authority_in(head: &Head, hosts: &[Text]) -> Answer {
@@ -86,7 +87,7 @@ fn server_name_in(head: &Head, hosts: &[Text]) -> Answer {
     Answer::ServerName(if served { ServerName::Served } else { ServerName::Other })
 }
 
-/// The host of `host` or `host:port`; an IPv6 literal keeps its brackets.
+/// Strips the port from `host:port`; an IPv6 literal keeps its brackets.
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => name,

@@ -1,36 +1,38 @@
-//! `response`: the head of the response, for `on-response` alone.
+//! `response`: reads of the response's head, for `on-response` alone.
 
 use http::HeaderMap;
 use tollgate_chain::{Answer, Presence, ResponseRead};
 
 use crate::request;
 
-/// The head that is about to be written.
+/// The response that is about to be written, once there is one.
+#[derive(Debug, Default)]
+pub(crate) struct ResponseState(Option<ResponseHead>);
+
 #[derive(Debug)]
-pub(crate) struct ResponseHead {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
+struct ResponseHead {
+    status: u16,
+    headers: HeaderMap,
 }
 
-/// Answers a read about the response.
-pub(crate) fn answer(head: Option<&ResponseHead>, read: &ResponseRead) -> Answer {
-    match read {
-        ResponseRead::Status => status(head),
-        ResponseRead::HeaderPresence(name) => header_presence(head, name),
-        ResponseRead::HeaderIs(name, value) => header_is(head, name, value),
+impl ResponseState {
+    pub(crate) fn set(&mut self, status: u16, headers: HeaderMap) {
+        self.0 = Some(ResponseHead { status, headers });
     }
-}
 
-/// Zero, which is no status, before there is a response.
-fn status(head: Option<&ResponseHead>) -> Answer {
-    Answer::Status(head.map_or(0, |head| head.status))
-}
-
-fn header_presence(head: Option<&ResponseHead>, name: &str) -> Answer {
-    Answer::Presence(head.map_or(Presence::Absent, |head| request::presence(&head.headers, name)))
-}
-
-fn header_is(head: Option<&ResponseHead>, name: &str, value: &str) -> Answer {
-    let only = head.and_then(|head| request::only(&head.headers, name));
-    Answer::Bool(only.is_some_and(|found| found.as_bytes() == value.as_bytes()))
+    /// Answers a read. Before there is a response, its status is 0 and its header is empty.
+    pub(crate) fn ask(&self, read: &ResponseRead) -> Answer {
+        let head = self.0.as_ref();
+        match read {
+            ResponseRead::Status => Answer::Status(head.map_or(0, |head| head.status)),
+            ResponseRead::HeaderPresence(name) => {
+                let presence = head.map(|head| request::presence(&head.headers, name));
+                Answer::Presence(presence.unwrap_or(Presence::Absent))
+            }
+            ResponseRead::HeaderIs(name, value) => {
+                let only = head.and_then(|head| request::only(&head.headers, &**name));
+                Answer::Bool(only.is_some_and(|only| only.as_bytes() == value.as_bytes()))
+            }
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Helpers for tests of this crate and of those above it.
+//! Test doubles for this crate and for those above it.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use parking_lot::Mutex;
 
 use crate::Clock;
 
-/// A clock that stands still until it is turned.
+/// A clock that stands still until it is advanced.
 #[derive(Debug)]
 pub struct ManualClock {
     hands: Mutex<(Duration, Duration)>,
 }
 
 impl ManualClock {
-    /// Monotonic time starts at one hour, wall time at 2026-11-22.
+    /// Creates a clock whose monotonic time is one hour, and whose wall time is 2026-11-22.
     #[must_use]
     pub fn new() -> Self {
         Self { hands: Mutex::new((Duration::from_secs(3_600), Duration::from_secs(1_795_305_600))) }

@@ -1,16 +1,23 @@
-//! `upstreams`: what is believed of the declared upstreams. Known to whoever pools them.
+//! `upstreams`: the states of the declared upstreams, as their pools know them.
 
-use tollgate_chain::UpstreamState;
+use tollgate_chain::{Answer, UpstreamState, UpstreamsRead};
 
-/// Says what is believed of an upstream. Implemented by the gateway over its upstreams, and by
-/// every `Fn(&str) -> UpstreamState`.
+/// Knows the states of upstreams. Implemented by the gateway over its upstreams, and by every
+/// `Fn(&str) -> UpstreamState`.
 pub trait UpstreamStates: Send + Sync + 'static {
-    /// The state of the upstream of this name.
+    /// Returns the state of the upstream of this name.
     fn state(&self, name: &str) -> UpstreamState;
 }
 
 impl<F: Fn(&str) -> UpstreamState + Send + Sync + 'static> UpstreamStates for F {
     fn state(&self, name: &str) -> UpstreamState {
         self(name)
+    }
+}
+
+/// Answers a read.
+pub(crate) fn ask(read: &UpstreamsRead, upstreams: &dyn UpstreamStates) -> Answer {
+    match read {
+        UpstreamsRead::State(name) => Answer::Upstream(upstreams.state(name)),
     }
 }

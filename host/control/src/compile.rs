@@ -17,7 +17,7 @@ use tollgate_capability::principal::PrincipalSigner;
 use tollgate_chain::{Chain, Principal};
 use tollgate_config::{Config, DescriptorsConfig, Problems};
 use tollgate_edge::Responder;
-use tollgate_proxy::{Ledger, PolicyHost, ReceiptLog, Snapshot, Targets};
+use tollgate_proxy::{BoxedHost, Ledger, ReceiptLog, Snapshot, Targets};
 use tollgate_runtime::{CompiledCache, DeclaredEngineError, Engine, declared_engine};
 
 use crate::rollouts::Rollouts;
@@ -53,7 +53,7 @@ pub enum BuildMode {
 #[derive(Debug)]
 struct Compiled {
     routes: routes::Routes,
-    chains: Vec<Chain<PolicyHost>>,
+    chains: Vec<Chain<BoxedHost>>,
     targets: Arc<Targets>,
     signer: Option<Arc<PrincipalSigner>>,
 }

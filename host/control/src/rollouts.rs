@@ -12,7 +12,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tollgate_chain::{Acting, Chain, Policy, Progress, Stage, Tolerance, Trees};
 use tollgate_config::Config;
-use tollgate_proxy::PolicyHost;
+use tollgate_proxy::BoxedHost;
 
 use crate::metrics::AUDIT;
 
@@ -41,7 +41,7 @@ impl Rollouts {
     pub fn resume(
         &self,
         policy: &str,
-        candidate: &Policy<PolicyHost>,
+        candidate: &Policy<BoxedHost>,
         began: Stage,
     ) -> Arc<Progress> {
         let known = self.0.lock();
@@ -54,7 +54,7 @@ impl Rollouts {
     }
 
     /// Knows the rollouts that serve from now on, and no others.
-    pub fn settle(&self, config: &Config, chains: &[Chain<PolicyHost>]) {
+    pub fn settle(&self, config: &Config, chains: &[Chain<BoxedHost>]) {
         let policies = || chains.iter().flat_map(|chain| &chain.policies);
         let known = config.rollouts().iter().filter_map(|own| {
             let name = &config.policies().get(own.policy)?.name;

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use tokio::time::Instant;
-use tollgate_capability::{Exchange, Held, Opening};
+use tollgate_capability::idempotency::HeldReply;
+use tollgate_capability::{PolicyHost, RequestContext};
 use tollgate_chain::{
     Chain, Content, Error, Head, Matched, Payload, Receipt, Reply, Route, request, response,
 };
@@ -19,7 +20,7 @@ use crate::forward;
 use crate::live::Live;
 use crate::payload::RequestPayload;
 use crate::readiness::Readiness;
-use crate::snapshot::{PolicyHost, Snapshot};
+use crate::snapshot::{BoxedHost, Snapshot};
 
 /// Longest body where no Route says otherwise, in bytes: such a request is only ever refused.
 const UNROUTED_BODY_BYTES_MAX: usize = 64 * 1024;
@@ -69,7 +70,7 @@ pub(crate) struct Flow {
     began: Instant,
     chain: usize,
     allow: Option<Arc<str>>,
-    host: PolicyHost,
+    host: BoxedHost,
     facts: Facts,
     keeps_record: bool,
 }
@@ -106,8 +107,8 @@ impl Flow {
             transcoder,
             variables,
         ));
-        let host = Box::new(Exchange::new(
-            Opening {
+        let host = Box::new(PolicyHost::new(
+            RequestContext {
                 head: Arc::clone(&head),
                 matched,
                 payload: Arc::clone(&payload) as Arc<dyn Payload>,
@@ -178,7 +179,7 @@ impl Flow {
     /// Lets the policies that look at responses decide about this one.
     async fn reconsider<'a>(
         mut self: Box<Self>,
-        chain: &'a Chain<PolicyHost>,
+        chain: &'a Chain<BoxedHost>,
         answer: Response<ResponseBody>,
         receipt: &mut Receipt<'a>,
     ) -> (Box<Self>, Response<ResponseBody>) {
@@ -248,8 +249,8 @@ impl Flow {
             return self.snapshot.responder.reply(reply, &Caller::of(&self.head));
         };
         match self.host.held(handle) {
-            Some(Held::Reply(stored)) => forward::replay(stored),
-            Some(Held::Refused(error)) => self.refuse(error),
+            Some(HeldReply::Stored(stored)) => forward::replay(stored),
+            Some(HeldReply::Refused(error)) => self.refuse(error),
             None => self.refuse(&Error::Internal { internal: "no such held reply".to_owned() }),
         }
     }
@@ -272,7 +273,7 @@ impl Flow {
         answer
     }
 
-    pub(crate) fn host(&self) -> &Exchange {
+    pub(crate) fn host(&self) -> &PolicyHost {
         &self.host
     }
 

@@ -26,4 +26,4 @@ pub use receipts::{
     ChainInfo, ComponentIdentity, DecisionRecord, Ending, PolicyInfo, PolicyRecord, ReceiptLog,
     ReceiptRecord, RetentionClass,
 };
-pub use snapshot::{Binding, Call, PolicyHost, Snapshot, Target, Targets};
+pub use snapshot::{Binding, BoxedHost, Call, Snapshot, Target, Targets};

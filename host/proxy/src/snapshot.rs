@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::HeaderName;
 use http::uri::PathAndQuery;
 use tollgate_capability::principal::PrincipalSigner;
-use tollgate_capability::{Exchange, Stores, UpstreamStates};
+use tollgate_capability::{PolicyHost, Stores, UpstreamStates};
 use tollgate_chain::{Chain, Environment, RouteTable, UpstreamState};
 use tollgate_edge::Responder;
 use tollgate_transcode::Transcoder;
@@ -17,7 +17,7 @@ use crate::meters::Meters;
 use crate::receipts::{ChainInfo, ReceiptLog};
 
 /// The host of this gateway's policies: everything that one exchange may be asked.
-pub type PolicyHost = Box<Exchange>;
+pub type BoxedHost = Box<PolicyHost>;
 
 /// One compiled configuration.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub struct Snapshot {
     /// The translation of each Route, by [`Route::binding`](tollgate_chain::Route::binding).
     pub bindings: Vec<Binding>,
     /// The chains, by the index that Routes and listeners hold.
-    pub chains: Vec<Chain<PolicyHost>>,
+    pub chains: Vec<Chain<BoxedHost>>,
     /// For each listener by name, the chain of requests without a Route.
     pub listener_chains: HashMap<String, usize>,
     /// The upstreams.
@@ -59,7 +59,7 @@ impl Snapshot {
 
     /// Returns the chain that decides about a Route's requests, or about those without one.
     #[must_use]
-    pub fn chain(&self, index: usize) -> Option<&Chain<PolicyHost>> {
+    pub fn chain(&self, index: usize) -> Option<&Chain<BoxedHost>> {
         self.chains.get(index)
     }
 }

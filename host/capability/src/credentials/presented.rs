@@ -1,4 +1,4 @@
-//! Where a request may carry its key: one `Authorization` or one `X-Api-Key`, nowhere else.
+//! The credential of a request: one `Authorization` or one `X-Api-Key`, nowhere else.
 
 use http::header::AUTHORIZATION;
 use percent_encoding::percent_decode_str;
@@ -11,7 +11,7 @@ use super::{ApiKey, ONLY};
 const QUERY_NAMES: [&str; 7] =
     ["api_key", "apikey", "api-key", "x-api-key", "key", "access_token", "token"];
 
-/// What the request presents.
+/// Classifies the credentials of a request.
 pub(super) fn presented(head: &Head) -> Presented {
     if head.query.as_deref().is_some_and(query_holds_key) {
         return Presented::InQuery;
@@ -25,7 +25,7 @@ pub(super) fn presented(head: &Head) -> Presented {
     }
 }
 
-/// The key of a request that presents one, if its form is right. RFC 6750 §2.1: one space
+/// Returns the key of a request that presents one, if its form is right. RFC 6750 §2.1: one space
 /// after the scheme, whose case does not matter.
 pub(super) fn key(head: &Head) -> Option<ApiKey> {
     let text = match head.headers.get(AUTHORIZATION) {
@@ -38,7 +38,7 @@ pub(super) fn key(head: &Head) -> Option<ApiKey> {
     ApiKey::parse(text)
 }
 
-/// Whether a parameter of the query holds what looks like a key.
+/// Returns true if a parameter of the query looks like a key.
 fn query_holds_key(query: &str) -> bool {
     query.split(['&', ';']).any(|parameter| {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));

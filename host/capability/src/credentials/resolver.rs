@@ -1,5 +1,5 @@
-//! What stands before the store: caches of at most a second, one flight for each digest, a
-//! bounded use of old answers when the store cannot be asked, and the limit on guessing.
+//! Caches look-ups: 1 s positive and negative cache, request coalescing, bounded stale-on-error,
+//! and the limit on guessing.
 //!
 //! The age of an answer counts from when its question was *sent*: a key that is revoked after
 //! that is refused at most [`FRESH`] later. An answer that is half as old is asked again in the
@@ -16,32 +16,32 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use tollgate_chain::{Environment, Principal};
 
-use self::flight::{Flights, Landed};
+use self::flight::{FlightResult, Flights};
 use super::{ApiKey, CredentialStore, FailureLimit, KeyDigest, Lookup};
 use crate::Clock;
 use crate::later::Later;
 
-/// Longest use of an answer without asking again, while the store answers.
+/// Longest use of a cached answer while the store answers.
 const FRESH: Duration = Duration::from_secs(1);
-/// From this age on, a used answer is asked again in the background.
+/// The age from which a cached answer is refreshed in the background when it is used.
 const REFRESH: Duration = Duration::from_millis(500);
-/// Failures in a row after which old answers are used without waiting for one more.
+/// Consecutive failures after which stale answers are used without waiting for one more.
 const BROKEN: u32 = 3;
-/// What a caller is asked to wait when the store cannot be asked.
+/// The wait that a caller is asked for while the store does not answer.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Bounds of a resolver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResolverOptions {
-    /// Longest use of a live key's answer while the store cannot be asked.
+    /// Longest use of a live key's answer while the store does not answer.
     pub stale_live_max: Duration,
     /// The same for sandbox keys.
     pub stale_sandbox_max: Duration,
-    /// How long the store may take.
+    /// Longest wait for the store's answer.
     pub look_up_timeout: Duration,
-    /// Most keys remembered as good.
+    /// Most keys in the positive cache.
     pub known_max: u64,
-    /// Most digests remembered as bad.
+    /// Most digests in the negative cache.
     pub unknown_max: u64,
 }
 
@@ -57,7 +57,7 @@ impl Default for ResolverOptions {
     }
 }
 
-/// What became of a credential.
+/// The outcome of resolving a credential.
 #[derive(Debug, Clone)]
 pub(super) enum Resolved {
     Found(Arc<Principal>),
@@ -69,19 +69,19 @@ pub(super) enum Resolved {
 /// Resolves keys. Cheap to clone; one for each store.
 #[derive(Debug, Clone)]
 pub struct Resolver {
-    inner: Arc<Inner>,
+    inner: Arc<ResolverState>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct ResolverState {
     store: Arc<dyn CredentialStore>,
     clock: Arc<dyn Clock>,
     options: ResolverOptions,
-    known: Cache<KeyDigest, Known>,
-    /// When the question was sent whose answer was that there is no such key.
+    known: Cache<KeyDigest, KnownKey>,
+    /// The moment at which the look-up was sent that found no such key.
     unknown: Cache<KeyDigest, Duration>,
     flights: Flights,
-    /// Look-ups that failed in a row.
+    /// Consecutive look-ups that failed.
     failed: AtomicU32,
     failures: Arc<dyn FailureLimit>,
     /// Looked up once: the registry of metrics is too slow for every request.
@@ -89,22 +89,22 @@ struct Inner {
 }
 
 #[derive(Debug, Clone)]
-struct Known {
+struct KnownKey {
     principal: Arc<Principal>,
     sent: Duration,
 }
 
-/// What the caches say.
+/// The answer of the caches.
 enum Cached {
     Fresh(Arc<Principal>),
-    /// Good still, and old enough to be asked again.
+    /// Usable, and old enough to be refreshed.
     Ageing(Arc<Principal>),
     Unknown,
     Nothing,
 }
 
 impl Resolver {
-    /// A resolver with empty caches.
+    /// Creates a resolver with empty caches.
     #[must_use]
     pub fn new(
         store: Arc<dyn CredentialStore>,
@@ -125,7 +125,7 @@ impl Resolver {
             .build();
         let (flights, failed) = (Flights::default(), AtomicU32::new(0));
         Self {
-            inner: Arc::new(Inner {
+            inner: Arc::new(ResolverState {
                 store,
                 clock,
                 options,
@@ -139,13 +139,13 @@ impl Resolver {
         }
     }
 
-    /// Forgets what is known of a digest: a push from the store shortens the second.
+    /// Drops the cached answers about a digest: an invalidation takes effect before they expire.
     pub fn forget(&self, digest: &KeyDigest) {
         self.inner.known.invalidate(digest);
         self.inner.unknown.invalidate(digest);
     }
 
-    /// Resolves a key. Known good keys pass though the caller's address is throttled: whoever
+    /// Resolves a key. KnownKey good keys pass though the caller's address is throttled: whoever
     /// shares an address with a guesser keeps working, and a guess is never a known good key.
     pub(super) fn resolve(&self, key: &ApiKey, client: IpAddr) -> Later<'_, Resolved> {
         let (inner, environment) = (&self.inner, key.environment);
@@ -157,8 +157,8 @@ impl Resolver {
                 return Later::Ready(inner.found(principal, environment, client));
             }
             Cached::Ageing(principal) => {
-                // What it brings is for the next request.
-                drop(Inner::fly(inner, key.digest));
+                // The answer serves the next request.
+                drop(ResolverState::fly(inner, key.digest));
                 return Later::Ready(inner.found(principal, environment, client));
             }
             Cached::Unknown => return Later::Ready(self.refuse(client)),
@@ -167,7 +167,7 @@ impl Resolver {
         if let Err(wait) = inner.failures.check(client) {
             return Later::Ready(Resolved::Throttled(wait));
         }
-        let flight = Inner::fly(inner, key.digest);
+        let flight = ResolverState::fly(inner, key.digest);
         if inner.failed.load(Ordering::Relaxed) >= BROKEN
             && let Some(principal) = inner.stale(&key.digest)
         {
@@ -176,8 +176,8 @@ impl Resolver {
         let digest = key.digest;
         Later::Pending(Box::pin(async move {
             match flight::wait(flight).await {
-                Landed::Answered(lookup) => inner.judge(lookup, environment, client),
-                Landed::Failed => match inner.stale(&digest) {
+                FlightResult::Answered(lookup) => inner.judge(lookup, environment, client),
+                FlightResult::Failed => match inner.stale(&digest) {
                     Some(principal) => inner.found(principal, environment, client),
                     None => Resolved::Unavailable(RETRY_AFTER),
                 },
@@ -191,7 +191,7 @@ impl Resolver {
     }
 }
 
-impl Inner {
+impl ResolverState {
     fn local(&self, digest: &KeyDigest) -> Option<Lookup> {
         let lookup = self.store.local(digest)?;
         self.look_ups.increment(1);
@@ -216,7 +216,7 @@ impl Inner {
         }
     }
 
-    /// A former answer that may be used while the store cannot be asked.
+    /// Returns a stale answer that may be used while the store does not answer.
     fn stale(&self, digest: &KeyDigest) -> Option<Arc<Principal>> {
         let known = self.known.get(digest)?;
         let age = self.clock.monotonic().saturating_sub(known.sent);

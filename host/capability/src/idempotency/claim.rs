@@ -1,4 +1,4 @@
-//! An exchange's hold on an operation. Whoever drops it unresolved lets others retry.
+//! The claim of an exchange on an operation. Dropped unresolved, it lets others retry.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,22 +10,22 @@ use tollgate_chain::Fingerprint;
 use super::{OperationKey, STORE_TIMEOUT, StoredReply, Ticket};
 use crate::later::Later;
 
-/// What became of a completion.
+/// The outcome of a completion.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Completion {
     /// Stored; retries repeat it.
     Stored,
     /// Stored without its body, which is too long; retries are carried out again.
     Elided,
-    /// Another exchange took over meanwhile, or the record is gone; nothing was written.
-    /// Answer with the stored reply if there is one. If there is none yet, your own is as good:
-    /// the service answers both exchanges from one record.
+    /// Another exchange took over meanwhile, or the record was forgotten; nothing was written.
+    /// Answer with the stored reply if there is one. If there is none yet, the reply at hand is as
+    /// good: the service answers both exchanges from one record.
     Superseded(Option<StoredReply>),
-    /// The store cannot be asked. The lease will run out, and a retry is carried out again.
+    /// The store does not answer. The lease will run out, and a retry is carried out again.
     Unavailable,
 }
 
-/// Writes what becomes of claims. Implemented by stores.
+/// Resolves claims. Implemented by stores.
 pub trait Holder: fmt::Debug + Send + Sync {
     /// Stores the reply, if the ticket still holds. Takes effect though the answer is dropped.
     fn complete(&self, ticket: Ticket, reply: StoredReply) -> Later<'static, Completion>;
@@ -33,7 +33,7 @@ pub trait Holder: fmt::Debug + Send + Sync {
     /// Lets others retry, if the ticket still holds. Takes effect though the answer is dropped.
     fn retryable(&self, ticket: Ticket) -> Later<'static, ()>;
 
-    /// Extends the lease, if the ticket still holds. Without an answer, at the next occasion.
+    /// Extends the lease, if the ticket still holds. Returns before that is done.
     fn renew(&self, ticket: Ticket, lease: Duration);
 }
 
@@ -47,7 +47,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Made by a store when it grants a claim.
+    /// Creates a claim; called by a store when it grants one.
     #[must_use]
     pub fn new(
         holder: Arc<dyn Holder>,
@@ -58,19 +58,19 @@ impl Claim {
         Self { holder, ticket, fingerprint, lease, resolved: false }
     }
 
-    /// The operation; its [`OperationKey::hex`] travels as `x-operation-key`.
+    /// Returns the operation; its [`OperationKey::hex`] is sent as `x-operation-key`.
     #[must_use]
     pub fn operation(&self) -> OperationKey {
         self.ticket.operation
     }
 
-    /// The fingerprint, 64 lower-case hexadecimal digits; travels as `x-request-fingerprint`.
+    /// Returns the fingerprint, 64 lower-case hexadecimal digits; sent as `x-request-fingerprint`.
     #[must_use]
     pub fn fingerprint_hex(&self) -> String {
         HEXLOWER.encode(&self.fingerprint)
     }
 
-    /// How long the claim holds from its grant or its last renewal.
+    /// Returns the time for which the claim holds from its grant or its last renewal.
     #[must_use]
     pub fn lease(&self) -> Duration {
         self.lease
@@ -81,7 +81,7 @@ impl Claim {
         self.holder.renew(self.ticket, self.lease);
     }
 
-    /// Stores the reply for retries. What is stored is decided by the caller: success and the
+    /// Stores the reply for retries. The caller decides about what is stored: success and the
     /// service's own refusals, never failures of the way there.
     pub async fn complete(mut self, reply: StoredReply) -> Completion {
         self.resolved = true;
@@ -101,7 +101,7 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         if !self.resolved {
-            // Nobody waits for it: if the store cannot be told, the lease runs out.
+            // Nobody waits for it: if the store does not answer, the lease runs out.
             drop(self.holder.retryable(self.ticket));
         }
     }

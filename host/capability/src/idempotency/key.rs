@@ -9,28 +9,29 @@ use tollgate_terms::headers::IDEMPOTENCY_KEY;
 /// Longest key, in characters.
 const LENGTH_MAX: usize = 255;
 
-/// What the request carries. The key is the caller's and opaque: it is never printed.
-pub(super) enum Read<'a> {
+/// The idempotency key of a request. It is the caller's and opaque: it is never printed.
+pub(super) enum KeyField<'a> {
     Absent,
     Valid(Cow<'a, str>),
     Malformed,
 }
 
-pub(super) fn read(headers: &HeaderMap) -> Read<'_> {
+pub(super) fn read(headers: &HeaderMap) -> KeyField<'_> {
     let mut lines = headers.get_all(IDEMPOTENCY_KEY).iter();
-    let Some(line) = lines.next() else { return Read::Absent };
+    let Some(line) = lines.next() else { return KeyField::Absent };
     if lines.next().is_some() {
-        return Read::Malformed;
+        return KeyField::Malformed;
     }
     let key = line.to_str().ok().and_then(parse);
-    key.filter(|key| (1..=LENGTH_MAX).contains(&key.len())).map_or(Read::Malformed, Read::Valid)
+    key.filter(|key| (1..=LENGTH_MAX).contains(&key.len()))
+        .map_or(KeyField::Malformed, KeyField::Valid)
 }
 
-/// `"k1"` and `k1` are the same key. Parameters of a String are ignored.
+/// Parses both forms: `"k1"` and `k1` are the same key. Parameters of a String are ignored.
 fn parse(text: &str) -> Option<Cow<'_, str>> {
     let text = text.trim_matches([' ', '\t']);
     if let Some(rest) = text.strip_prefix('"') {
-        // As nearly all are: nothing escaped, and nothing after the closing quote.
+        // The usual form: nothing escaped, and nothing after the closing quote.
         let plain = rest.strip_suffix('"').filter(|key| key.bytes().all(is_token));
         return plain.map_or_else(|| parse_item(text).map(Cow::Owned), |key| Some(key.into()));
     }
@@ -51,16 +52,16 @@ mod tests {
     use super::*;
     use http::HeaderValue;
 
-    /// The key, or what is wrong with the lines.
+    /// Reads the key, or names the defect of the lines.
     fn key(lines: &[&[u8]]) -> Result<String, &'static str> {
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append(IDEMPOTENCY_KEY, HeaderValue::from_bytes(line).expect("a value"));
         }
         match read(&headers) {
-            Read::Absent => Err("absent"),
-            Read::Valid(key) => Ok(key.into_owned()),
-            Read::Malformed => Err("malformed"),
+            KeyField::Absent => Err("absent"),
+            KeyField::Valid(key) => Ok(key.into_owned()),
+            KeyField::Malformed => Err("malformed"),
         }
     }
 

@@ -8,13 +8,13 @@ use tollgate_chain::{Head, Principal};
 
 use crate::Sha256Digest;
 
-/// SHA-256 over the scope and the caller's key. Travels to the service as
-/// `x-operation-key`, and finds the record here; the caller's key itself is kept nowhere.
+/// SHA-256 over the scope and the caller's key. Sent to the service as `x-operation-key`, and the
+/// key of the record here; the caller's key itself is kept nowhere.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OperationKey(pub Sha256Digest);
 
 impl OperationKey {
-    /// The key of the operation that the request asks for. Each part is preceded by its length
+    /// Computes the key of the operation that a request asks for. Each part is preceded by its length
     /// (u32, big-endian), so that no two scopes run together.
     #[must_use]
     pub fn of(principal: &Principal, head: &Head, client_key: &str) -> Self {
@@ -34,7 +34,7 @@ impl OperationKey {
         Self(Sha256Digest::from(context.finish()))
     }
 
-    /// 64 lower-case hexadecimal digits.
+    /// Returns 64 lower-case hexadecimal digits.
     #[must_use]
     pub fn hex(&self) -> String {
         self.0.hex()

@@ -12,7 +12,7 @@ pub const TTL_DEFAULT: Duration = Duration::from_secs(72 * 3_600);
 /// The shortest life of a completed record that may be configured.
 pub const TTL_MIN: Duration = Duration::from_secs(24 * 3_600);
 
-/// What a claim is known by. The generation fences: whoever was taken over writes nothing.
+/// Identifies a claim. The generation fences: a holder that was taken over writes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ticket {
     /// The operation.
@@ -76,7 +76,7 @@ pub enum ClaimDecision {
 }
 
 impl RecordTime {
-    /// The generation of an operation that has no record. Not 1: the record may have been
+    /// Returns the generation of an operation that has no record. Not 1: the record may have been
     /// evicted while a holder of its first generation was asleep, and must not fit again.
     fn first_generation(self) -> u64 {
         u64::try_from(self.unix.as_micros()).unwrap_or(u64::MAX / 2)

@@ -15,7 +15,7 @@ pub const BODY_BYTES_MAX: usize = 256 * 1024;
 const STORED_MAX: usize = 4;
 const STORED: [HeaderName; STORED_MAX] = [CONTENT_TYPE, LOCATION, ETAG, CONTENT_LANGUAGE];
 
-/// A reply to be stored, or that was.
+/// A reply for retries: to be stored, or read from a store.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredReply {
     /// The status.
@@ -27,17 +27,17 @@ pub struct StoredReply {
 }
 
 impl StoredReply {
-    /// Takes what is stored from a reply. Copies it, into one piece: what a connection read lies
-    /// in buffers many times as large, which a record would keep for as long as it lives.
+    /// Creates the stored form of a reply. Copies it into one buffer: the buffers of a connection are
+    /// many times as large, and a record would keep them for as long as it lives.
     #[must_use]
     pub fn new(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Self {
-        let there: SmallVec<[_; STORED_MAX]> =
+        let present: SmallVec<[_; STORED_MAX]> =
             STORED.into_iter().filter_map(|name| Some((headers.get(&name)?, name))).collect();
         // A body that is too long is dropped by the store anyway.
         let fits = body.len() <= BODY_BYTES_MAX;
-        let values: usize = there.iter().map(|(value, _)| value.len()).sum();
+        let values: usize = present.iter().map(|(value, _)| value.len()).sum();
         let mut copy = BytesMut::with_capacity(values + if fits { body.len() } else { 0 });
-        there.iter().for_each(|(value, _)| copy.extend_from_slice(value.as_bytes()));
+        present.iter().for_each(|(value, _)| copy.extend_from_slice(value.as_bytes()));
         if fits {
             copy.extend_from_slice(&body);
         }
@@ -46,11 +46,11 @@ impl StoredReply {
             let copied = HeaderValue::from_maybe_shared(copy.split_to(value.len()));
             copied.ok().map(|value| (name, value))
         };
-        let kept = there.into_iter().filter_map(field).collect();
+        let kept = present.into_iter().filter_map(field).collect();
         Self { status, headers: kept, body: if fits { copy } else { body } }
     }
 
-    /// Whether the body is too long to be stored.
+    /// Returns true if the body is too long to be stored.
     #[must_use]
     pub fn is_elided(&self) -> bool {
         self.body.len() > BODY_BYTES_MAX

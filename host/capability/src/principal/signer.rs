@@ -1,5 +1,5 @@
-//! The statement of who a call is from, signed so that a service believes the gate and not
-//! the wire: Ed25519, for one service in one environment, for at most 30 seconds.
+//! Signs the short-lived principal token that services verify: Ed25519, for one service in one
+//! environment, for at most 30 seconds.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,18 +21,18 @@ use zeroize::Zeroizing;
 
 use crate::Clock;
 
-/// How long a statement is believed.
+/// Time for which a token is valid.
 const LIFETIME: Duration = Duration::from_secs(30);
-/// How long it is handed out. The rest of its life is for the call, and for clocks that differ.
+/// Time for which a token is reused. The rest of its life is for the call, and for clocks that differ.
 const REUSE: Duration = Duration::from_secs(10);
-/// How far a service's clock may be behind: `issued_at` is set back by this.
+/// Largest lag of a service's clock: `issued_at` is set back by this.
 const SKEW: Duration = Duration::from_secs(2);
-/// Precedes what is signed, so that the signature means nothing elsewhere.
+/// Precedes the signed bytes, so that the signature is valid in no other context.
 const CONTEXT: &[u8] = b"tollgate-principal-v1\0";
-/// Most statements that are kept.
+/// Most tokens in the cache.
 const CACHED_MAX: u64 = 65_536;
 
-/// Who may believe a statement.
+/// The service that may accept a token.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Audience {
     /// The service.
@@ -41,7 +41,7 @@ pub struct Audience {
     pub environment: Environment,
 }
 
-/// A signed statement.
+/// A signed token.
 #[derive(Clone)]
 pub struct SignedToken {
     /// An encoded `tollgate.principal.v1.SignedPrincipal`.
@@ -56,7 +56,7 @@ impl fmt::Debug for SignedToken {
     }
 }
 
-/// Why a key cannot be used.
+/// The reason why a signing key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SignerError {
     /// The file cannot be read.
@@ -64,15 +64,15 @@ pub enum SignerError {
     Read {
         /// The file.
         path: Box<str>,
-        /// What went wrong.
+        /// The cause.
         source: std::io::Error,
     },
-    /// It is no Ed25519 key in PKCS#8, PEM or DER.
+    /// The file holds no Ed25519 key in PKCS#8, PEM or DER.
     #[error("the signing key is no Ed25519 key in PKCS#8 (PEM or DER)")]
     Key,
 }
 
-/// Signs statements. One for each gateway.
+/// Signs principal tokens. One for each gateway.
 pub struct PrincipalSigner {
     key: Ed25519KeyPair,
     key_id: String,
@@ -81,7 +81,7 @@ pub struct PrincipalSigner {
     signed: Cache<Subject, Signed>,
 }
 
-/// Who a statement is about and whom it is for: compared whole, never by digest alone.
+/// The principal and the audience of a token: compared whole, never by digest alone.
 #[derive(Clone)]
 struct Subject {
     /// None for the gateway itself.
@@ -96,10 +96,11 @@ struct Signed {
 }
 
 impl PrincipalSigner {
-    /// Takes a key in PKCS#8. `key_id` names it to whoever verifies; `issuer` names the gateway.
+    /// Creates a signer from a key in PKCS#8. `key_id` names the key to verifiers; `issuer` names the
+    /// gateway.
     ///
     /// # Errors
-    /// It is no such key.
+    /// Fails if the bytes are no such key.
     pub fn new(
         pkcs8: &[u8],
         key_id: &str,
@@ -116,7 +117,7 @@ impl PrincipalSigner {
     /// Reads the key from a file, PEM or DER.
     ///
     /// # Errors
-    /// The file cannot be read or holds no such key.
+    /// Fails if the file cannot be read or holds no such key.
     pub fn open(
         path: &Path,
         key_id: &str,
@@ -129,21 +130,21 @@ impl PrincipalSigner {
         Self::new(&bytes, key_id, issuer, clock)
     }
 
-    /// The line by which services know this key: `<key id> <base64 of the public key>`.
+    /// Returns the line by which services know this key: `<key id> <base64 of the public key>`.
     #[must_use]
     pub fn public_line(&self) -> String {
         format!("{} {}", self.key_id, STANDARD.encode(self.key.public_key().as_ref()))
     }
 
-    /// The statement that a call is made in the name of this principal. Signed anew at most
-    /// every 10 seconds for the same principal and audience.
+    /// Returns a token for a call in the name of this principal. Signs anew at most every 10 seconds
+    /// for the same principal and audience.
     #[must_use]
     pub fn tenant(&self, principal: &Arc<Principal>, audience: &Audience) -> SignedToken {
         let principal = Some(Arc::clone(principal));
         self.token(Subject { principal, audience: audience.clone() })
     }
 
-    /// The statement that a call is the gateway's own.
+    /// Returns a token for a call of the gateway's own.
     #[must_use]
     pub fn gateway(&self, audience: &Audience) -> SignedToken {
         self.token(Subject { principal: None, audience: audience.clone() })
@@ -162,23 +163,23 @@ impl PrincipalSigner {
     }
 
     fn sign(&self, subject: &Subject) -> SignedToken {
-        let principal = self.statement(subject).encode_to_vec();
+        let principal = self.claims(subject).encode_to_vec();
         let message = [CONTEXT, &principal].concat();
         let signature = self.key.sign(&message).as_ref().to_vec();
         let signing_key_id = self.key_id.clone();
         let bytes = wire::SignedPrincipal { principal, signing_key_id, signature }.encode_to_vec();
         let text = STANDARD_NO_PAD.encode(&bytes);
-        // Base64 is always a field value; an empty one would be refused by every service.
+        // Base64 is always a field value; every service would refuse an empty one.
         let mut header =
             HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
         header.set_sensitive(true);
         SignedToken { bytes: bytes.into(), header }
     }
 
-    fn statement(&self, subject: &Subject) -> wire::Principal {
+    fn claims(&self, subject: &Subject) -> wire::Principal {
         let issued = self.clock.unix().saturating_sub(SKEW);
         let audience = &subject.audience;
-        let mut statement = wire::Principal {
+        let mut principal_claims = wire::Principal {
             audience_service: audience.service.to_string(),
             audience_environment: wire::Environment::from(audience.environment).into(),
             issued_at: Some(timestamp(issued)),
@@ -188,14 +189,14 @@ impl PrincipalSigner {
             ..wire::Principal::default()
         };
         if let Some(principal) = &subject.principal {
-            statement.role = wire::Role::Tenant.into();
-            statement.tenant_id.clone_from(&principal.tenant);
-            statement.environment = wire::Environment::from(principal.environment).into();
-            statement.scopes = principal.scopes.iter().cloned().collect();
-            statement.key_id.clone_from(&principal.key_id);
-            statement.access = wire::Access::from(principal.access).into();
+            principal_claims.role = wire::Role::Tenant.into();
+            principal_claims.tenant_id.clone_from(&principal.tenant);
+            principal_claims.environment = wire::Environment::from(principal.environment).into();
+            principal_claims.scopes = principal.scopes.iter().cloned().collect();
+            principal_claims.key_id.clone_from(&principal.key_id);
+            principal_claims.access = wire::Access::from(principal.access).into();
         }
-        statement
+        principal_claims
     }
 }
 
@@ -237,7 +238,7 @@ fn timestamp(moment: Duration) -> prost_types::Timestamp {
     }
 }
 
-/// The DER of a key that comes as DER, or as PEM with the label `PRIVATE KEY`.
+/// Returns the DER of a key that is given as DER, or as PEM with the label `PRIVATE KEY`.
 fn der(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let Some(text) = std::str::from_utf8(bytes).ok().filter(|text| text.contains("-----BEGIN"))
     else {

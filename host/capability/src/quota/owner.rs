@@ -1,4 +1,4 @@
-//! Whose bucket it is. Sandbox and live never share one.
+//! The owner of a bucket. Sandbox and live never share one.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -16,8 +16,8 @@ pub enum Owner<'a> {
 }
 
 impl<'a> Owner<'a> {
-    /// The owner of an address: an IPv4 address, or the /64 that an IPv6 customer is given
-    /// whole, so that nobody has 2^64 buckets.
+    /// Returns the owner that an address belongs to: an IPv4 address, or the whole /64 that an IPv6
+    /// customer is given, so that nobody has 2^64 buckets.
     #[must_use]
     pub fn address(address: IpAddr) -> Self {
         Self::Address(match address.to_canonical() {
@@ -29,7 +29,7 @@ impl<'a> Owner<'a> {
         })
     }
 
-    /// The owner that a partition means in an exchange. Before there is a principal, tenant
+    /// Returns the owner that a partition means in an exchange. Before there is a principal, tenant
     /// and key mean the caller's address: a stranger is never charged to a tenant.
     pub(crate) fn of(
         partition: Partition,

@@ -9,15 +9,15 @@ use tollgate_chain::{Rule, Text};
 
 use super::Standing;
 
-/// A bucket as the caller is told about it.
+/// A bucket as it is reported to the caller.
 #[derive(Debug, Clone)]
-pub(crate) struct Reported {
-    pub(crate) name: Text,
-    pub(crate) rule: Rule,
-    pub(crate) standing: Standing,
+pub(super) struct ReportedBucket {
+    pub(super) name: Text,
+    pub(super) rule: Rule,
+    pub(super) standing: Standing,
 }
 
-/// What a bucket's entry usually takes in either field.
+/// The usual length of a bucket's entry in either field.
 const BUCKET_BYTES: usize = 48;
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -30,8 +30,8 @@ const REMAINING: &KeyRef = key_ref("r");
 const DELAY: &KeyRef = key_ref("t");
 const IN_FLIGHT: &StringRef = string_ref("concurrent-requests");
 
-/// Writes both fields, in place of any that are there. Nothing for no buckets.
-pub(crate) fn write(buckets: &[Reported], headers: &mut HeaderMap) {
+/// Writes both fields, in place of any that are there. Writes nothing for no buckets.
+pub(super) fn write(buckets: &[ReportedBucket], headers: &mut HeaderMap) {
     let mut texts = [(); 2].map(|()| String::with_capacity(BUCKET_BYTES * buckets.len()));
     let [policy, limit] = &mut texts;
     let mut policy = ListSerializer::with_buffer(policy);
@@ -64,7 +64,7 @@ pub(crate) fn write(buckets: &[Reported], headers: &mut HeaderMap) {
     }
 }
 
-/// Whole seconds, rounded up: whoever waits that long has waited long enough.
+/// Converts to whole seconds, rounded up: whoever waits that long has waited long enough.
 pub(crate) fn seconds(wait: Duration) -> u32 {
     let whole = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     u32::try_from(whole).unwrap_or(u32::MAX)
@@ -76,20 +76,20 @@ mod tests {
     use sfv::{BareItem, List, ListEntry, Parser};
     use tollgate_chain::Rate;
 
-    fn rated(name: &str, remaining: u32, millis: u64) -> Reported {
-        Reported {
+    fn rated(name: &str, remaining: u32, millis: u64) -> ReportedBucket {
+        ReportedBucket {
             name: name.into(),
             rule: Rule::Rate(Rate { quota: 600, window_seconds: 60, burst: 50, cost: 1 }),
             standing: Standing { remaining, more_in: Duration::from_millis(millis) },
         }
     }
 
-    fn in_flight() -> Reported {
+    fn in_flight() -> ReportedBucket {
         let standing = Standing { remaining: 49, more_in: Duration::ZERO };
-        Reported { name: "concurrent".into(), rule: Rule::Concurrency(50), standing }
+        ReportedBucket { name: "concurrent".into(), rule: Rule::Concurrency(50), standing }
     }
 
-    fn written(buckets: &[Reported]) -> HeaderMap {
+    fn written(buckets: &[ReportedBucket]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(LIMIT, HeaderValue::from_static("\"upstream\";r=1"));
         write(buckets, &mut headers);

@@ -9,7 +9,7 @@ use tollgate_chain::{Head, OriginKind, Text};
 
 use super::only;
 
-/// The kind of origin that the request names.
+/// Classifies the origin that the request names.
 pub(crate) fn kind(head: &Head) -> OriginKind {
     if !head.headers.contains_key(ORIGIN) {
         return OriginKind::Absent;
@@ -22,7 +22,7 @@ pub(crate) fn kind(head: &Head) -> OriginKind {
     }
 }
 
-/// Whether the request's origin is one of these, or matches a pattern among them.
+/// Returns true if the request's origin is one of these, or matches a pattern among them.
 pub(crate) fn is_in(head: &Head, entries: &[Text]) -> bool {
     match text(head) {
         Some("null") => entries.iter().any(|entry| **entry == *"null"),
@@ -42,8 +42,8 @@ fn is_own(head: &Head, origin: &str) -> bool {
         == Some(head.authority.as_str())
 }
 
-/// `https://*.example.com[:port]`: one or more labels in place of the star, anchored at both
-/// ends. `origin` is known to be serialised, so what the star stands for is made of labels.
+/// Matches `https://*.example.com[:port]`: one or more labels in place of the star, anchored at
+/// both ends. `origin` is serialised, so that the text in place of the star consists of labels.
 fn matches_pattern(pattern: &str, origin: &str) -> bool {
     let Some(suffix) = pattern.strip_prefix("https://*.") else { return false };
     let Some(host) = origin.strip_prefix("https://") else { return false };
@@ -52,7 +52,7 @@ fn matches_pattern(pattern: &str, origin: &str) -> bool {
         .is_some_and(|labels| !suffix.is_empty() && !labels.is_empty())
 }
 
-/// Whether the text is `scheme "://" host [":" port]` as a browser would serialise it: lower
+/// Returns true if the text is `scheme "://" host [":" port]` as a browser would serialise it: lower
 /// case, no path, no user information, no default port.
 fn is_serialised(origin: &str) -> bool {
     // No scheme has a colon.

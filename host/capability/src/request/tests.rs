@@ -21,8 +21,8 @@ pub(crate) fn head_with(headers: &[(&str, &str)]) -> Head {
     }
 }
 
-fn hidden() -> Hidden {
-    Hidden::new([HeaderName::from_static("x-internal")].into())
+fn hidden() -> HiddenFields {
+    HiddenFields::new([HeaderName::from_static("x-internal")].into())
 }
 
 #[test]

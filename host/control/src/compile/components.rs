@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tollgate_chain::{Chain, Growth, Plugin, Policy, Rollout, Trees};
 use tollgate_config::{Config, ConfigProblem, PolicyConfig};
-use tollgate_proxy::{ComponentIdentity, PolicyHost};
+use tollgate_proxy::{BoxedHost, ComponentIdentity};
 use tollgate_runtime::{Component, Engine, Grants, compile_declared, read_declared};
 
 use super::classes::unfit;
@@ -26,7 +26,7 @@ struct Key {
 /// A component that was compiled, and what its runs have shown so far.
 #[derive(Debug, Clone)]
 struct Kept {
-    component: Arc<Component<PolicyHost>>,
+    component: Arc<Component<BoxedHost>>,
     trees: Arc<Trees>,
     used: bool,
 }
@@ -65,8 +65,8 @@ pub(super) fn chains(
     components: &mut Components,
     rollouts: &Rollouts,
     problems: &mut Vec<ConfigProblem>,
-) -> Option<Vec<Chain<PolicyHost>>> {
-    let mut loaded: Vec<Option<Policy<PolicyHost>>> = config
+) -> Option<Vec<Chain<BoxedHost>>> {
+    let mut loaded: Vec<Option<Policy<BoxedHost>>> = config
         .policies()
         .iter()
         .map(|policy| load(config, policy, engine, components, problems))
@@ -92,7 +92,7 @@ fn load(
     engine: &Engine,
     components: &mut Components,
     problems: &mut Vec<ConfigProblem>,
-) -> Option<Policy<PolicyHost>> {
+) -> Option<Policy<BoxedHost>> {
     let plugin = config.plugins().get(policy.plugin)?;
     let (bytes, sha256) = read_declared(plugin).map_err(|problem| problems.push(problem)).ok()?;
     let version = tollgate_runtime::version(&bytes).map(Into::into);
@@ -135,7 +135,7 @@ fn load(
         name: policy.name.as_str().into(),
         class: policy.class,
         interests: policy.interests.clone(),
-        plugin: Arc::clone(&kept.component) as Arc<dyn Plugin<PolicyHost>>,
+        plugin: Arc::clone(&kept.component) as Arc<dyn Plugin<BoxedHost>>,
         trees: Arc::clone(&kept.trees),
         questions_max: policy.limits.questions,
         answer_bytes_max: policy.limits.answer_bytes,

@@ -9,7 +9,7 @@ use tollgate_edge::{RequestBody, ResponseBody};
 use super::Flow;
 use crate::forward;
 use crate::receipts::{ReceiptRecord, RetentionClass};
-use crate::snapshot::{PolicyHost, Snapshot};
+use crate::snapshot::{BoxedHost, Snapshot};
 
 /// The outcome of a dry run.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub struct Rehearsal {
     pub record: ReceiptRecord,
     /// The request's reservations (quotas, operations), which last for as long as this is kept, as
     /// those of a request in flight do.
-    pub reservations: PolicyHost,
+    pub reservations: BoxedHost,
 }
 
 /// Lets the chain decide about a request and stops before anything is sent.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tollgate_capability::credentials::{NewKey, Resolver, ResolverOptions};
 use tollgate_capability::testing::ManualClock;
-use tollgate_capability::{Exchange, Opening, Stores};
+use tollgate_capability::{PolicyHost, RequestContext, Stores};
 use tollgate_chain::{
     Authority, Bucket, CredentialHandle, CredentialsRead, Environment, Error, GrpcMethod, Head,
     IdempotencyEffect, Matched, Partition, Payload, Prepared, Question, Rate, Route, RouteLimits,
@@ -77,12 +77,12 @@ impl Bench {
         self.keys.replace(&keys(tenant, &self.digest)).expect("a good file");
     }
 
-    pub(crate) fn exchange(&self, body: &str) -> Box<Exchange> {
+    pub(crate) fn exchange(&self, body: &str) -> Box<PolicyHost> {
         let state = |name: &str| match name {
             "deposits" => UpstreamState::Ready,
             _ => UpstreamState::Unknown,
         };
-        let opening = Opening {
+        let context = RequestContext {
             head: Arc::clone(&self.head),
             matched: Matched::Found {
                 route: Arc::new(route()),
@@ -93,7 +93,7 @@ impl Bench {
             upstreams: Arc::new(state),
             hidden: [HeaderName::from_static("x-internal")].into(),
         };
-        Box::new(Exchange::new(opening, Arc::clone(&self.stores)))
+        Box::new(PolicyHost::new(context, Arc::clone(&self.stores)))
     }
 }
 

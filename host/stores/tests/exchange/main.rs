@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bench::{Bench, ask, buckets, claim, resolve};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use tollgate_capability::idempotency::{Completion, StoredReply};
-use tollgate_capability::{Exchange, Held};
+use tollgate_capability::PolicyHost;
+use tollgate_capability::idempotency::{Completion, HeldReply, StoredReply};
 use tollgate_chain::{
     Answer, Claimed, CredentialHandle, CredentialsRead, Environment, Error, Failure, HeldHandle,
     Identity, LogCommand, LogLevel, NotesCommand, NotesRead, Presence, Presented, PrincipalCommand,
@@ -31,10 +31,10 @@ fn failed() -> Result<Verdict, Failure> {
 
 /// Runs the questions as one policy would, and settles.
 async fn run(
-    host: Box<Exchange>,
+    host: Box<PolicyHost>,
     questions: Vec<Question>,
     outcome: Result<Verdict, Failure>,
-) -> (Box<Exchange>, Vec<Answer>) {
+) -> (Box<PolicyHost>, Vec<Answer>) {
     let mut run = Run::new(host, 256, 65_536);
     for question in questions {
         run.ask(question).await.expect("a question within its bounds");
@@ -47,7 +47,7 @@ fn establish() -> Question {
     Question::from(PrincipalCommand::Establish(ONLY))
 }
 
-async fn authenticated(bench: &Bench, body: &str) -> Box<Exchange> {
+async fn authenticated(bench: &Bench, body: &str) -> Box<PolicyHost> {
     let host = bench.exchange(body);
     run(host, vec![resolve(), establish()], proceed()).await.0
 }
@@ -249,7 +249,7 @@ async fn a_claim_is_carried_out_once_and_then_repeated() {
     drop(first);
     let (third, answers) = run(authenticated(&bench, "a").await, vec![claim()], proceed()).await;
     assert_eq!(answers, [Answer::Claimed(Claimed::Completed(HeldHandle(0)))]);
-    assert_eq!(third.held(HeldHandle(0)), Some(&Held::Reply(stored("{}"))));
+    assert_eq!(third.held(HeldHandle(0)), Some(&HeldReply::Stored(stored("{}"))));
     assert_eq!(third.held(HeldHandle(1)), None);
     assert!(third.claim().is_none());
 }
@@ -290,7 +290,7 @@ async fn a_refused_body_is_held_and_uses_no_key_up() {
     let host = authenticated(&bench, "too large").await;
     let (host, answers) = run(host, vec![claim()], proceed()).await;
     assert_eq!(answers, [Answer::Claimed(Claimed::BodyRefused(HeldHandle(0)))]);
-    let refusal = Held::Refused(Error::BodyTooLarge { limit: 8 });
+    let refusal = HeldReply::Refused(Error::BodyTooLarge { limit: 8 });
     assert_eq!(host.held(HeldHandle(0)), Some(&refusal));
     let (_, answers) = run(authenticated(&bench, "a").await, vec![claim()], proceed()).await;
     assert_eq!(answers, [Answer::Claimed(Claimed::Claimed)]);

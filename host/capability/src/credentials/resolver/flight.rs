@@ -11,23 +11,23 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::{BROKEN, Inner, Known};
+use super::{BROKEN, KnownKey, ResolverState};
 use crate::credentials::{KeyDigest, Lookup, Unreachable};
 
 /// Most look-ups at once; more are answered *unavailable*.
 const FLIGHTS_MAX: usize = 1_024;
 
-/// How a flight ended.
+/// The result of a flight.
 #[derive(Debug, Clone)]
-pub(super) enum Landed {
+pub(super) enum FlightResult {
     Answered(Lookup),
     Failed,
 }
 
-type Watch = watch::Receiver<Option<Landed>>;
+type FlightWatch = watch::Receiver<Option<FlightResult>>;
 
 #[derive(Debug, Default)]
-pub(super) struct Flights(Mutex<HashMap<KeyDigest, Watch>>);
+pub(super) struct Flights(Mutex<HashMap<KeyDigest, FlightWatch>>);
 
 #[cfg(test)]
 impl Flights {
@@ -36,9 +36,9 @@ impl Flights {
     }
 }
 
-impl Inner {
-    /// Joins the flight for this digest, or starts it. None when too many are in the air.
-    pub(super) fn fly(this: &Arc<Self>, digest: KeyDigest) -> Option<Watch> {
+impl ResolverState {
+    /// Joins the flight for this digest, or starts it. Returns None if too many are under way.
+    pub(super) fn fly(this: &Arc<Self>, digest: KeyDigest) -> Option<FlightWatch> {
         let mut flights = this.flights.0.lock();
         if let Some(flight) = flights.get(&digest) {
             return Some(flight.clone());
@@ -51,15 +51,15 @@ impl Inner {
         drop(flights);
         let this = Arc::clone(this);
         tokio::spawn(async move {
-            let _ended = Ended { inner: &this, digest };
+            let _ended = FlightGuard { inner: &this, digest };
             let landed = this.look_up(digest).await;
             landing.send_replace(Some(landed));
         });
         Some(flight)
     }
 
-    async fn look_up(&self, digest: KeyDigest) -> Landed {
-        // Taken before the question is sent: the answer is at most this old.
+    async fn look_up(&self, digest: KeyDigest) -> FlightResult {
+        // Read before the look-up is sent: the answer is at most this old.
         let sent = self.clock.monotonic();
         self.look_ups.increment(1);
         let asking = self.store.look_up(digest).get();
@@ -71,13 +71,13 @@ impl Inner {
             Ok(lookup) => {
                 self.failed.store(0, Ordering::Relaxed);
                 self.remember(digest, &lookup, sent);
-                Landed::Answered(lookup)
+                FlightResult::Answered(lookup)
             }
             Err(error) => {
                 if self.failed.fetch_add(1, Ordering::Relaxed) + 1 == BROKEN {
-                    tracing::error!(%error, "credentials cannot be looked up");
+                    tracing::error!(%error, "credential look-ups fail; using cached answers within their bounds");
                 }
-                Landed::Failed
+                FlightResult::Failed
             }
         }
     }
@@ -86,7 +86,7 @@ impl Inner {
         match lookup {
             Lookup::Found(principal) => {
                 self.unknown.invalidate(&digest);
-                self.known.insert(digest, Known { principal: Arc::clone(principal), sent });
+                self.known.insert(digest, KnownKey { principal: Arc::clone(principal), sent });
             }
             Lookup::NotFound => {
                 self.known.invalidate(&digest);
@@ -96,22 +96,22 @@ impl Inner {
     }
 }
 
-/// The end of the flight, of its task and of those who wait.
-pub(super) async fn wait(flight: Option<Watch>) -> Landed {
-    let Some(mut flight) = flight else { return Landed::Failed };
+/// Waits for the end of a flight.
+pub(super) async fn wait(flight: Option<FlightWatch>) -> FlightResult {
+    let Some(mut flight) = flight else { return FlightResult::Failed };
     match flight.wait_for(Option::is_some).await {
-        Ok(landed) => landed.clone().unwrap_or(Landed::Failed),
-        Err(_) => Landed::Failed,
+        Ok(landed) => landed.clone().unwrap_or(FlightResult::Failed),
+        Err(_) => FlightResult::Failed,
     }
 }
 
-/// Takes the flight off the list, however its task ends.
-struct Ended<'a> {
-    inner: &'a Inner,
+/// Removes the flight from the table, however its task ends.
+struct FlightGuard<'a> {
+    inner: &'a ResolverState,
     digest: KeyDigest,
 }
 
-impl Drop for Ended<'_> {
+impl Drop for FlightGuard<'_> {
     fn drop(&mut self) {
         self.inner.flights.0.lock().remove(&self.digest);
     }

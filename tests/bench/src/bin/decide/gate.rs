@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tollgate_capability::credentials::{Resolver, ResolverOptions};
 use tollgate_capability::idempotency::StoredReply;
-use tollgate_capability::{Clock, Exchange, Opening, Stores, SystemClock};
+use tollgate_capability::{Clock, PolicyHost, RequestContext, Stores, SystemClock};
 use tollgate_chain::{
     Authority, Chain, Class, Decision, Growth, Head, Interests, Matched, Payload, Plugin, Policy,
     Prepared, Receipt, Route, RouteLimits, Trees, UpstreamState, request,
@@ -24,14 +24,14 @@ use tollgate_stores::memory::{
 };
 use tollgate_terms::headers::IDEMPOTENCY_KEY;
 
-type Asker = Box<Exchange>;
+type BoxedHost = Box<PolicyHost>;
 
 /// Operations that are remembered, so that memory stays as it is.
 const RECORDS: usize = 10_000;
 
 /// The chain of six and all that it asks.
 pub(super) struct Gate {
-    chain: Chain<Asker>,
+    chain: Chain<BoxedHost>,
     stores: Arc<Stores>,
     routes: Vec<Arc<Route>>,
     headers: HeaderMap,
@@ -72,7 +72,7 @@ impl Gate {
     }
 
     /// A request of some key for some route, with an operation of its own.
-    pub(super) fn opening(&self, dice: &mut Dice) -> Result<Opening> {
+    pub(super) fn context(&self, dice: &mut Dice) -> Result<RequestContext> {
         let mut headers = self.headers.clone();
         let key = world::key(dice.below(KEYS));
         headers.insert(header::AUTHORIZATION, HeaderValue::try_from(format!("Bearer {key}"))?);
@@ -94,7 +94,7 @@ impl Gate {
             request_id: id.into(),
         };
 
-        Ok(Opening {
+        Ok(RequestContext {
             head: Arc::new(head),
             matched: Matched::Found {
                 route: Arc::clone(route),
@@ -108,14 +108,14 @@ impl Gate {
     }
 
     /// Lets the chain decide and completes the operation, as the gateway does.
-    pub(super) async fn decide(&self, opening: Opening, count: &mut Count) -> Result<()> {
-        let head = Arc::clone(&opening.head);
-        let Matched::Found { route, .. } = &opening.matched else { bail!("no route") };
+    pub(super) async fn decide(&self, context: RequestContext, count: &mut Count) -> Result<()> {
+        let head = Arc::clone(&context.head);
+        let Matched::Found { route, .. } = &context.matched else { bail!("no route") };
         let route = Arc::clone(route);
-        let asker = Box::new(Exchange::new(opening, Arc::clone(&self.stores)));
+        let host = Box::new(PolicyHost::new(context, Arc::clone(&self.stores)));
         let mut receipt = Receipt::default();
-        let (mut asker, outcome) =
-            request::walk(&self.chain, &head, Some(&route), asker, &mut receipt).await;
+        let (mut host, outcome) =
+            request::walk(&self.chain, &head, Some(&route), host, &mut receipt).await;
         let request::Outcome::Passed { .. } = outcome else { bail!("refused: {outcome:?}") };
         for entry in &receipt.entries {
             match entry.decision {
@@ -124,7 +124,7 @@ impl Gate {
                 Decision::Skipped => {}
             }
         }
-        let claim = asker.take_claim().context("the operation was not claimed")?;
+        let claim = host.take_claim().context("the operation was not claimed")?;
         let reply = StoredReply::new(StatusCode::OK, &HeaderMap::new(), Bytes::from_static(b"{}"));
         claim.complete(reply).await;
         Ok(())
@@ -136,7 +136,7 @@ fn policy(
     components: &Path,
     name: &str,
     growth: &Growth,
-) -> Result<Arc<Policy<Asker>>> {
+) -> Result<Arc<Policy<BoxedHost>>> {
     let path = components.join(format!("{name}.wasm"));
     let file = std::fs::read(&path).with_context(|| format!("read {}", path.display()))?;
     let settings: toml::Table = toml::from_str(&settings(name))?;
@@ -147,7 +147,7 @@ fn policy(
         name: name.into(),
         class: Class::Security,
         interests: Interests::default(),
-        plugin: Arc::new(component) as Arc<dyn Plugin<Asker>>,
+        plugin: Arc::new(component) as Arc<dyn Plugin<BoxedHost>>,
         trees: Arc::new(Trees::new(growth, &[])),
         questions_max: 64,
         answer_bytes_max: 65_536,

@@ -13,7 +13,7 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use gate::{Count, Gate};
-use tollgate_capability::Opening;
+use tollgate_capability::RequestContext;
 
 /// The gateway's own.
 #[global_allocator]
@@ -111,7 +111,7 @@ fn thread(gate: &Gate, number: usize, requests: usize, together: &Barrier) -> Re
     let batches = 0..requests.div_ceil(BATCH);
     let outcomes: Vec<Result<()>> = batches
         .map(|_| {
-            let made: Result<Vec<_>> = (0..BATCH).map(|_| gate.opening(&mut dice)).collect();
+            let made: Result<Vec<_>> = (0..BATCH).map(|_| gate.context(&mut dice)).collect();
             // Whatever went wrong, the others must not wait for ever.
             together.wait();
             let runtime = runtime.as_ref().map_err(|error| anyhow::anyhow!("runtime: {error}"))?;
@@ -123,12 +123,12 @@ fn thread(gate: &Gate, number: usize, requests: usize, together: &Barrier) -> Re
 }
 
 impl Turn {
-    async fn decide(&mut self, gate: &Gate, made: Vec<Opening>) -> Result<()> {
+    async fn decide(&mut self, gate: &Gate, made: Vec<RequestContext>) -> Result<()> {
         #[expect(clippy::cast_precision_loss, reason = "requests of a batch are few")]
         let requests = made.len() as f64;
         let (since, used) = (Instant::now(), of_this_thread()?);
-        for opening in made {
-            gate.decide(opening, &mut self.count).await?;
+        for context in made {
+            gate.decide(context, &mut self.count).await?;
         }
         self.wall += since.elapsed();
         self.cpu += of_this_thread()?.saturating_sub(used);

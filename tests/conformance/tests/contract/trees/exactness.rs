@@ -102,9 +102,9 @@ async fn recorded(
     request: &Request,
     policy: &str,
 ) -> (tollgate_chain::Trace, Verdict) {
-    let (host, opening) = pair.without.exchange(request, &pair.keys);
+    let (host, context) = pair.without.exchange(request, &pair.keys);
     let mut receipt = Receipt::default();
-    request::walk(pair.without.chain(), &opening.head, None, host, &mut receipt).await;
+    request::walk(pair.without.chain(), &context.head, None, host, &mut receipt).await;
     let entry = receipt.entries.iter().find(|entry| entry.policy == policy).unwrap();
     (entry.decision.trace().unwrap().clone(), entry.decision.outcome().unwrap().clone())
 }

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use tollgate_capability::credentials::{Resolver, ResolverOptions};
 use tollgate_capability::idempotency::StoredReply;
 use tollgate_capability::testing::ManualClock;
-use tollgate_capability::{Exchange, Opening, Stores};
+use tollgate_capability::{PolicyHost, RequestContext, Stores};
 use tollgate_chain::{
     Chain, Class, Content, Decision, Growth, Hook, Interests, Payload, Plugin, Policy, Receipt,
     Tree, Trees, request,
@@ -22,7 +22,7 @@ use tollgate_stores::memory::{
 use super::requests::{Keys, Request};
 use crate::world::{engine, limits};
 
-pub(super) type Asker = Box<Exchange>;
+pub(super) type BoxedHost = Box<PolicyHost>;
 
 /// The two settings between which reloads go to and fro.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +36,8 @@ pub(super) struct Gate {
     pub(super) clock: Arc<ManualClock>,
     pub(super) credentials: Arc<FileCredentials>,
     stores: Arc<Stores>,
-    strict: Chain<Asker>,
-    lax: Chain<Asker>,
+    strict: Chain<BoxedHost>,
+    lax: Chain<BoxedHost>,
     pub(super) serving: Settings,
     pub(super) upstreams: Upstreams,
 }
@@ -106,14 +106,14 @@ impl Gate {
         policies.map(|policy| policy.trees.of(Hook::Request))
     }
 
-    pub(super) fn chain(&self) -> &Chain<Asker> {
+    pub(super) fn chain(&self) -> &Chain<BoxedHost> {
         match self.serving {
             Settings::Strict => &self.strict,
             Settings::Lax => &self.lax,
         }
     }
 
-    pub(super) fn exchange(&self, request: &Request, keys: &Keys) -> (Asker, Opening) {
+    pub(super) fn exchange(&self, request: &Request, keys: &Keys) -> (BoxedHost, RequestContext) {
         let Upstreams { sandbox, live } = self.upstreams;
         let state = move |name: &str| {
             let ready = if name == "deposits-sandbox" { sandbox } else { live };
@@ -123,22 +123,22 @@ impl Gate {
                 tollgate_chain::UpstreamState::Unavailable
             }
         };
-        let opening = Opening {
+        let context = RequestContext {
             head: Arc::new(request.head(keys)),
             matched: request.matched(),
             payload: Arc::new(request.body) as Arc<dyn Payload>,
             upstreams: Arc::new(state),
             hidden: [].into(),
         };
-        (Box::new(Exchange::new(opening.clone(), Arc::clone(&self.stores))), opening)
+        (Box::new(PolicyHost::new(context.clone(), Arc::clone(&self.stores))), context)
     }
 
     /// Lets the chain decide, and carries a claimed operation out as the request says.
     pub(super) async fn serve(&self, request: &Request, keys: &Keys) -> (Seen, Ways) {
-        let (host, opening) = self.exchange(request, keys);
+        let (host, context) = self.exchange(request, keys);
         let mut receipt = Receipt::default();
         let (mut host, outcome) =
-            request::walk(self.chain(), &opening.head, None, host, &mut receipt).await;
+            request::walk(self.chain(), &context.head, None, host, &mut receipt).await;
 
         let mut headers = HeaderMap::new();
         headers.insert("vary", "accept-encoding".parse().unwrap());
@@ -187,7 +187,11 @@ fn ways(receipt: &Receipt<'_>) -> Ways {
 }
 
 /// The chain of the six. What does not differ from `other` keeps its trees, as in a reload.
-fn chain(growth: &Growth, settings: Settings, other: Option<&Chain<Asker>>) -> Chain<Asker> {
+fn chain(
+    growth: &Growth,
+    settings: Settings,
+    other: Option<&Chain<BoxedHost>>,
+) -> Chain<BoxedHost> {
     let policies = NAMES.iter().enumerate().map(|(index, name)| {
         let shared = other.filter(|_| text(name, Settings::Strict) == text(name, settings));
         let trees = shared.and_then(|chain| chain.policies.get(index)).map(|own| &own.trees);
@@ -206,8 +210,8 @@ fn chain(growth: &Growth, settings: Settings, other: Option<&Chain<Asker>>) -> C
 }
 
 /// Each component is compiled once for all tests.
-fn plugin(index: usize, settings: Settings) -> Arc<dyn Plugin<Asker>> {
-    static COMPILED: OnceLock<Vec<[Arc<Component<Asker>>; 2]>> = OnceLock::new();
+fn plugin(index: usize, settings: Settings) -> Arc<dyn Plugin<BoxedHost>> {
+    static COMPILED: OnceLock<Vec<[Arc<Component<BoxedHost>>; 2]>> = OnceLock::new();
     let compiled = COMPILED.get_or_init(|| {
         let load = |name: &str, settings| {
             let file = component(name).unwrap();

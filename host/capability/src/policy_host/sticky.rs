@@ -9,7 +9,7 @@ use tollgate_terms::headers;
 
 /// Computes the number from the tenant, else from the credential that is presented, else from the
 /// address. It decides only on which side of a share the caller falls, and is shown to nobody.
-pub(super) fn of(tenant: Option<(Environment, &str)>, head: &Head) -> u64 {
+pub(super) fn number(tenant: Option<(Environment, &str)>, head: &Head) -> u64 {
     if let Some((environment, tenant)) = tenant {
         return digest(&[b"tenant", environment.as_str().as_bytes(), tenant.as_bytes()]);
     }
@@ -39,19 +39,19 @@ mod tests {
     #[test]
     fn a_tenant_has_one_number_whatever_it_presents() {
         let tenant = Some((Environment::Live, "t-1"));
-        let one = of(tenant, &head_with(&[("authorization", "Bearer a")]));
-        assert_eq!(of(tenant, &head_with(&[("x-api-key", "b")])), one);
-        assert_ne!(of(Some((Environment::Sandbox, "t-1")), &head_with(&[])), one);
-        assert_ne!(of(Some((Environment::Live, "t-2")), &head_with(&[])), one);
+        let one = number(tenant, &head_with(&[("authorization", "Bearer a")]));
+        assert_eq!(number(tenant, &head_with(&[("x-api-key", "b")])), one);
+        assert_ne!(number(Some((Environment::Sandbox, "t-1")), &head_with(&[])), one);
+        assert_ne!(number(Some((Environment::Live, "t-2")), &head_with(&[])), one);
     }
 
     #[test]
     fn before_there_is_a_tenant_the_credential_counts_and_then_the_address() {
-        let key = |value| of(None, &head_with(&[("authorization", value)]));
+        let key = |value| number(None, &head_with(&[("authorization", value)]));
         assert_eq!(key("Bearer a"), key("Bearer a"));
         assert_ne!(key("Bearer a"), key("Bearer b"));
-        assert_eq!(of(None, &head_with(&[])), of(None, &head_with(&[("accept", "x")])));
-        assert_ne!(of(None, &head_with(&[])), key("Bearer a"));
+        assert_eq!(number(None, &head_with(&[])), number(None, &head_with(&[("accept", "x")])));
+        assert_ne!(number(None, &head_with(&[])), key("Bearer a"));
     }
 
     /// A canary that is under way must keep its callers when a gateway is upgraded.
@@ -59,9 +59,12 @@ mod tests {
     fn numbers_never_change() {
         let live = Some((Environment::Live, "acme"));
         let sandbox = Some((Environment::Sandbox, "acme"));
-        assert_eq!(of(live, &head_with(&[])), 0x6850_e379_ba8e_4414);
-        assert_eq!(of(sandbox, &head_with(&[])), 0x633d_6747_924d_b001);
-        assert_eq!(of(None, &head_with(&[("authorization", "Bearer a")])), 0x4cbc_e461_f508_8154);
-        assert_eq!(of(None, &head_with(&[])), 0xfa62_ad18_b0b7_75c6);
+        assert_eq!(number(live, &head_with(&[])), 0x6850_e379_ba8e_4414);
+        assert_eq!(number(sandbox, &head_with(&[])), 0x633d_6747_924d_b001);
+        assert_eq!(
+            number(None, &head_with(&[("authorization", "Bearer a")])),
+            0x4cbc_e461_f508_8154
+        );
+        assert_eq!(number(None, &head_with(&[])), 0xfa62_ad18_b0b7_75c6);
     }
 }
