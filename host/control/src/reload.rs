@@ -6,12 +6,14 @@
 //! symlink swaps are one case, and a missed event costs a second, not a restart.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use parking_lot::Mutex;
 use ring::digest;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -56,86 +58,115 @@ impl InputStamp {
     }
 }
 
-/// Follows the folder until dropped.
+/// Follows a policies folder. What it knows outlives a run that panics, so that it can be run again.
+#[derive(Debug)]
 pub struct Follower {
+    state: Arc<Mutex<FollowerState>>,
+    channels: tokio::sync::Mutex<Channels>,
+    /// Held so that events do not end where the system gives no watcher.
+    _events: mpsc::Sender<()>,
+}
+
+#[derive(Debug)]
+struct Channels {
+    events: mpsc::Receiver<()>,
+    requests: mpsc::Receiver<()>,
+}
+
+#[derive(Debug)]
+struct FollowerState {
     live: Live,
     builder: SnapshotBuilder,
     /// The certificates of listeners, by name.
     certificates: Vec<(String, Arc<Tls>)>,
     watcher: Option<RecommendedWatcher>,
     watched: BTreeSet<PathBuf>,
-    seen: InputStamp,
-    events: mpsc::Receiver<()>,
-    asked: mpsc::Receiver<()>,
+    stamp: InputStamp,
 }
 
 impl Follower {
-    /// Watches what `builder` was made of, which was `seen` before it was compiled. A message to
-    /// `asked` forces a reload.
+    /// Watches the inputs of `builder`, which had this stamp before they were compiled. A message
+    /// to `requests` forces a reload.
+    #[must_use]
     pub fn new(
         live: Live,
-        (builder, seen): (SnapshotBuilder, InputStamp),
+        (builder, stamp): (SnapshotBuilder, InputStamp),
         certificates: Vec<(String, Arc<Tls>)>,
-        asked: mpsc::Receiver<()>,
+        requests: mpsc::Receiver<()>,
     ) -> Self {
         let (sender, events) = mpsc::channel(1);
+        let on_event = sender.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             // A full queue means that a look is due anyway.
             if event.is_ok_and(|event| !event.kind.is_access()) {
-                let _ = sender.try_send(());
+                let _ = on_event.try_send(());
             }
         })
         .inspect_err(|error| tracing::warn!(%error, "no file events; looking at intervals"))
         .ok();
+
         metrics::gauge!(GENERATION).set(precise(live.pin().generation()));
         let watched = BTreeSet::new();
-        let mut follower =
-            Self { live, builder, certificates, watcher, watched, seen, events, asked };
-        follower.watch();
-        follower
+        let mut state = FollowerState { live, builder, certificates, watcher, watched, stamp };
+        state.watch();
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            channels: tokio::sync::Mutex::new(Channels { events, requests }),
+            _events: sender,
+        }
     }
 
-    /// Reloads whenever there is reason to.
-    pub async fn run(mut self) -> Result<std::convert::Infallible, FollowError> {
+    /// Reloads whenever there is reason to. A run that ended may be followed by another one; two at
+    /// once take turns.
+    ///
+    /// # Errors
+    /// A reload panicked, or nobody is left who could ask for one.
+    pub async fn run(&self) -> Result<Infallible, FollowError> {
+        let mut channels = self.channels.lock().await;
         loop {
+            let Channels { events, requests } = &mut *channels;
             let forced = tokio::select! {
-                event = self.events.recv() => { event.ok_or(FollowError::Ended("file events"))?; false }
-                asked = self.asked.recv() => { asked.ok_or(FollowError::Ended("requests to reload"))?; true }
+                event = events.recv() => { event.ok_or(FollowError::Ended("file events"))?; false }
+                asked = requests.recv() => {
+                    asked.ok_or(FollowError::Ended("requests to reload"))?;
+                    true
+                }
                 () = sleep_until(Instant::now() + LOOK) => false,
             };
-            self.settle().await;
-            self = tokio::task::spawn_blocking(move || {
-                self.look(forced);
-                self
-            })
-            .await?;
+            settle(&mut channels.events).await;
+
+            // Compiling blocks, so it is done where nobody is served.
+            let state = Arc::clone(&self.state);
+            tokio::task::spawn_blocking(move || state.lock().look(forced)).await?;
         }
     }
+}
 
-    /// Waits until events are silent, within bounds.
-    async fn settle(&mut self) {
-        let until = Instant::now() + QUIET_MAX;
-        while Instant::now() < until {
-            if timeout(QUIET, self.events.recv()).await.is_err() {
-                return;
-            }
+/// Waits until events are silent, within bounds.
+async fn settle(events: &mut mpsc::Receiver<()>) {
+    let until = Instant::now() + QUIET_MAX;
+    while Instant::now() < until {
+        if timeout(QUIET, events.recv()).await.is_err() {
+            return;
         }
     }
+}
 
+impl FollowerState {
     /// Reloads if a file changed, or if `forced`.
     fn look(&mut self, forced: bool) {
         // Most looks find nothing: files that nobody touched are not read again.
         let inputs = self.builder.inputs();
         let stamps = stamps_of(&inputs);
-        if stamps == self.seen.stamps && !forced {
+        if stamps == self.stamp.stamps && !forced {
             return;
         }
-        self.seen.stamps = stamps;
+        self.stamp.stamps = stamps;
         let digest = digest_of(&inputs);
-        if digest == self.seen.digest && !forced {
+        if digest == self.stamp.digest && !forced {
             return;
         }
-        self.seen.digest = digest;
+        self.stamp.digest = digest;
         match self.builder.rebuild(&self.live.pin()) {
             Ok(next) => {
                 let generation = next.generation();
@@ -145,7 +176,7 @@ impl Follower {
                 metrics::counter!(RELOADS, "outcome" => "swapped").increment(1);
                 tracing::info!(generation, "configuration swapped");
                 self.renew_certificates();
-                self.see(&inputs);
+                self.take_stamp(&inputs);
             }
             Err(problems) => {
                 metrics::counter!(RELOADS, "outcome" => "refused").increment(1);
@@ -160,13 +191,13 @@ impl Follower {
     /// Takes note of the files that were compiled, which may be others than those that were looked
     /// at. What was seen before compiling stays: a change that came meanwhile must not be taken for
     /// one that was compiled.
-    fn see(&mut self, looked_at: &[PathBuf]) {
+    fn take_stamp(&mut self, looked_at: &[PathBuf]) {
         let compiled = self.builder.inputs();
         if compiled == looked_at {
             return;
         }
-        let unchanged = digest_of(looked_at) == self.seen.digest;
-        self.seen = if unchanged {
+        let unchanged = digest_of(looked_at) == self.stamp.digest;
+        self.stamp = if unchanged {
             InputStamp::of(&compiled)
         } else {
             InputStamp { digest: None, stamps: Vec::new() }

@@ -70,6 +70,13 @@ impl AccessLog {
         self.0.dropped.load(Ordering::Relaxed)
     }
 
+    /// Returns whether the thread that writes is running. It is not after [`close`](Self::close), nor
+    /// where it panicked.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.0.thread.lock().as_ref().is_some_and(|thread| !thread.handle.is_finished())
+    }
+
     /// Writes what is queued and ends the thread; blocks for as long as the target does. Records
     /// that come later are dropped and counted.
     pub fn close(&self) {

@@ -9,6 +9,7 @@ mod cli;
 mod schema;
 mod serve;
 mod signals;
+mod supervise;
 mod telemetry;
 
 use std::process::ExitCode;

@@ -5,25 +5,30 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tollgate_admin::{Admin, Api, DRAINING, PrometheusHandle, Token};
 use tollgate_config::with_causes;
 use tollgate_config::{AccessLogConfig, Config, DrainConfig, ListenerConfig};
-use tollgate_control::{BuildMode, Follower, InputStamp, Rollouts, SnapshotBuilder, inputs};
+use tollgate_control::{
+    BuildMode, Follower, InputStamp, OpenStores, Rollouts, SnapshotBuilder, inputs,
+};
 use tollgate_edge::{
-    AccessLog, Limits, Listener, ListenerSettings, Responder, Tls, TrustedProxies,
+    AccessLog, Drained, Handler, Limits, Listener, ListenerSettings, Responder, Tls, TrustedProxies,
 };
 use tollgate_insight::Redactor;
 use tollgate_proxy::{Gateway, Ledger, Live, Readiness, ReceiptLog};
 
 use crate::signals::{SignalEvent, Signals};
+use crate::supervise::Supervisor;
 
 /// Access records that may wait for the disk.
 const ACCESS_QUEUE: usize = 65_536;
+/// How often it is looked whether the access log's thread is running.
+const ACCESS_LOG_LOOK: Duration = Duration::from_secs(1);
 
 /// Serves until told to stop.
 pub(crate) fn serve(folder: &Path) -> Result<ExitCode> {
@@ -43,12 +48,15 @@ pub(crate) fn serve(folder: &Path) -> Result<ExitCode> {
 }
 
 async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result<ExitCode> {
-    let mut signals = Signals::listen()?;
+    let signals = Signals::listen()?;
     let (stop, stop_admin) = (CancellationToken::new(), CancellationToken::new());
     let readiness = Readiness::default();
     let ledger = Ledger::default();
     let receipts = ReceiptLog::new(config.receipts());
     let rollouts = Rollouts::default();
+    let mut supervisor = Supervisor::new();
+
+    // Health answers before anything that takes time.
     let responder = Arc::new(Responder::new(config.problem_type_base()));
     let api = Api {
         receipts: receipts.clone(),
@@ -57,109 +65,213 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
         token: token(&config)?,
         responder: Arc::clone(&responder),
     };
-    let told =
+    let handler =
         Admin { readiness: readiness.clone(), metrics, ledger: ledger.clone(), responder, api };
-    let admin = start_admin(&config, told, &stop_admin)?;
-    let owned = folder.to_owned();
-    let watching = tokio::spawn(rollouts.clone().watch());
-    let opened = tokio::task::spawn_blocking(move || {
-        let seen = InputStamp::of(&inputs(&config));
-        let mode = BuildMode::Serve(receipts, rollouts);
-        SnapshotBuilder::open(&owned, config, ledger, mode).map(|opened| (opened, seen))
+    let admin_drained = start_admin(&config, handler, &stop_admin, &mut supervisor)?;
+
+    // Compiling blocks; the thread that runs this serves health meanwhile.
+    let folder = folder.to_owned();
+    let mode = BuildMode::Serve(receipts, rollouts.clone());
+    let built = tokio::task::spawn_blocking(move || {
+        let stamp = InputStamp::of(&inputs(&config));
+        SnapshotBuilder::open(&folder, config, ledger, mode).map(|built| (built, stamp))
     });
-    let ((builder, first), seen) = opened.await.context("compile")??;
+    let ((builder, first), stamp) = built.await.context("compile")??;
     let drain = builder.config().drain();
     let stores = builder.stores().clone();
     let live = Live::new(first);
+
     let bound = bind(builder.config(), &drain)?;
-    let mut serving = JoinSet::new();
-    for (name, listener) in bound.listeners {
-        tracing::info!(listener = %name, address = %listener.local_addr(), "listening");
-        let readiness = readiness.clone();
-        let keeps_records = bound.access_log.is_some();
-        let gateway = Gateway { live: live.clone(), listener: name, readiness, keeps_records };
-        serving.spawn(listener.serve(gateway, stop.clone()));
-    }
-    let (reload, asked) = mpsc::channel(1);
-    let follower = Follower::new(live, (builder, seen), bound.certificates, asked);
-    let following = tokio::spawn(follower.run());
-    readiness.ready();
-    let aborted = await_end(&mut signals, &reload, &drain, &readiness, &mut serving).await?;
+    let access_log = bound.access_log.clone();
+    let mut serving = Serving { signals, readiness, drain, supervisor, listeners: Vec::new() };
+    serving.listen(bound.listeners, &live, access_log.is_some(), &stop);
+
+    let (reload, requests) = mpsc::channel(1);
+    let follower = Follower::new(live, (builder, stamp), bound.certificates, requests);
+    let closing = CancellationToken::new();
+    serving.watch(follower, rollouts, access_log.clone(), &closing);
+    serving.readiness.ready();
+
+    let aborted = serving.until_drained(&reload).await?;
     if !aborted {
         stop.cancel();
-        finish(&mut signals, &mut serving).await;
+        serving.finish().await;
     }
-    following.abort();
-    watching.abort();
-    // The stores and the log write what is pending, on a thread that may block.
-    let log = bound.access_log;
-    tokio::task::spawn_blocking(move || {
-        stores.close();
-        if let Some(log) = log {
-            log.close();
-        }
-    })
-    .await
-    .context("write what is pending")?;
+    // No task is restarted from here on, and none is watched but the admin listener.
+    let Serving { supervisor, .. } = serving;
+    closing.cancel();
+    close(stores, access_log).await?;
     stop_admin.cancel();
-    if let Some(admin) = admin {
-        admin.await.context("admin listener")?;
+    if let Some(drained) = admin_drained {
+        // Without an answer the listener has ended already.
+        let _ = drained.await;
     }
-    tracing::info!("gone");
+    drop(supervisor);
+    tracing::info!("shutdown complete");
     Ok(ExitCode::SUCCESS)
 }
 
-/// Waits for the wish to end, then lets endpoints spread. True when nothing is to be waited for.
-async fn await_end(
-    signals: &mut Signals,
-    reload: &mpsc::Sender<()>,
-    drain: &DrainConfig,
-    readiness: &Readiness,
-    serving: &mut JoinSet<tollgate_edge::Drained>,
-) -> Result<bool> {
-    loop {
-        tokio::select! {
-            wish = signals.next() => match wish {
-                // A full queue means that a reload is due anyway.
-                SignalEvent::Reload => drop(reload.try_send(())),
-                SignalEvent::Abort => return Ok(true),
-                SignalEvent::Drain => break,
-            },
-            ended = serving.join_next() => bail!("a listener ended by itself: {ended:?}"),
+/// Writes what stores and access log hold back, on a thread that may block.
+async fn close(stores: OpenStores, access_log: Option<AccessLog>) -> Result<()> {
+    let closing = tokio::task::spawn_blocking(move || {
+        stores.close();
+        if let Some(log) = access_log {
+            log.close();
         }
-    }
-    tracing::info!(delay_ms = drain.delay.as_millis(), "draining");
-    readiness.draining();
-    metrics::gauge!(DRAINING).set(1.0);
-    let spread = tokio::time::sleep(drain.delay);
-    tokio::pin!(spread);
-    loop {
-        tokio::select! {
-            () = &mut spread => return Ok(false),
-            wish = signals.next() => match wish {
-                SignalEvent::Abort => return Ok(true),
-                SignalEvent::Drain | SignalEvent::Reload => tracing::info!(?wish, "ignored while draining"),
-            },
-        }
-    }
+    });
+    closing.await.context("write what is pending")
 }
 
-/// Waits for exchanges in flight; the listeners bound the wait themselves.
-async fn finish(signals: &mut Signals, serving: &mut JoinSet<tollgate_edge::Drained>) {
-    loop {
-        tokio::select! {
-            drained = serving.join_next() => match drained {
-                Some(Ok(drained)) => tracing::info!(?drained, "listener drained"),
-                Some(Err(error)) => tracing::error!(%error, "listener"),
-                None => return,
-            },
-            wish = signals.next() => {
-                if wish == SignalEvent::Abort {
-                    return;
+/// A process that serves, and what may end it.
+struct Serving {
+    signals: Signals,
+    readiness: Readiness,
+    drain: DrainConfig,
+    supervisor: Supervisor,
+    /// For each listener, what came of its drain.
+    listeners: Vec<oneshot::Receiver<Drained>>,
+}
+
+impl Serving {
+    /// Starts the listeners, each in a task of its own.
+    fn listen(
+        &mut self,
+        listeners: Vec<(Arc<str>, Listener)>,
+        live: &Live,
+        keeps_records: bool,
+        stop: &CancellationToken,
+    ) {
+        for (name, listener) in listeners {
+            tracing::info!(listener = %name, address = %listener.local_addr(), "listening");
+            let task = format!("listener {name}");
+            let readiness = self.readiness.clone();
+            let gateway = Gateway { live: live.clone(), listener: name, readiness, keeps_records };
+            let (work, drained) = until_drained(listener, gateway, stop);
+            self.supervisor.essential(&task, work);
+            self.listeners.push(drained);
+        }
+    }
+
+    /// Starts everything that goes on beside the listeners.
+    fn watch(
+        &mut self,
+        follower: Follower,
+        rollouts: Rollouts,
+        access_log: Option<AccessLog>,
+        closing: &CancellationToken,
+    ) {
+        let follower = Arc::new(follower);
+        self.supervisor.restarting("reload", move || {
+            let follower = Arc::clone(&follower);
+            async move {
+                let Err(error) = follower.run().await;
+                with_causes(&error)
+            }
+        });
+
+        self.supervisor.restarting("rollout watch", move || {
+            let rollouts = rollouts.clone();
+            async move {
+                rollouts.watch().await;
+                "it stopped watching"
+            }
+        });
+
+        // Its thread is the access log's own: the process ends rather than serve unrecorded.
+        let closing = closing.clone();
+        if let Some(log) = access_log {
+            self.supervisor.essential("access log writer", async move {
+                while log.is_running() {
+                    tokio::time::sleep(ACCESS_LOG_LOOK).await;
+                }
+                if closing.is_cancelled() {
+                    std::future::pending().await
+                }
+                "the thread ended"
+            });
+        }
+    }
+
+    /// Serves until a signal, then waits for endpoints to spread. True when nothing more is to be
+    /// waited for.
+    ///
+    /// # Errors
+    /// A task ended that the process cannot be without.
+    async fn until_drained(&mut self, reload: &mpsc::Sender<()>) -> Result<bool> {
+        loop {
+            tokio::select! {
+                event = self.signals.next() => match event {
+                    // A full queue means that a reload is due anyway.
+                    SignalEvent::Reload => drop(reload.try_send(())),
+                    SignalEvent::Abort => return Ok(true),
+                    SignalEvent::Drain => break,
+                },
+                end = self.supervisor.failure() => bail!("{} ended: {}", end.task, end.reason),
+            }
+        }
+
+        tracing::info!(delay_ms = self.drain.delay.as_millis(), "draining");
+        self.readiness.draining();
+        metrics::gauge!(DRAINING).set(1.0);
+
+        let spread = tokio::time::sleep(self.drain.delay);
+        tokio::pin!(spread);
+        loop {
+            tokio::select! {
+                () = &mut spread => return Ok(false),
+                event = self.signals.next() => match event {
+                    SignalEvent::Abort => return Ok(true),
+                    SignalEvent::Drain | SignalEvent::Reload => {
+                        tracing::info!(?event, "ignored while draining");
+                    }
+                },
+            }
+        }
+    }
+
+    /// Waits for exchanges in flight; the listeners bound the wait themselves.
+    async fn finish(&mut self) {
+        for drained in std::mem::take(&mut self.listeners) {
+            tokio::pin!(drained);
+            loop {
+                tokio::select! {
+                    drained = &mut drained => {
+                        match drained {
+                            Ok(drained) => tracing::info!(?drained, "listener drained"),
+                            Err(_) => tracing::error!("listener ended before it was drained"),
+                        }
+                        break;
+                    }
+                    event = self.signals.next() => {
+                        if event == SignalEvent::Abort {
+                            return;
+                        }
+                    }
                 }
             }
         }
     }
+}
+
+/// Splits a listener into the work of serving, which goes on for ever after the drain, so that it
+/// ends only by a fault; and what came of the drain.
+fn until_drained<H: Handler>(
+    listener: Listener,
+    handler: H,
+    stop: &CancellationToken,
+) -> (impl Future<Output = &'static str> + Send + 'static, oneshot::Receiver<Drained>) {
+    let (report, drained) = oneshot::channel();
+    let stop = stop.clone();
+    let work = async move {
+        let outcome = listener.serve(handler, stop.clone()).await;
+        if !stop.is_cancelled() {
+            return "it stopped accepting";
+        }
+        // Nobody listens any more where the process was told to end at once.
+        let _ = report.send(outcome);
+        std::future::pending().await
+    };
+    (work, drained)
 }
 
 /// The admin API's token. Where none is configured and none can be left on disk, the API is shut
@@ -179,17 +291,21 @@ fn token(config: &Config) -> Result<Option<Arc<Token>>> {
     }
 }
 
+/// Starts the admin listener where one is configured; gives what will have come of its drain.
 fn start_admin(
     config: &Config,
     admin: Admin,
     stop: &CancellationToken,
-) -> Result<Option<tokio::task::JoinHandle<tollgate_edge::Drained>>> {
+    supervisor: &mut Supervisor,
+) -> Result<Option<oneshot::Receiver<Drained>>> {
     let Some(address) = config.admin().map(|address| **address) else { return Ok(None) };
     let mut settings = ListenerSettings::plaintext(address, Arc::clone(&admin.responder));
-    settings.limits.drain_timeout = std::time::Duration::from_secs(1);
+    settings.limits.drain_timeout = Duration::from_secs(1);
     let listener = Listener::bind(settings).context("admin listener")?;
     tracing::info!(address = %listener.local_addr(), "health and metrics");
-    Ok(Some(tokio::spawn(listener.serve(admin, stop.clone()))))
+    let (work, drained) = until_drained(listener, admin, stop);
+    supervisor.essential("admin listener", work);
+    Ok(Some(drained))
 }
 
 /// Listeners that are bound, and what they share with the rest.

@@ -3,18 +3,18 @@
 use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What the operating system asks for.
+/// A request of the operating system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SignalEvent {
-    /// Finish what is in flight and go.
+    /// Finish what is in flight and end.
     Drain,
     /// Read the policies folder again.
     Reload,
-    /// Go now.
+    /// End at once.
     Abort,
 }
 
-/// The signals that are listened to.
+/// A listener to the signals.
 #[derive(Debug)]
 pub(crate) struct Signals {
     terminate: Signal,
@@ -35,7 +35,7 @@ impl Signals {
         })
     }
 
-    /// The next wish. Cancel-safe.
+    /// Waits for the next signal. Cancel-safe.
     pub(crate) async fn next(&mut self) -> SignalEvent {
         tokio::select! {
             _ = self.terminate.recv() => SignalEvent::Drain,
