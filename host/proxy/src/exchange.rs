@@ -1,5 +1,6 @@
 //! The life of a request, from its head to its response: match, decide, forward, decide again.
 
+mod preflight;
 mod record;
 pub(crate) mod rehearse;
 
@@ -15,6 +16,7 @@ use tollgate_chain::{
 };
 use tollgate_edge::{Caller, Facts, Handler, LastOfConnection, RequestBody, ResponseBody};
 
+use self::preflight::preflight_route;
 use crate::detachable::Detachable;
 use crate::forward;
 use crate::live::Live;
@@ -63,7 +65,10 @@ impl Handler for Gateway {
 pub(crate) struct Flow {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) head: Arc<Head>,
+    /// The Route that the request is forwarded by.
     pub(crate) route: Option<Arc<Route>>,
+    /// The Route whose chain decides: the same, or the one that a preflight asks about.
+    deciding: Option<Arc<Route>>,
     pub(crate) payload: Arc<RequestPayload>,
     pub(crate) deadline: Instant,
     listener: Arc<str>,
@@ -122,7 +127,13 @@ impl Flow {
             generation: Some(snapshot.generation()),
             ..Facts::default()
         };
-        let chain = match &route {
+        // A preflight has no Route of its own where no Route has `OPTIONS`; the policies of the
+        // Route that it asks about answer it.
+        let deciding = match (&route, &allow) {
+            (None, Some(_)) => preflight_route(&snapshot.routes, &head),
+            (route, _) => route.clone(),
+        };
+        let chain = match &deciding {
             Some(route) => Some(route.chain),
             None => snapshot.listener_chains.get(&*listener).copied(),
         };
@@ -132,6 +143,7 @@ impl Flow {
             snapshot,
             head,
             route,
+            deciding,
             payload,
             deadline: began + timeout,
             listener,
@@ -151,7 +163,7 @@ impl Flow {
             return self.refuse(&Error::Internal { internal: "no such chain".to_owned() });
         };
         let mut receipt = Receipt::of(chain.policies.len());
-        let (head, route) = (Arc::clone(&self.head), self.route.clone());
+        let (head, route) = (Arc::clone(&self.head), self.deciding.clone());
         let (host, decided) =
             request::walk(chain, &head, route.as_deref(), self.host, &mut receipt).await;
         self.host = host;
@@ -187,7 +199,7 @@ impl Flow {
             return (self, answer);
         }
         self.host.set_response(answer.status().as_u16(), answer.headers());
-        let (head, route) = (Arc::clone(&self.head), self.route.clone());
+        let (head, route) = (Arc::clone(&self.head), self.deciding.clone());
         let (host, decided) =
             response::walk(chain, &head, route.as_deref(), self.host, receipt).await;
         self.host = host;

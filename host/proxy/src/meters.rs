@@ -32,6 +32,7 @@ const SNAPSHOTS_LIVE: &str = "tollgate_snapshots_live";
 /// 1 when a contradiction has switched the tree off.
 const OFF: &str = "tollgate_tree_off";
 
+/// Describes the metrics of exchanges to the recorder.
 pub fn describe() {
     describe_counter!(EXCHANGES, "Exchanges, by status class.");
     describe_counter!(RUNS, "A policy's part in exchanges, by outcome.");

@@ -43,7 +43,7 @@ impl Flow {
             method: self.head.method.clone(),
             path: path.into(),
             listener: Arc::clone(&self.listener),
-            route: self.route.clone(),
+            route: self.deciding.clone(),
             principal: self.host.principal().map(Arc::clone),
             chain_info: Arc::clone(self.snapshot.chain_infos.get(self.chain)?),
             policies: ReceiptRecord::policies_of(receipt),

@@ -36,7 +36,7 @@ pub async fn rehearse(
     let chain = snapshot.chain(flow.chain).ok_or_else(no_chain)?;
 
     let mut receipt = Receipt::of(chain.policies.len());
-    let (head, route) = (Arc::clone(&flow.head), flow.route.clone());
+    let (head, route) = (Arc::clone(&flow.head), flow.deciding.clone());
     let (host, decided) =
         request::walk(chain, &head, route.as_deref(), flow.host, &mut receipt).await;
     flow.host = host;

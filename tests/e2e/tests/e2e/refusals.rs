@@ -1,6 +1,6 @@
 //! Refusals of strangers, of browsers and of a tenant's mistakes.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use e2e::gate::{Gate, six};
 use e2e::{Echo, Key};
 use http::{Method, StatusCode};
@@ -187,5 +187,34 @@ async fn http2_callers_get_the_same_answers() -> Result<()> {
     assert_eq!(found.version, http::Version::HTTP_2);
     let none = Client::h2().get(&gate.url("/v1/things/1")).await?;
     is_problem(&none, 401, "unauthenticated")?;
+    Ok(())
+}
+
+/// The folder of the six policies, with `cors` taken out of the listener's chain.
+async fn gate_with_cors_in_the_routes_chain() -> Result<(Echo, Gate, Key)> {
+    let echo = Echo::start().await?;
+    let key = Key::new("sandbox", 1);
+    let mut folder = six(&echo, &[(&key, &["things:read"])])?;
+    let edge = folder.toml.find("[chains.edge]").context("the chain of the listener")?;
+    let (before, chain) = folder.toml.split_at(edge);
+    folder.toml = format!("{before}{}", chain.replacen("\"cors\", ", "", 1));
+    Ok((echo, Gate::start(&folder).await?, key))
+}
+
+#[tokio::test]
+async fn cors_in_a_routes_chain_alone_answers_that_routes_preflight() -> Result<()> {
+    let (echo, gate, _) = gate_with_cors_in_the_routes_chain().await?;
+    let preflight = |method| [("origin", APP), ("access-control-request-method", method)];
+    let allowed = gate.send(Method::OPTIONS, "/v1/things/1", &preflight("GET"), "").await?;
+    assert_eq!(allowed.status, StatusCode::NO_CONTENT, "{}", allowed.text());
+    assert_eq!(allowed.header("access-control-allow-origin"), Some(APP));
+    assert!(allowed.header("access-control-allow-methods").is_some_and(|own| own.contains("GET")));
+
+    // What no Route has is the listener's to answer, and there nobody is known.
+    let method = gate.send(Method::OPTIONS, "/v1/things/1", &preflight("PATCH"), "").await?;
+    is_problem(&method, 401, "unauthenticated")?;
+    let path = gate.send(Method::OPTIONS, "/v1/no-such-thing", &preflight("GET"), "").await?;
+    is_problem(&path, 401, "unauthenticated")?;
+    assert_eq!(echo.calls(), 0);
     Ok(())
 }
