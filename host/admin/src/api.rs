@@ -1,5 +1,5 @@
-//! The admin API: receipts, for whoever has the token. Every call is told to the audit log, whose
-//! target no log filter silences.
+//! The admin API: receipts and rollouts, for whoever has the token. Every call is written to the
+//! audit log, whose target no log filter silences.
 
 use std::sync::Arc;
 
@@ -24,31 +24,38 @@ const LIMIT: usize = 20;
 /// Answers below `/v1/`. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Api {
+    /// The receipts that are asked for.
     pub receipts: ReceiptLog,
+    /// Puts receipts into their form.
     pub redactor: Arc<Redactor>,
+    /// The rollouts that are shown and moved.
     pub rollouts: Rollouts,
-    /// Without one every call is refused.
+    /// The token that callers present; without one every call is refused.
     pub token: Option<Arc<Token>>,
+    /// The writer of problems.
     pub responder: Arc<Responder>,
 }
 
 /// The newest receipt of a request id.
 #[derive(Debug, Serialize, serde::Deserialize)]
 pub struct FoundReceipt {
-    /// How many receipts have this id: a caller may repeat its ids.
+    /// The number of receipts that have this id: a caller may repeat its ids.
     pub found: usize,
+    /// The newest of them.
     pub receipt: ReceiptForm,
 }
 
 /// A list of receipts.
 #[derive(Debug, Serialize, serde::Deserialize)]
 pub struct ReceiptList {
+    /// The receipts, newest first; oldest first where `after` was asked for.
     pub receipts: Vec<ReceiptForm>,
 }
 
 /// The candidates that serve.
 #[derive(Debug, Serialize, serde::Deserialize)]
 pub struct RolloutList {
+    /// The rollouts.
     pub rollouts: Vec<RolloutForm>,
 }
 

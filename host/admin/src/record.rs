@@ -33,7 +33,7 @@ pub struct Recording {
 pub struct Recorded {
     /// Receipts that were written.
     pub count: u64,
-    /// Receipts that were gone before they could be read.
+    /// Receipts that were lost before they could be read.
     pub lost: u64,
 }
 

@@ -1,5 +1,5 @@
-//! Health, metrics and the admin API, on a listener of their own that answers before the data listeners are
-//! bound and until the process ends. Health and metrics need no token; the API does.
+//! Health and metrics, and the way to the API. They are on a listener of their own that answers
+//! before the data listeners are bound and until the process ends.
 
 use std::sync::Arc;
 
@@ -12,12 +12,17 @@ use tollgate_proxy::{Ledger, Readiness, ReadyState};
 use crate::api::{self, Api};
 
 /// Answers `/healthz`, `/livez`, `/readyz`, `/metrics`, and the API below `/v1/`.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Admin {
+    /// The readiness that is reported.
     pub readiness: Readiness,
+    /// The recorder of metrics.
     pub metrics: PrometheusHandle,
+    /// The counters of exchanges, published whenever metrics are read.
     pub ledger: Ledger,
+    /// The writer of problems.
     pub responder: Arc<Responder>,
+    /// The API below `/v1/`.
     pub api: Api,
 }
 

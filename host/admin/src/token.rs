@@ -12,11 +12,11 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tollgate_config::Config;
 
 /// The name of the file that is made in the policies folder where none is configured.
-pub const FILE: &str = "admin.token";
+const FILE: &str = "admin.token";
 /// Fewest characters of a token that an operator chose.
 const LENGTH_MIN: usize = 16;
 
-/// Why there is no token.
+/// The reason why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be read.
@@ -66,6 +66,10 @@ impl Token {
         Self::new(&text)
     }
 
+    /// Takes this text for the token.
+    ///
+    /// # Errors
+    /// The system gives no randomness.
     pub fn new(text: &str) -> Result<Self, Error> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
             .map_err(|_| Error::NoRandomness)?;
@@ -73,7 +77,7 @@ impl Token {
         Ok(Self { key, tag })
     }
 
-    /// Whether the request carries it, as `Authorization: Bearer`.
+    /// Returns whether the request carries it, as `Authorization: Bearer`.
     pub fn is_in(&self, headers: &HeaderMap) -> bool {
         let mut fields = headers.get_all(header::AUTHORIZATION).iter();
         let (Some(value), None) = (fields.next(), fields.next()) else { return false };
@@ -82,7 +86,8 @@ impl Token {
     }
 }
 
-/// Where the token of such a configuration stands.
+/// Returns the file that holds the token of such a configuration.
+#[must_use]
 pub fn place(config: &Config) -> PathBuf {
     match config.admin_token() {
         Some(path) => path.to_path_buf(),
@@ -90,7 +95,7 @@ pub fn place(config: &Config) -> PathBuf {
     }
 }
 
-/// The token in a file.
+/// Reads the token in a file.
 ///
 /// # Errors
 /// It cannot be read, or is too short.

@@ -1,5 +1,5 @@
 //! Follows a policies folder: a change is compiled off the serving threads and swapped in, or
-//! refused with the place of every mistake while the old Snapshot goes on serving.
+//! refused with the place of every mistake while the previous one stays active.
 //!
 //! File-system events only say *when* to look; *whether* something changed is told by a digest of
 //! every file that the last configuration was made of, so that editors' renames and Kubernetes'
@@ -24,11 +24,11 @@ use tollgate_proxy::Live;
 use crate::compile::SnapshotBuilder;
 use crate::metrics::{GENERATION, RELOADS};
 
-/// How long events must be silent before a change is read, so that a half-written file is rare.
+/// Silence of events before a change is read, so that a half-written file is rare.
 const QUIET: Duration = Duration::from_millis(40);
-/// How long an unbroken series of events may put a reload off.
+/// Longest delay of a reload by an unbroken series of events.
 const QUIET_MAX: Duration = Duration::from_millis(200);
-/// How often the files are looked at without an event.
+/// Interval between looks at the files without an event.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// The reason why changes are no longer followed.
@@ -42,16 +42,17 @@ pub enum FollowError {
     Reload(#[from] tokio::task::JoinError),
 }
 
-/// Files as they were when they were about to be compiled.
+/// The state of input files just before they are compiled.
 #[derive(Debug)]
 pub struct InputStamp {
     digest: Option<[u8; 32]>,
-    /// By what needs no reading.
+    /// Metadata of each file, which is read without its content.
     stamps: Vec<Stamp>,
 }
 
 impl InputStamp {
-    /// Looks at these files.
+    /// Takes the stamp of these files.
+    #[must_use]
     pub fn of(inputs: &[PathBuf]) -> Self {
         let stamps = stamps_of(inputs);
         Self { digest: digest_of(inputs), stamps }
@@ -181,16 +182,16 @@ impl FollowerState {
             Err(problems) => {
                 metrics::counter!(RELOADS, "outcome" => "refused").increment(1);
                 for problem in problems.iter() {
-                    tracing::error!(%problem, "configuration refused; the last good one serves");
+                    tracing::error!(%problem, "configuration refused; the previous configuration stays active");
                 }
             }
         }
         self.watch();
     }
 
-    /// Takes note of the files that were compiled, which may be others than those that were looked
-    /// at. What was seen before compiling stays: a change that came meanwhile must not be taken for
-    /// one that was compiled.
+    /// Takes the stamp of the files that were compiled, which may be others than those that were
+    /// looked at. A stamp from before compiling stays: a change that came meanwhile must not be
+    /// mistaken for one that was compiled.
     fn take_stamp(&mut self, looked_at: &[PathBuf]) {
         let compiled = self.builder.inputs();
         if compiled == looked_at {
@@ -204,14 +205,14 @@ impl FollowerState {
         };
     }
 
-    /// Reads certificates again; a damaged one is told and the old one kept.
+    /// Reads certificates again. One that cannot be used is logged, and the previous one kept.
     fn renew_certificates(&self) {
         for listener in self.builder.config().listeners() {
-            let held = self.certificates.iter().find(|(name, _)| *name == listener.name);
-            if let (Some((_, held)), Some(files)) = (held, &listener.tls)
-                && let Err(error) = held.replace(&files.certificate, &files.key)
+            let current = self.certificates.iter().find(|(name, _)| *name == listener.name);
+            if let (Some((_, current)), Some(files)) = (current, &listener.tls)
+                && let Err(error) = current.replace(&files.certificate, &files.key)
             {
-                tracing::error!(listener = %listener.name, error = with_causes(&error), "certificate kept");
+                tracing::error!(listener = %listener.name, error = with_causes(&error), "certificate reload failed; keeping the previous certificate");
             }
         }
     }
@@ -221,9 +222,9 @@ impl FollowerState {
         let Some(watcher) = &mut self.watcher else { return };
         let folders: BTreeSet<PathBuf> =
             self.builder.inputs().iter().filter_map(|file| folder_of(file)).collect();
-        for gone in self.watched.difference(&folders) {
-            // The folder may be gone, and its watch with it.
-            let _ = watcher.unwatch(gone);
+        for unused in self.watched.difference(&folders) {
+            // The folder may be deleted, and its watch with it.
+            let _ = watcher.unwatch(unused);
         }
         for new in folders.difference(&self.watched) {
             if let Err(error) = watcher.watch(new, RecursiveMode::NonRecursive) {
@@ -238,7 +239,7 @@ fn folder_of(path: &Path) -> Option<PathBuf> {
     if path.is_dir() { Some(path.to_owned()) } else { path.parent().map(Path::to_owned) }
 }
 
-/// Where a file is and when it was last touched; a file that is not there has none.
+/// Inode, length and time of change of a file; none where there is no file.
 type Stamp = Option<(u64, u64, i64, i64)>;
 
 fn stamps_of(inputs: &[PathBuf]) -> Vec<Stamp> {

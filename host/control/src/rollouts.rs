@@ -1,7 +1,7 @@
-//! Candidates on their way: what serves, how it fares, and who moved it.
+//! Rollouts of candidates: the stage of each, what both versions did, and who moved it.
 //!
-//! The files say where a candidate begins; the admin API moves it from there, and `watch.rs` takes
-//! it back when it fares worse. A reload that leaves candidate and beginning as they are changes
+//! The files say where a candidate begins; the admin API moves it from there, and `watch.rs` rolls
+//! it back when it does worse. A reload that leaves candidate and first stage as they are changes
 //! nothing; a restart begins anew.
 
 mod form;
@@ -23,76 +23,81 @@ pub(crate) use watch::describe;
 #[derive(Debug, Clone, Default)]
 pub struct Rollouts(Arc<Mutex<Vec<ActiveRollout>>>);
 
-/// One rollout.
+/// A rollout that serves.
 #[derive(Debug, Clone)]
 pub struct ActiveRollout {
+    /// The policy.
     pub policy: Arc<str>,
+    /// The policy that may take its place.
     pub candidate: Arc<str>,
+    /// The stage, and what both did so far.
     pub progress: Arc<Progress>,
     tolerance: Tolerance,
-    /// Where the files let it begin.
+    /// The stage that the files let it begin with.
     began: Stage,
     /// The same for as long as its component, settings, grants and limits are.
     trees: Arc<Trees>,
 }
 
 impl Rollouts {
-    /// How far this candidate has come, or a new beginning.
+    /// Returns the progress of this candidate, or a new one.
     pub fn resume(
         &self,
         policy: &str,
         candidate: &Policy<BoxedHost>,
         began: Stage,
     ) -> Arc<Progress> {
-        let known = self.0.lock();
-        let same = known.iter().find(|own| {
-            *own.policy == *policy
-                && own.began == began
-                && Arc::ptr_eq(&own.trees, &candidate.trees)
+        let active = self.0.lock();
+        let same = active.iter().find(|rollout| {
+            *rollout.policy == *policy
+                && rollout.began == began
+                && Arc::ptr_eq(&rollout.trees, &candidate.trees)
         });
-        same.map_or_else(|| Arc::new(Progress::new(began)), |own| Arc::clone(&own.progress))
+        same.map_or_else(|| Arc::new(Progress::new(began)), |rollout| Arc::clone(&rollout.progress))
     }
 
-    /// Knows the rollouts that serve from now on, and no others.
+    /// Replaces the rollouts by those that serve from now on.
     pub fn settle(&self, config: &Config, chains: &[Chain<BoxedHost>]) {
         let policies = || chains.iter().flat_map(|chain| &chain.policies);
-        let known = config.rollouts().iter().filter_map(|own| {
-            let name = &config.policies().get(own.policy)?.name;
+        let active = config.rollouts().iter().filter_map(|declared| {
+            let name = &config.policies().get(declared.policy)?.name;
             let policy = policies().find(|policy| *policy.name == **name)?;
             let rollout = policy.rollout.as_ref()?;
             Some(ActiveRollout {
                 policy: Arc::clone(&policy.name),
                 candidate: Arc::clone(&rollout.candidate.name),
                 progress: Arc::clone(&rollout.progress),
-                tolerance: own.tolerance,
-                began: own.stage,
+                tolerance: declared.tolerance,
+                began: declared.stage,
                 trees: Arc::clone(&rollout.candidate.trees),
             })
         });
-        let known = known.collect();
-        *self.0.lock() = known;
+        let active = active.collect();
+        *self.0.lock() = active;
     }
 
-    /// All of them, by policy.
+    /// Returns all rollouts.
+    #[must_use]
     pub fn list(&self) -> Vec<ActiveRollout> {
         self.0.lock().clone()
     }
 
-    /// The rollout of a policy.
+    /// Returns the rollout of a policy.
+    #[must_use]
     pub fn find(&self, policy: &str) -> Option<ActiveRollout> {
-        self.0.lock().iter().find(|own| *own.policy == *policy).cloned()
+        self.0.lock().iter().find(|rollout| *rollout.policy == *policy).cloned()
     }
 }
 
 impl ActiveRollout {
-    /// Moves the candidate, because somebody wants it so.
+    /// Moves the candidate to a stage on an operator's behalf, and writes that to the audit log.
     pub fn advance(&self, stage: Stage) {
         let from = self.progress.advance(stage);
         let (policy, candidate) = (&*self.policy, &*self.candidate);
         tracing::info!(target: AUDIT, policy, candidate, %from, to = %stage, "rollout moved");
     }
 
-    /// What both have done so far, the policy first.
+    /// Returns what both have done so far, the policy first.
     fn figures(&self) -> [tollgate_chain::RolloutFigures; 2] {
         [Acting::Current, Acting::Candidate].map(|acting| self.progress.figures(acting))
     }

@@ -21,7 +21,7 @@ use tollgate_stores::memory::{
 use self::assumed::Assumed;
 pub use self::assumed::AssumedCaller;
 
-/// Why a store could not be opened.
+/// The reason why a store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file of idempotency records.
@@ -49,13 +49,17 @@ pub enum Error {
 /// The open stores, and what must be closed or refreshed by hand.
 #[derive(Debug, Clone)]
 pub struct OpenStores {
+    /// The stores as exchanges ask them.
     pub stores: Arc<Stores>,
     credentials: Option<(Arc<FileCredentials>, PathBuf)>,
     idempotency: Option<FileIdempotency>,
 }
 
 impl OpenStores {
-    /// Opens what the configuration names.
+    /// Opens the stores that the configuration names. To be called within the runtime.
+    ///
+    /// # Errors
+    /// A file cannot be read, or an address cannot be used.
     pub fn open(config: &Config, signer: Option<&Arc<PrincipalSigner>>) -> Result<Self, Error> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let own = config.stores();
@@ -95,7 +99,10 @@ impl OpenStores {
         Ok(Self { stores: Arc::new(stores), credentials: None, idempotency: None })
     }
 
-    /// Reads the file of credentials again; the former keys stay when it is wrong.
+    /// Reads the file of credentials again; the former keys stay where it is wrong.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a line of it is wrong.
     pub fn refresh(&self) -> Result<(), Vec<ConfigProblem>> {
         let Some((store, path)) = &self.credentials else { return Ok(()) };
         match store.reload(path) {

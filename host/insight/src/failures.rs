@@ -105,7 +105,9 @@ fn responds(inspection: &Inspection) -> bool {
 
 fn told(config: &Config, policy: &PolicyConfig, fate: Fate) -> String {
     match fate {
-        Fate::Closed(Closed::Refused) => "refused; what served before goes on serving".to_owned(),
+        Fate::Closed(Closed::Refused) => {
+            "refused; the previous configuration stays active".to_owned()
+        }
         Fate::Closed(Closed::NotForwarded) => {
             format!("{}, nothing is forwarded", status(config, policy))
         }

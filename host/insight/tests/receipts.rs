@@ -14,12 +14,12 @@ use tollgate_proxy::{
     ReceiptRecord, RetentionClass,
 };
 
-fn log() -> ReceiptLog {
-    let folder = tempfile::tempdir().unwrap();
+fn log() -> anyhow::Result<ReceiptLog> {
+    let folder = tempfile::tempdir()?;
     let toml = "[chains.open]\npolicies = []\n[listeners.main]\naddress = \"127.0.0.1:0\"\n\
                 chain = \"open\"\n";
-    std::fs::write(folder.path().join("gateway.toml"), toml).unwrap();
-    ReceiptLog::new(tollgate_config::load(folder.path()).unwrap().receipts())
+    std::fs::write(folder.path().join("gateway.toml"), toml)?;
+    Ok(ReceiptLog::new(tollgate_config::load(folder.path())?.receipts()))
 }
 
 fn policy(name: &str, class: Class) -> PolicyInfo {
@@ -84,7 +84,7 @@ fn denial() -> Verdict {
 
 #[test]
 fn a_kept_receipt_tells_of_policies_that_were_not_reached_and_comes_back_whole() {
-    let log = log();
+    let log = log().unwrap();
     log.keep(refusal(&denial()));
     let (record, count) = log.find("request-1").unwrap();
     assert_eq!((record.sequence, count), (1, 1));

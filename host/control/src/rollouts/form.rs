@@ -1,4 +1,4 @@
-//! What is told of a rollout: its JSON form.
+//! The JSON form of a rollout.
 
 use std::collections::BTreeMap;
 
@@ -7,57 +7,78 @@ use tollgate_chain::{Acting, Content, RolloutFigures, Verdict};
 
 use super::ActiveRollout;
 
-/// A rollout as the admin API tells of it.
+/// A rollout as the admin API reports it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RolloutForm {
+    /// The policy.
     pub policy: String,
+    /// The policy that may take its place.
     pub candidate: String,
     /// `off`, `shadow`, `canary` or `full`.
     pub stage: String,
     /// Percent of tenants for whom the candidate decides.
     pub share_percent: f64,
-    /// Why it was taken back, when it was.
+    /// The reason why it was rolled back, when it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returned: Option<String>,
+    /// What the policy has done so far.
     pub current: FiguresForm,
+    /// What the candidate has done so far.
     pub candidate_fared: FiguresForm,
+    /// What the candidate decided in shadow.
     pub shadow: ShadowForm,
-    /// Of the newest differing shadow runs.
+    /// The newest differing shadow runs, by kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<DifferenceForm>,
 }
 
-/// How one of the two has fared.
+/// The decisions of one of the two, policy or candidate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FiguresForm {
+    /// Decisions.
     pub decisions: u64,
+    /// Decisions that refused the request.
     pub refusals: u64,
+    /// Runs without a verdict.
     pub failures: u64,
+    /// Mean time of a decision, in microseconds.
     pub mean_us: f64,
 }
 
-/// What became of shadow runs.
+/// The shadow runs of a candidate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ShadowForm {
+    /// Runs that decided as the policy did.
     pub same: u64,
+    /// Runs that decided otherwise.
     pub differs: u64,
+    /// Runs that asked what had not been answered.
     pub undecidable: u64,
+    /// Runs without a verdict.
     pub failed: u64,
 }
 
-/// A kind of difference.
+/// One kind of difference between policy and candidate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DifferenceForm {
+    /// The hook that decided.
     pub hook: String,
+    /// The policy's verdict.
     pub current: String,
+    /// The candidate's verdict.
     pub candidate: String,
+    /// How often it occurred among the newest.
     pub count: u64,
 }
 
 impl RolloutForm {
-    pub fn of(own: &ActiveRollout) -> Self {
-        let (progress, stage) = (&own.progress, own.progress.stage());
+    /// Takes the form of a rollout as it is now.
+    #[must_use]
+    pub fn of(rollout: &ActiveRollout) -> Self {
+        let (progress, stage) = (&rollout.progress, rollout.progress.stage());
         let shadow = progress.shadow();
+
+        // Differences of one kind are one line.
         let mut kinds = BTreeMap::new();
         for one in progress.differences() {
             let kind = (one.hook.as_str(), brief(&one.current), brief(&one.candidate));
@@ -66,9 +87,10 @@ impl RolloutForm {
         let difference = |((hook, current, candidate), count): ((&str, _, _), u64)| {
             DifferenceForm { hook: hook.to_owned(), current, candidate, count }
         };
+
         Self {
-            policy: own.policy.to_string(),
-            candidate: own.candidate.to_string(),
+            policy: rollout.policy.to_string(),
+            candidate: rollout.candidate.to_string(),
             stage: stage.as_str().to_owned(),
             share_percent: f64::from(stage.hundredths()) / 100.0,
             returned: progress.returned().map(|drift| drift.to_string()),
@@ -86,7 +108,7 @@ impl RolloutForm {
 }
 
 impl FiguresForm {
-    #[expect(clippy::cast_precision_loss, reason = "a mean, told to a tenth of a microsecond")]
+    #[expect(clippy::cast_precision_loss, reason = "a mean, to a tenth of a microsecond")]
     fn of(figures: RolloutFigures) -> Self {
         let RolloutFigures { decisions, refusals, failures, nanoseconds } = figures;
         let mean = nanoseconds as f64 / decisions.max(1) as f64 / 1_000.0;
@@ -94,7 +116,7 @@ impl FiguresForm {
     }
 }
 
-/// A verdict without the words that may be a caller's.
+/// Writes a verdict without the words that may be a caller's.
 fn brief(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Proceed => "proceed".to_owned(),

@@ -1,4 +1,4 @@
-//! Takes a candidate back when it fares worse than the policy; tells metrics how both fare.
+//! Rolls a candidate back when it does worse than its policy, and publishes what both did.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use tollgate_chain::{Acting, RolloutFigures, Stage};
 use super::{ActiveRollout, Rollouts};
 use crate::metrics::AUDIT;
 
-/// How often they are looked at.
+/// Interval between two comparisons.
 const EVERY: Duration = Duration::from_millis(250);
-/// After so many times the decisions that are needed, the comparison begins anew: what went well
-/// for long must not hide what goes wrong now.
+/// Multiple of the decisions that a comparison needs after which it begins anew: what went well for
+/// long must not hide what goes wrong now.
 const WINDOW: u64 = 10;
 
 const DECISIONS: &str = "tollgate_rollout_decisions_total";
@@ -21,15 +21,15 @@ const SHADOWED: &str = "tollgate_rollout_shadow_total";
 const SHARE: &str = "tollgate_rollout_share_percent";
 const RETURNS: &str = "tollgate_rollout_returns_total";
 
-/// Tells what the metrics mean.
-pub fn describe() {
+/// Describes the metrics of rollouts.
+pub(crate) fn describe() {
     describe_counter!(DECISIONS, "Decisions of a policy and of its candidate, by outcome.");
-    describe_counter!(SHADOWED, "Shadow runs of a candidate, by what came of them.");
+    describe_counter!(SHADOWED, "Shadow runs of a candidate, by result.");
     describe_gauge!(SHARE, "Percent of tenants for whom the candidate decides.");
-    describe_counter!(RETURNS, "Candidates that were taken back because they fared worse.");
+    describe_counter!(RETURNS, "Candidates that were rolled back because they did worse.");
 }
 
-/// From where a stage is compared.
+/// The figures from which a stage is compared.
 struct Window {
     progress: Arc<tollgate_chain::Progress>,
     stage: Stage,
@@ -37,26 +37,26 @@ struct Window {
 }
 
 impl Rollouts {
-    /// Watches until it is dropped.
+    /// Compares candidates with their policies for ever. Dropping the future ends it.
     pub async fn watch(self) {
         let mut windows = HashMap::new();
         loop {
             tokio::time::sleep(EVERY).await;
-            let known = self.list();
-            windows.retain(|policy, _| known.iter().any(|own| own.policy == *policy));
-            for own in &known {
-                look(own, &mut windows);
+            let active = self.list();
+            windows.retain(|policy, _| active.iter().any(|rollout| rollout.policy == *policy));
+            for rollout in &active {
+                compare(rollout, &mut windows);
             }
         }
     }
 
     /// Hands the counts to the recorder of metrics.
     pub fn publish(&self) {
-        for own in self.list() {
+        for rollout in self.list() {
             for (acting, version) in
                 [(Acting::Current, "current"), (Acting::Candidate, "candidate")]
             {
-                let figures = own.progress.figures(acting);
+                let figures = rollout.progress.figures(acting);
                 let passed = figures.decisions.saturating_sub(figures.refusals + figures.failures);
                 let counts = [
                     ("passed", passed),
@@ -65,38 +65,42 @@ impl Rollouts {
                 ];
                 for (outcome, count) in counts {
                     let labels = [
-                        ("policy", own.policy.to_string()),
-                        ("candidate", own.candidate.to_string()),
+                        ("policy", rollout.policy.to_string()),
+                        ("candidate", rollout.candidate.to_string()),
                         ("version", version.to_owned()),
                         ("outcome", outcome.to_owned()),
                     ];
                     counter!(DECISIONS, &labels).absolute(count);
                 }
             }
-            let shadow = own.progress.shadow();
+
+            let shadow = rollout.progress.shadow();
             let counts = [
                 ("same", shadow.same),
                 ("differs", shadow.differs),
                 ("undecidable", shadow.undecidable),
                 ("failed", shadow.failed),
             ];
-            let labels =
-                [("policy", own.policy.to_string()), ("candidate", own.candidate.to_string())];
+            let labels = [
+                ("policy", rollout.policy.to_string()),
+                ("candidate", rollout.candidate.to_string()),
+            ];
             for (result, count) in counts {
                 let [policy, candidate] = labels.clone();
                 let labels = [policy, candidate, ("result", result.to_owned())];
                 counter!(SHADOWED, &labels).absolute(count);
             }
-            gauge!(SHARE, &labels).set(f64::from(own.progress.stage().hundredths()) / 100.0);
+            gauge!(SHARE, &labels).set(f64::from(rollout.progress.stage().hundredths()) / 100.0);
         }
     }
 }
 
-fn look(own: &ActiveRollout, windows: &mut HashMap<Arc<str>, Window>) {
-    let (stage, figures) = (own.progress.stage(), own.figures());
-    let begin = || Window { progress: Arc::clone(&own.progress), stage, from: figures };
-    let window = windows.entry(Arc::clone(&own.policy)).or_insert_with(begin);
-    if window.stage != stage || !Arc::ptr_eq(&window.progress, &own.progress) {
+fn compare(rollout: &ActiveRollout, windows: &mut HashMap<Arc<str>, Window>) {
+    let (stage, figures) = (rollout.progress.stage(), rollout.figures());
+    let begin = || Window { progress: Arc::clone(&rollout.progress), stage, from: figures };
+    let window = windows.entry(Arc::clone(&rollout.policy)).or_insert_with(begin);
+
+    if window.stage != stage || !Arc::ptr_eq(&window.progress, &rollout.progress) {
         // What a canary is compared with decides for nobody once the candidate is full.
         let before = if stage == Stage::Full { RolloutFigures::default() } else { figures[0] };
         *window = Window { from: [before, figures[1]], ..begin() };
@@ -105,19 +109,20 @@ fn look(own: &ActiveRollout, windows: &mut HashMap<Arc<str>, Window>) {
     if !matches!(stage, Stage::Canary(_) | Stage::Full) {
         return;
     }
+
     let (from, now) = (window.from, figures);
     let (current, candidate) = (now[0].since(from[0]), now[1].since(from[1]));
-    if let Some(drift) = own.tolerance.judge(current, candidate) {
-        if own.progress.give_back(stage, drift) {
-            let (policy, name) = (&*own.policy, &*own.candidate);
+    if let Some(drift) = rollout.tolerance.judge(current, candidate) {
+        if rollout.progress.give_back(stage, drift) {
+            let (policy, name) = (&*rollout.policy, &*rollout.candidate);
             counter!(RETURNS, "policy" => policy.to_owned()).increment(1);
-            tracing::error!(policy, candidate = name, %drift, "a candidate was taken back");
+            tracing::error!(policy, candidate = name, %drift, "candidate rolled back");
             tracing::info!(
                 target: AUDIT, policy, candidate = name, from = %stage, to = "off", %drift,
-                "rollout taken back"
+                "rollout rolled back"
             );
         }
-    } else if candidate.decisions > WINDOW.saturating_mul(own.tolerance.decisions_min) {
+    } else if candidate.decisions > WINDOW.saturating_mul(rollout.tolerance.decisions_min) {
         window.from[1] = figures[1];
         if stage != Stage::Full {
             window.from[0] = figures[0];

@@ -118,6 +118,6 @@ fn record_receipts(arguments: &RecordArguments) -> Result<ExitCode> {
         anyhow::Ok(record(&client, &recording).await?)
     })?;
     let (count, lost, path) = (recorded.count, recorded.lost, arguments.to.display());
-    say(&format!("{count} receipts in {path}; {lost} were gone before they could be read"))?;
+    say(&format!("{count} receipts in {path}; {lost} were lost before they could be read"))?;
     Ok(ExitCode::SUCCESS)
 }

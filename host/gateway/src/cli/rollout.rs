@@ -9,7 +9,7 @@ use tollgate_control::RolloutForm;
 
 use super::gateway::GatewayArguments;
 
-/// What is to be done with a candidate.
+/// The step that a candidate is to take.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -23,7 +23,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Step {
-    /// Shows every policy that has a candidate, and how both fare.
+    /// Shows every policy that has a candidate, and what both did.
     Status,
     /// Runs the candidate beside the policy, and only counts what it decides.
     Shadow { policy: String },
@@ -36,62 +36,66 @@ enum Step {
     },
     /// Lets the candidate decide for all. Make it the policy in the files to keep it so.
     Promote { policy: String },
-    /// Takes the candidate back: the policy decides for all.
-    Return { policy: String },
+    /// Rolls the candidate back: the policy decides for all.
+    Rollback { policy: String },
 }
 
-/// Does it, and shows how things stand.
+/// Takes the step and shows the rollouts as they then are.
 pub(super) fn rollout(arguments: &Arguments) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let remote = arguments.admin.client()?;
-        let told: Vec<RolloutForm> = match &arguments.step {
-            Step::Status => remote.rollouts().await?,
-            Step::Shadow { policy } => vec![remote.advance(policy, "stage=shadow").await?],
+        let client = arguments.admin.client()?;
+        let rollouts: Vec<RolloutForm> = match &arguments.step {
+            Step::Status => client.rollouts().await?,
+            Step::Shadow { policy } => vec![client.advance(policy, "stage=shadow").await?],
             Step::Canary { policy, share } => {
-                let wish = format!("stage=canary&share_percent={share}");
-                vec![remote.advance(policy, &wish).await?]
+                let stage = format!("stage=canary&share_percent={share}");
+                vec![client.advance(policy, &stage).await?]
             }
-            Step::Promote { policy } => vec![remote.advance(policy, "stage=full").await?],
-            Step::Return { policy } => vec![remote.advance(policy, "stage=off").await?],
+            Step::Promote { policy } => vec![client.advance(policy, "stage=full").await?],
+            Step::Rollback { policy } => vec![client.advance(policy, "stage=off").await?],
         };
         if arguments.json {
-            println!("{}", serde_json::to_string_pretty(&told)?);
-        } else if told.is_empty() {
+            println!("{}", serde_json::to_string_pretty(&rollouts)?);
+        } else if rollouts.is_empty() {
             println!("no policy has a candidate: declare [rollouts.<policy>]");
         } else {
-            told.iter().for_each(show);
+            rollouts.iter().for_each(show);
         }
         Ok(ExitCode::SUCCESS)
     })
 }
 
-fn show(own: &RolloutForm) {
-    let share = match own.stage.as_str() {
-        "canary" => format!(", for {} % of tenants", own.share_percent),
+fn show(rollout: &RolloutForm) {
+    let share = match rollout.stage.as_str() {
+        "canary" => format!(", for {} % of tenants", rollout.share_percent),
         _ => String::new(),
     };
-    println!("{} → {}: {}{share}", own.policy, own.candidate, own.stage);
-    if let Some(why) = &own.returned {
-        println!("  taken back: {why}");
+    println!("{} → {}: {}{share}", rollout.policy, rollout.candidate, rollout.stage);
+    if let Some(why) = &rollout.returned {
+        println!("  rolled back: {why}");
     }
-    for (name, fared) in [(&own.policy, &own.current), (&own.candidate, &own.candidate_fared)] {
+
+    for (name, figures) in
+        [(&rollout.policy, &rollout.current), (&rollout.candidate, &rollout.candidate_fared)]
+    {
         println!(
             "  {name}: {} decisions, {} refusals, {} failures, {} µs each",
-            fared.decisions, fared.refusals, fared.failures, fared.mean_us
+            figures.decisions, figures.refusals, figures.failures, figures.mean_us
         );
     }
-    let shadow = &own.shadow;
+
+    let shadow = &rollout.shadow;
     if shadow.same + shadow.differs + shadow.undecidable + shadow.failed > 0 {
         println!(
             "  in shadow: {} the same, {} differ, {} undecidable, {} failed",
             shadow.same, shadow.differs, shadow.undecidable, shadow.failed
         );
     }
-    if !own.differences.is_empty() {
+    if !rollout.differences.is_empty() {
         println!("  of the newest differences:");
     }
-    for one in &own.differences {
+    for one in &rollout.differences {
         println!("    {} × {} → {} ({})", one.count, one.current, one.candidate, one.hook);
     }
 }

@@ -24,11 +24,11 @@ pub struct Redactor(Option<hmac::Key>);
 
 /// What the operator has said about texts.
 #[derive(Debug, Clone, Copy)]
-pub struct Declared<'a> {
+pub(super) struct Declared<'a> {
     /// Questions whose raw answers may be told.
-    pub branches: &'a [Branch],
+    pub(super) branches: &'a [Branch],
     /// Hidden fields, beside those that always are.
-    pub hidden: &'a [HeaderName],
+    pub(super) hidden: &'a [HeaderName],
 }
 
 /// Fields whose values are never told, whatever the configuration says.
@@ -41,8 +41,15 @@ const HIDDEN: [&str; 6] = [
     "x-api-key",
 ];
 
+impl Default for Redactor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Redactor {
     /// Draws a key.
+    #[must_use]
     pub fn new() -> Self {
         // Without randomness texts are told by their length alone.
         Self(hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok())
@@ -50,8 +57,8 @@ impl Redactor {
 
     /// Puts a receipt into its JSON form, without what is never told.
     #[must_use]
-    pub fn form(&self, kept: &ReceiptRecord) -> ReceiptForm {
-        ReceiptForm::of(kept, self)
+    pub fn form(&self, record: &ReceiptRecord) -> ReceiptForm {
+        ReceiptForm::of(record, self)
     }
 
     /// What may be told of a run's steps; and whether its verdict may repeat what was hidden.

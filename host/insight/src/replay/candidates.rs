@@ -12,7 +12,7 @@ use crate::Error;
 
 /// Every policy of a configuration, by name.
 #[derive(Debug)]
-pub struct Candidates<H: Host> {
+pub(super) struct Candidates<H: Host> {
     policies: BTreeMap<String, Candidate<H>>,
     #[expect(dead_code, reason = "held for its components")]
     engine: Engine,
@@ -20,8 +20,8 @@ pub struct Candidates<H: Host> {
 
 /// One policy.
 #[derive(Debug)]
-pub struct Candidate<H: Host> {
-    pub class: Class,
+pub(super) struct Candidate<H: Host> {
+    pub(super) class: Class,
     component: Component<H>,
     questions_max: u32,
     answer_bytes_max: usize,
@@ -32,7 +32,7 @@ impl<H: Host> Candidates<H> {
     ///
     /// # Errors
     /// Everything that `tollgate check` would find wrong with a component.
-    pub fn load(config: &Config) -> Result<Self, Error> {
+    pub(super) fn load(config: &Config) -> Result<Self, Error> {
         let engine = declared_engine(config, CompiledCache::Off)?;
         let (mut policies, mut problems) = (BTreeMap::new(), Vec::new());
         for own in config.policies() {
@@ -61,14 +61,14 @@ impl<H: Host> Candidates<H> {
     }
 
     /// The policy of this name.
-    pub fn get(&self, name: &str) -> Option<&Candidate<H>> {
+    pub(super) fn get(&self, name: &str) -> Option<&Candidate<H>> {
         self.policies.get(name)
     }
 }
 
 impl<H: Host> Candidate<H> {
     /// Runs the hook in a fresh instance; gives back the host and what was decided.
-    pub async fn run(&self, hook: Hook, host: H) -> (H, Result<Verdict, Failure>) {
+    pub(super) async fn run(&self, hook: Hook, host: H) -> (H, Result<Verdict, Failure>) {
         let run = Run::new(host, self.questions_max, self.answer_bytes_max);
         let (run, outcome) = self.component.run(hook, run).await;
         let outcome = outcome.and_then(|verdict| match verdict.check() {

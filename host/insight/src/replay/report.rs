@@ -22,7 +22,7 @@ pub(super) struct Stance {
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
     exchanges: u64,
-    /// Receipts that were gone before they could be recorded.
+    /// Receipts that were lost before they could be recorded.
     lost: u64,
     same: u64,
     changed: BTreeMap<String, Change>,
@@ -119,7 +119,7 @@ impl Report {
             "{exchanges} exchanges: {same} verdicts the same, {changed} changed, {undecided} undecided"
         )];
         if self.lost > 0 {
-            lines.push(format!("{} more were gone before they could be recorded", self.lost));
+            lines.push(format!("{} more were lost before they could be recorded", self.lost));
         }
         if !self.changed.is_empty() {
             lines.push("\nChanged:".to_owned());

@@ -140,7 +140,7 @@ async fn a_candidate_is_shadowed_tried_on_a_tenth_of_tenants_promoted_and_taken_
     })
     .await?;
     assert!(echo.calls() - before < 50, "the old way was gone on");
-    rollout(&gate, &["return", "routing"]).await?;
+    rollout(&gate, &["rollback", "routing"]).await?;
     let calls = next.calls();
     load.flow(200, SOON).await?;
     assert!(next.calls() - calls < 50, "the new way was gone on");
@@ -236,6 +236,6 @@ async fn a_candidate_that_refuses_more_is_taken_back_and_stays_so_over_reloads()
     let returns = gate.metric("tollgate_rollout_returns_total", "allowed-hosts").await?;
     assert!((returns - 1.0).abs() < f64::EPSILON, "{returns}");
     let log = gate.process.log();
-    assert!(log.contains("a candidate was taken back") && log.contains("rollout taken back"));
+    assert!(log.contains("candidate rolled back") && log.contains("rollout rolled back"));
     Ok(())
 }
