@@ -124,37 +124,33 @@ impl Conformance<'_> {
 
     /// Settings become JSON, which has no infinite number and none of more than 64 bits.
     fn settings(&self, value: &Spanned<TomlValue>, path: &str) {
-        match value.get_ref() {
-            TomlValue::Table(table) => {
-                for (name, field) in table.iter() {
-                    self.settings(&field.value, &format!("{path}.{name}"));
-                }
-            }
-            TomlValue::List(values) => {
-                for (index, value) in values.iter().enumerate() {
-                    self.settings(value, &format!("{path}[{index}]"));
-                }
-            }
-            other if other.json().is_none() => {
-                let message = "expected a finite number of at most 64 bits";
-                self.problem(&value.span(), path, message);
-            }
-            _ => {}
+        let setting = value.get_ref();
+        for (name, field) in setting.table().into_iter().flat_map(TomlTable::iter) {
+            self.settings(&field.value, &format!("{path}.{name}"));
+        }
+        for (index, value) in setting.list().unwrap_or_default().iter().enumerate() {
+            self.settings(value, &format!("{path}[{index}]"));
+        }
+
+        let is_plain = setting.table().is_none() && setting.list().is_none();
+        if is_plain && setting.json().is_none() {
+            let message = "expected a finite number of at most 64 bits";
+            self.problem(&value.span(), path, message);
         }
     }
 }
 
 fn whole_number(range: &IntegerRange, found: &TomlValue, key: &str) -> Result<(), String> {
     let IntegerRange { min, max, .. } = range;
-    match found {
-        TomlValue::Integer(value) if range.contains(*value) => Ok(()),
-        TomlValue::Integer(value) => Err(format!("expected {min} to {max}, found {value}")),
-        other => {
-            let unit = unit(key).map(|unit| format!(" of {unit}")).unwrap_or_default();
-            let found = other.describe();
-            Err(format!("expected a whole number{unit} from {min} to {max}, found {found}"))
-        }
+    let TomlValue::Integer(value) = found else {
+        let unit = unit(key).map(|unit| format!(" of {unit}")).unwrap_or_default();
+        let found = found.describe();
+        return Err(format!("expected a whole number{unit} from {min} to {max}, found {found}"));
+    };
+    if range.contains(*value) {
+        return Ok(());
     }
+    Err(format!("expected {min} to {max}, found {value}"))
 }
 
 /// The unit that a key's name ends in.

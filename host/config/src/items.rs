@@ -176,7 +176,7 @@ fn whole(path: &Path, message: String) -> ConfigProblem {
 /// A problem of syntax, with the text in question where that is short.
 fn syntax_problem(file: &SourceFile, error: &TomlError) -> ConfigProblem {
     let span = error.span().unwrap_or_default();
-    let text = file.text.get(span.clone()).filter(|text| (1..=64).contains(&text.trim().len()));
+    let text = file.text.get(span).filter(|text| (1..=64).contains(&text.trim().len()));
     let message = match text {
         Some(key) if error.message() == "duplicate key" => {
             format!("duplicate key `{}`", key.trim())

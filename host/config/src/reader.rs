@@ -330,25 +330,18 @@ impl<'a> ItemReader<'a> {
     ) -> impl Iterator<Item = (&'a str, &'a Spanned<TomlValue>)> + use<'a> {
         let values: &[Spanned<TomlValue>] = match self.field(key).map(|field| &field.value) {
             None => &[],
-            Some(value) => match value.get_ref() {
-                TomlValue::List(values) => values,
-                _ => std::slice::from_ref(value),
-            },
+            Some(value) => value.get_ref().list().unwrap_or(std::slice::from_ref(value)),
         };
-        values.iter().filter_map(|value| match value.get_ref() {
-            TomlValue::Text(text) => Some((text.as_str(), value)),
-            _ => None,
-        })
+        values.iter().filter_map(|value| Some((value.get_ref().text()?, value)))
     }
 }
 
 impl ValueType {
     /// The form of a text, or of each text of a list, in words.
     fn form(&self) -> &'static str {
-        match self {
-            Self::Text(form) => form.expected,
-            Self::List { of, .. } | Self::OneOrMany(of) => of.form(),
-            _ => "another value",
+        if let Self::List { of, .. } | Self::OneOrMany(of) = self {
+            return of.form();
         }
+        if let Self::Text(form) = self { form.expected } else { "another value" }
     }
 }

@@ -41,12 +41,14 @@ fn push_section(text: &mut String, section: &Section) {
             text.push('\n');
             push_keys(text, keys, 0);
         }
+
         SectionItems::Named(item, keys) => {
             let _ = write!(text, "\n## `[{name}.<{item}>]`\n\n");
             push_wrapped(text, section.words, 0);
             text.push('\n');
             push_keys(text, keys, 0);
         }
+
         SectionItems::Fixed(items) => {
             let _ = write!(text, "\n## `[{name}.*]`\n\n");
             push_wrapped(text, section.words, 0);
@@ -83,10 +85,12 @@ fn kind(value: &ValueType, key: &str) -> String {
             format!("{} to {}{unit}", thousands(range.min), thousands(range.max))
         }
         ValueType::Percent { min, max, .. } => format!("{min} to {max} percent"),
+
         ValueType::Word { names, .. } => match names().as_slice() {
             [one] => format!("`{one}`"),
             names => format!("one of `{}`", names.join("`, `")),
         },
+
         ValueType::List { of, min: 0, max } => {
             format!("a list of at most {}, each {}", thousands_of(*max), kind(of, key))
         }
@@ -107,7 +111,14 @@ fn default(value: &ValueType) -> Option<String> {
         ValueType::Integer(range) => range.default.map(thousands),
         ValueType::Percent { default, .. } => default.map(|one| one.to_string()),
         ValueType::Word { default, .. } => default.map(|one| format!("`{one}`")),
-        _ => None,
+        ValueType::Text(_)
+        | ValueType::Path
+        | ValueType::List { .. }
+        | ValueType::OneOrMany(_)
+        | ValueType::Table(_)
+        | ValueType::Map(_)
+        | ValueType::Attribute
+        | ValueType::Settings => None,
     }
 }
 

@@ -69,6 +69,7 @@ fn of_value(value: &ValueType) -> Json {
         },
         ValueType::Path => json!({ "type": "string", "minLength": 1 }),
         ValueType::Boolean { default } => json!({ "type": "boolean", "default": default }),
+
         ValueType::Integer(range) => with_default(
             json!({ "type": "integer", "minimum": range.min, "maximum": range.max }),
             range.default.map(Into::into),
@@ -80,6 +81,7 @@ fn of_value(value: &ValueType) -> Json {
         ValueType::Word { names, default } => {
             with_default(json!({ "enum": names() }), default.map(Into::into))
         }
+
         ValueType::List { of, min, max } => json!({
             "type": "array", "items": of_value(of), "minItems": min, "maxItems": max,
         }),
@@ -104,7 +106,7 @@ fn attribute() -> Json {
     });
     let table = json!({
         "type": "object",
-        "properties": { "values": values.clone(), "required": { "type": "boolean" } },
+        "properties": { "values": &values, "required": { "type": "boolean" } },
         "required": ["values"],
         "additionalProperties": false,
     });

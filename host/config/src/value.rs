@@ -79,11 +79,22 @@ impl TomlValue {
 
     /// The value as a number, be it written with a point or without.
     pub(crate) fn number(&self) -> Option<f64> {
-        match self {
-            Self::Float(value) => Some(*value),
-            Self::Integer(value) => i32::try_from(*value).ok().map(f64::from),
-            _ => None,
+        if let Self::Integer(value) = self {
+            return i32::try_from(*value).ok().map(f64::from);
         }
+        if let Self::Float(value) = self { Some(*value) } else { None }
+    }
+
+    pub(crate) fn text(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    pub(crate) fn list(&self) -> Option<&[Spanned<Self>]> {
+        if let Self::List(values) = self { Some(values) } else { None }
+    }
+
+    pub(crate) fn table(&self) -> Option<&TomlTable> {
+        if let Self::Table(table) = self { Some(table) } else { None }
     }
 
     /// Reports each value within this one: its path from here, and the offset where it begins.
@@ -92,6 +103,7 @@ impl TomlValue {
             report(path.clone(), value.span().start);
             value.get_ref().visit(&path, report);
         };
+
         match self {
             Self::List(values) => {
                 for (index, value) in values.iter().enumerate() {

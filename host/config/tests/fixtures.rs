@@ -63,6 +63,7 @@ fn a_nearer_folder_replaces_whole_items_of_those_it_extends() {
     let (common, local) = (root.path().join("common"), root.path().join("local"));
     fs::create_dir_all(&common).unwrap();
     fs::create_dir_all(&local).unwrap();
+
     fs::write(
         common.join("all.toml"),
         "[chains.open]\npolicies = []\n[listeners.main]\naddress = \"127.0.0.1:1\"\nchain = \"open\"\n\
@@ -74,6 +75,7 @@ fn a_nearer_folder_replaces_whole_items_of_those_it_extends() {
         "extends = [\"../common\"]\n[listeners.main]\naddress = \"127.0.0.1:2\"\nchain = \"open\"\n",
     )
     .unwrap();
+
     let config = load(&local).unwrap();
     let listener = config.listeners().first().unwrap();
     assert_eq!(listener.address.port(), 2);

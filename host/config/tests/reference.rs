@@ -111,6 +111,7 @@ fn the_bounds_of_the_schema_are_those_that_load_enforces() {
     ] {
         let described = &schema["properties"][section]["properties"][key];
         let bound = |name: &str| described[name].as_i64().unwrap();
+
         for (value, accepted) in [
             (bound("minimum"), true),
             (bound("maximum"), true),

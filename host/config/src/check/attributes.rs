@@ -75,17 +75,13 @@ fn values(value: &TomlValue) -> Result<Option<Vec<String>>, String> {
              = true }}`, found {found}"
         )
     };
-    match value {
-        TomlValue::Text(text) if text == "text" => Ok(None),
-        TomlValue::List(values) if (1..=VALUES_MAX).contains(&values.len()) => {
-            let text = |value: &Spanned<TomlValue>| match value.get_ref() {
-                TomlValue::Text(text) => Some(text.clone()),
-                _ => None,
-            };
-            values.iter().map(text).collect::<Option<Vec<_>>>().map(Some).ok_or_else(expected)
-        }
-        _ => Err(expected()),
+    if value.text() == Some("text") {
+        return Ok(None);
     }
+    let values = value.list().filter(|values| (1..=VALUES_MAX).contains(&values.len()));
+    let text = |value: &Spanned<TomlValue>| value.get_ref().text().map(str::to_owned);
+    let values: Option<Vec<_>> = values.and_then(|values| values.iter().map(text).collect());
+    values.map(Some).ok_or_else(expected)
 }
 
 /// Holds the attributes of every Route against the declarations of its chain.

@@ -10,7 +10,6 @@ use crate::keys::routes::{route, upstream, upstream_tls};
 use crate::location::Located;
 use crate::reader::{ItemReader, NameIndex};
 use crate::types::{BodyMapping, RouteConfig, RouteMatchConfig, UpstreamConfig, UpstreamTlsConfig};
-use crate::value::TomlValue;
 
 pub(super) fn route(
     reader: &ItemReader<'_>,
@@ -32,13 +31,9 @@ pub(super) fn route(
 
     let chain = reader.reference(&route::CHAIN, chains);
     let upstream = reader.reference(&route::UPSTREAM, upstreams);
-    let attribute = |(name, value): (&str, &TomlValue)| match value {
-        TomlValue::Text(text) => Some((name.to_owned(), text.clone())),
-        _ => None,
-    };
     let attributes: BTreeMap<_, _> = reader
         .fields(&route::ATTRIBUTES)
-        .filter_map(|(name, field)| attribute((name, field.value())))
+        .filter_map(|(name, field)| Some((name.to_owned(), field.value().text()?.to_owned())))
         .collect();
 
     Some(RouteConfig {
