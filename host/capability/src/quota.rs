@@ -35,7 +35,7 @@ pub struct Charge<'a> {
 
 /// The state of a bucket after a decision, as a caller may know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct BucketStanding {
     /// Units, or requests in flight, that are left.
     pub remaining: u32,
     /// The time until there is more. Unknown for requests in flight: zero.
@@ -50,7 +50,7 @@ pub enum ChargeOutcome {
         /// The units and slots that were taken.
         reservation: Reservation,
         /// Standings after it.
-        standings: Vec<Standing>,
+        standings: Vec<BucketStanding>,
     },
     /// Nothing was taken from any.
     Denied {
@@ -59,7 +59,7 @@ pub enum ChargeOutcome {
         /// After this long the same charge succeeds, if nobody else charges meanwhile.
         retry_after: Duration,
         /// Standings, unchanged.
-        standings: Vec<Standing>,
+        standings: Vec<BucketStanding>,
     },
 }
 
@@ -125,6 +125,10 @@ impl QuotaState {
 
     /// Ends the run: commits its reservations, or releases them by dropping them.
     pub(crate) fn settle(&mut self, settlement: Settlement) {
+        // Most runs charge nothing.
+        if self.reserved.is_empty() && self.reportable.is_empty() {
+            return;
+        }
         match settlement {
             Settlement::Commit => {
                 for mut reservation in self.reserved.drain(..) {

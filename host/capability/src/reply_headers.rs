@@ -14,8 +14,8 @@ use crate::{quota, route};
 /// The commands of all runs so far. Names and values were checked when they were asked.
 #[derive(Debug, Default)]
 pub(crate) struct ReplyHeaders {
-    /// As the policies wrote them: an answer has few fields, and most of these are not among them,
-    /// so that comparing is cheaper than parsing each name.
+    /// Unparsed names: an answer has few fields, and most of these are not among them, so that
+    /// comparing is cheaper than parsing each name.
     dropped: SmallVec<[Arc<[Text]>; 1]>,
     /// A dozen at most in practice, so that looking through them beats a map.
     set: Vec<(HeaderName, HeaderValue)>,

@@ -24,7 +24,7 @@ pub enum Error {
     CredentialsShape {
         /// The line, from 1. Its text is not shown: it may hold what should not be there.
         line: usize,
-        /// What was expected.
+        /// The expectation that was not met.
         message: Box<str>,
     },
     /// The fields of a key are out of their bounds.
@@ -32,7 +32,7 @@ pub enum Error {
     CredentialsKey {
         /// The `id` of the key.
         id: Box<str>,
-        /// What was expected.
+        /// The expectation that was not met.
         expected: &'static str,
     },
     /// The file of idempotency records, or of their sealing key, cannot be made or opened.

@@ -123,6 +123,7 @@ impl Resolver {
             .eviction_policy(EvictionPolicy::lru())
             .time_to_live(FRESH)
             .build();
+
         let (flights, failed) = (Flights::default(), AtomicU32::new(0));
         Self {
             inner: Arc::new(ResolverState {
@@ -145,13 +146,14 @@ impl Resolver {
         self.inner.unknown.invalidate(digest);
     }
 
-    /// Resolves a key. KnownKey good keys pass though the caller's address is throttled: whoever
-    /// shares an address with a guesser keeps working, and a guess is never a known good key.
+    /// Resolves a key. Keys in the positive cache pass although the caller's address is throttled:
+    /// callers who share an address with a guesser keep working, and a guess is never such a key.
     pub(super) fn resolve(&self, key: &ApiKey, client: IpAddr) -> Later<'_, Resolved> {
         let (inner, environment) = (&self.inner, key.environment);
         if let Some(lookup) = inner.local(&key.digest) {
             return Later::Ready(inner.judge(lookup, environment, client));
         }
+
         match inner.cached(&key.digest) {
             Cached::Fresh(principal) => {
                 return Later::Ready(inner.found(principal, environment, client));
@@ -164,15 +166,19 @@ impl Resolver {
             Cached::Unknown => return Later::Ready(self.refuse(client)),
             Cached::Nothing => {}
         }
+
+        // Only what needs the store is throttled.
         if let Err(wait) = inner.failures.check(client) {
             return Later::Ready(Resolved::Throttled(wait));
         }
         let flight = ResolverState::fly(inner, key.digest);
+        // A store that keeps failing is not waited for while a stale answer may be used.
         if inner.failed.load(Ordering::Relaxed) >= BROKEN
             && let Some(principal) = inner.stale(&key.digest)
         {
             return Later::Ready(inner.found(principal, environment, client));
         }
+
         let digest = key.digest;
         Later::Pending(Box::pin(async move {
             match flight::wait(flight).await {
@@ -185,7 +191,7 @@ impl Resolver {
         }))
     }
 
-    /// Refuses what is no key at all, and charges the failure.
+    /// Refuses a credential that is no key at all, and charges the failure.
     pub(super) fn refuse(&self, client: IpAddr) -> Resolved {
         self.inner.refuse(client)
     }
@@ -234,9 +240,9 @@ impl ResolverState {
         }
     }
 
-    /// The word in a key's prefix and the store must agree on the environment.
-    fn found(&self, principal: Arc<Principal>, word: Environment, client: IpAddr) -> Resolved {
-        if principal.environment == word {
+    /// Accepts a principal whose environment is the one in the key's prefix; refuses any other.
+    fn found(&self, principal: Arc<Principal>, prefix: Environment, client: IpAddr) -> Resolved {
+        if principal.environment == prefix {
             return Resolved::Found(principal);
         }
         tracing::error!(key_id = %principal.key_id, "a key's environment is not the store's");

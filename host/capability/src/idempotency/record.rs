@@ -7,7 +7,7 @@ use tollgate_chain::Fingerprint;
 
 use super::{OperationKey, StoredReply};
 
-/// How long a completed record lives, unless configured.
+/// Life of a completed record, unless configured.
 pub const TTL_DEFAULT: Duration = Duration::from_secs(72 * 3_600);
 /// The shortest life of a completed record that may be configured.
 pub const TTL_MIN: Duration = Duration::from_secs(24 * 3_600);
@@ -28,7 +28,7 @@ pub struct OperationRecord {
     pub fingerprint: Fingerprint,
     /// Counts the claims of this operation; see [`Ticket`].
     pub generation: u64,
-    /// How far the operation is.
+    /// The state of the operation.
     pub state: OperationState,
 }
 
@@ -58,7 +58,7 @@ pub struct RecordTime {
     pub monotonic: Duration,
     /// Time by the wall clock, for the life of completed records.
     pub unix: Duration,
-    /// How long a completed record lives.
+    /// Life of a completed record.
     pub ttl: Duration,
 }
 
@@ -104,6 +104,7 @@ pub fn claim(
         let state = OperationState::Executing { lease_until: now.monotonic.saturating_add(lease) };
         ClaimDecision::Granted(OperationRecord { fingerprint: *fingerprint, generation, state })
     };
+
     let Some(record) = known else { return granted(now.first_generation()) };
     let next = record.generation.saturating_add(1);
     if now.is_past(record) {
@@ -112,6 +113,7 @@ pub fn claim(
     if record.fingerprint != *fingerprint {
         return ClaimDecision::Reused;
     }
+
     match &record.state {
         OperationState::Executing { lease_until } if now.monotonic < *lease_until => {
             ClaimDecision::InProgress

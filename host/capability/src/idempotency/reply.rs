@@ -89,6 +89,7 @@ mod tests {
         ] {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static("v"));
         }
+
         let reply = StoredReply::new(StatusCode::OK, &headers, Bytes::from_static(b"tenant data"));
         let mut kept: Vec<_> = reply.headers.iter().map(|(name, _)| name.as_str()).collect();
         kept.sort_unstable();

@@ -188,6 +188,7 @@ impl PrincipalSigner {
             role: wire::Role::Gateway.into(),
             ..wire::Principal::default()
         };
+
         if let Some(principal) = &subject.principal {
             principal_claims.role = wire::Role::Tenant.into();
             principal_claims.tenant_id.clone_from(&principal.tenant);

@@ -7,14 +7,14 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use sfv::{KeyRef, ListSerializer, StringRef, key_ref, string_ref};
 use tollgate_chain::{Rule, Text};
 
-use super::Standing;
+use super::BucketStanding;
 
 /// A bucket as it is reported to the caller.
 #[derive(Debug, Clone)]
 pub(super) struct ReportedBucket {
     pub(super) name: Text,
     pub(super) rule: Rule,
-    pub(super) standing: Standing,
+    pub(super) standing: BucketStanding,
 }
 
 /// The usual length of a bucket's entry in either field.
@@ -36,6 +36,7 @@ pub(super) fn write(buckets: &[ReportedBucket], headers: &mut HeaderMap) {
     let [policy, limit] = &mut texts;
     let mut policy = ListSerializer::with_buffer(policy);
     let mut limit = ListSerializer::with_buffer(limit);
+
     for bucket in buckets {
         // A policy's name is the operator's; one that is no String of RFC 9651 has no entry.
         let Ok(name) = StringRef::from_str(&bucket.name) else { continue };
@@ -54,6 +55,7 @@ pub(super) fn write(buckets: &[ReportedBucket], headers: &mut HeaderMap) {
             }
         }
     }
+
     if policy.finish().is_none() || limit.finish().is_none() {
         return;
     }
@@ -80,12 +82,12 @@ mod tests {
         ReportedBucket {
             name: name.into(),
             rule: Rule::Rate(Rate { quota: 600, window_seconds: 60, burst: 50, cost: 1 }),
-            standing: Standing { remaining, more_in: Duration::from_millis(millis) },
+            standing: BucketStanding { remaining, more_in: Duration::from_millis(millis) },
         }
     }
 
     fn in_flight() -> ReportedBucket {
-        let standing = Standing { remaining: 49, more_in: Duration::ZERO };
+        let standing = BucketStanding { remaining: 49, more_in: Duration::ZERO };
         ReportedBucket { name: "concurrent".into(), rule: Rule::Concurrency(50), standing }
     }
 

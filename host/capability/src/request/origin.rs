@@ -129,29 +129,31 @@ mod tests {
         }
     }
 
+    const LOOK_ALIKES: [&str; 19] = [
+        "https://app.example.com.evil.io",
+        "https://evilapp.example.com",
+        "https://evilexample.org",
+        "https://example.org",
+        "https://.example.org",
+        "http://app.example.com",
+        "http://a.example.org",
+        "https://app.example.com:8443",
+        "https://app.example.com:443",
+        "https://app.example.com/",
+        "https://APP.example.com",
+        "https://a.example.org:8443",
+        "https://a.example.org.evil.io",
+        "https://evil.io/.example.org",
+        "https://evil.io?.example.org",
+        "https://user@a.example.org",
+        "https://*.example.org",
+        "Null",
+        "",
+    ];
+
     #[test]
     fn look_alikes_do_not_match() {
-        for origin in [
-            "https://app.example.com.evil.io",
-            "https://evilapp.example.com",
-            "https://evilexample.org",
-            "https://example.org",
-            "https://.example.org",
-            "http://app.example.com",
-            "http://a.example.org",
-            "https://app.example.com:8443",
-            "https://app.example.com:443",
-            "https://app.example.com/",
-            "https://APP.example.com",
-            "https://a.example.org:8443",
-            "https://a.example.org.evil.io",
-            "https://evil.io/.example.org",
-            "https://evil.io?.example.org",
-            "https://user@a.example.org",
-            "https://*.example.org",
-            "Null",
-            "",
-        ] {
+        for origin in LOOK_ALIKES {
             assert!(!listed(origin), "{origin}");
         }
     }
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_are_told_apart() {
+    fn kinds_are_distinguished() {
         let cases = [
             ("https://api.example.com", OriginKind::Same),
             ("http://api.example.com", OriginKind::Foreign),
@@ -185,6 +187,7 @@ mod tests {
             ("https://", OriginKind::Malformed),
             ("", OriginKind::Malformed),
         ];
+
         for (origin, expected) in cases {
             assert_eq!(kind(&head_with(&[("origin", origin)])), expected, "{origin}");
         }

@@ -41,6 +41,7 @@ async fn each_outcome_of_a_look_up_has_its_answer() {
     let identity = Identity { environment: Environment::Live, access: Access::NoMoneyOut };
     let sandbox = tollgate_chain::Principal { environment: Environment::Sandbox, ..principal() };
     let wait = Duration::from_secs(7);
+
     for (world, expected) in [
         (World::new(), Resolution::Resolved(identity)),
         (World { lookup: Ok(Lookup::NotFound), ..World::new() }, Resolution::Invalid),

@@ -18,6 +18,7 @@ fn texts(texts: &[&str]) -> Box<[Text]> {
 #[tokio::test]
 async fn each_read_of_the_request_has_its_answer() {
     let mut host = World::new().host();
+
     for (read, expected) in [
         (RequestRead::MethodIs("POST".into()), Answer::Bool(true)),
         (RequestRead::MethodIs("GET".into()), Answer::Bool(false)),

@@ -14,7 +14,7 @@ use tollgate_capability::credentials::{
 use tollgate_capability::idempotency::{
     Claim, ClaimOutcome, ClaimRequest, Completion, Holder, IdempotencyStore, StoredReply, Ticket,
 };
-use tollgate_capability::quota::{Charge, ChargeOutcome, QuotaStore, Reserved, Standing};
+use tollgate_capability::quota::{BucketStanding, Charge, ChargeOutcome, QuotaStore, Reserved};
 use tollgate_capability::testing::ManualClock;
 use tollgate_capability::{Later, PolicyHost, RequestContext, Stores};
 use tollgate_chain::{
@@ -76,6 +76,7 @@ impl World {
             ("x-internal", "secret"),
             ("accept", "application/json"),
         ]);
+
         let matched = Matched::Found {
             route: Arc::new(route()),
             variables: Vec::new(),
@@ -114,6 +115,7 @@ impl World {
                 holder: Arc::new(WrittenDown(events)),
             }),
         };
+
         let upstreams = |name: &str| match name {
             "deposits" => UpstreamState::Ready,
             "payouts" => UpstreamState::Unavailable,
@@ -235,7 +237,7 @@ impl QuotaStore for ScriptedQuota {
             self.events.lock().push(format!("charge {} {:?}", charge.name, charge.owner));
         }
         let more_in = Duration::from_secs(60);
-        let standings = charges.iter().map(|_| Standing { remaining: 5, more_in }).collect();
+        let standings = charges.iter().map(|_| BucketStanding { remaining: 5, more_in }).collect();
         let outcome = self.outcomes.lock().pop_front().expect("a scripted outcome");
         Later::Ready(match outcome {
             None => {

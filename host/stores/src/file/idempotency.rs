@@ -23,7 +23,7 @@ use tollgate_capability::idempotency::{
 use tollgate_capability::{Clock, Later};
 
 pub use self::form::SealingKey;
-use self::writer::{Writer, WriterOperation};
+use self::writer::{RecordWriter, WriterOperation};
 use crate::Error;
 
 /// Most operations that wait for the writer; more are answered *unavailable*.
@@ -34,7 +34,7 @@ const QUEUE_MAX: usize = 1_024;
 pub struct FileIdempotencyOptions {
     /// Most records. Beyond it the oldest completed one is forgotten.
     pub records_max: u64,
-    /// How long a completed record lives; at least [`TTL_MIN`].
+    /// Life of a completed record; at least [`TTL_MIN`].
     pub ttl: Duration,
     /// Seals stored replies, which are tenants' data. Without it they are in the clear.
     pub sealing_key: Option<SealingKey>,
@@ -88,7 +88,7 @@ impl FileIdempotency {
         let options = FileIdempotencyOptions { ttl: options.ttl.max(TTL_MIN), ..options };
         let (operations, waiting) = sync_channel(QUEUE_MAX);
         let queue = Arc::new(WriterQueue { operations });
-        let writer = Writer::new(database, clock, options, Arc::downgrade(&queue));
+        let writer = RecordWriter::new(database, clock, options, Arc::downgrade(&queue));
         writer.recover().map_err(database_error)?;
 
         let thread = std::thread::Builder::new()

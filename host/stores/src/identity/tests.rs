@@ -81,7 +81,7 @@ fn credential() -> Credential {
     }
 }
 
-/// What the service says; a machine that is busy may miss the deadline at first.
+/// Returns the service's answer; a busy machine may miss the deadline at first.
 async fn patiently(store: &IdentityCredentials) -> Lookup {
     for _ in 0..100 {
         if let Ok(lookup) = store.look_up(KeyDigest(Sha256Digest([7; 32]))).get().await {
@@ -144,8 +144,10 @@ async fn a_service_that_is_not_there_is_unreachable_and_found_when_it_comes() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     drop(listener);
+
     let store = client(format!("http://{address}"));
     assert!(store.look_up(KeyDigest(Sha256Digest([7; 32]))).get().await.is_err());
+
     let listener = tokio::net::TcpListener::bind(address).await.expect("the port again");
     let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
     let not_found = Outcome::NotFound(CredentialNotFound {});
@@ -155,6 +157,7 @@ async fn a_service_that_is_not_there_is_unreachable_and_found_when_it_comes() {
             .add_service(IdentityLookupServiceServer::new(stub))
             .serve_with_incoming(incoming),
     );
+
     let mut tries = 0;
     while store.look_up(KeyDigest(Sha256Digest([7; 32]))).get().await.is_err() {
         tries += 1;

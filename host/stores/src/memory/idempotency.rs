@@ -23,7 +23,7 @@ pub struct MemoryIdempotencyLimits {
     pub records_max: usize,
     /// Most bytes of stored bodies, together; at least one body of 256 KiB.
     pub body_bytes_max: usize,
-    /// How long a completed record lives.
+    /// Life of a completed record.
     pub ttl: Duration,
 }
 

@@ -11,13 +11,13 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 use tollgate_capability::quota::{
-    Charge, ChargeOutcome, Owner, QuotaStore, Reservation, Reserved, Standing,
+    BucketStanding, Charge, ChargeOutcome, Owner, QuotaStore, Reservation, Reserved,
 };
 use tollgate_capability::{Clock, Later};
 use tollgate_chain::{Rate, Rule};
 
 use self::gcra::Cell;
-use self::shard::{Bucket, BucketId, QuotaShard};
+use self::shard::{BucketId, BucketState, QuotaShard};
 
 /// The wait stated to a caller for a slot or for room: nobody knows when there is one.
 const SLOT_WAIT: Duration = Duration::from_secs(1);
@@ -64,7 +64,7 @@ struct PlannedCharge {
     id: BucketId,
     shard: usize,
     rule: Rule,
-    bucket: Bucket,
+    bucket: BucketState,
     /// The wait, if there is no room.
     denied: Option<Duration>,
 }
@@ -151,7 +151,7 @@ impl Buckets {
         let low = hasher.finish();
         let group = if matches!(charge.owner, Owner::Address(_)) { SHARDS } else { 0 };
         let shard = group + usize::try_from(high).unwrap_or(0) % SHARDS;
-        let bucket = Bucket::full(charge.rule);
+        let bucket = BucketState::full(charge.rule);
         PlannedCharge { id: BucketId(high, low), shard, rule: charge.rule, bucket, denied: None }
     }
 
@@ -174,7 +174,7 @@ impl Guards<'_> {
         self.0.iter_mut().find(|(locked, _)| *locked == index).map(|(_, shard)| &mut **shard)
     }
 
-    fn bucket(&self, plan: &PlannedCharge) -> Option<Bucket> {
+    fn bucket(&self, plan: &PlannedCharge) -> Option<BucketState> {
         let (_, shard) = self.0.iter().find(|(locked, _)| *locked == plan.shard)?;
         shard.get(plan.id)
     }
@@ -234,9 +234,9 @@ fn denied(
     ChargeOutcome::Denied { index, retry_after, standings }
 }
 
-fn standings(planned: &[PlannedCharge], guards: &Guards<'_>, now: Duration) -> Vec<Standing> {
+fn standings(planned: &[PlannedCharge], guards: &Guards<'_>, now: Duration) -> Vec<BucketStanding> {
     let standing = |plan: &PlannedCharge| {
-        let bucket = guards.bucket(plan).unwrap_or_else(|| Bucket::full(plan.rule));
+        let bucket = guards.bucket(plan).unwrap_or_else(|| BucketState::full(plan.rule));
         bucket.standing(plan.rule, now)
     };
     planned.iter().map(standing).collect()
@@ -269,7 +269,7 @@ impl Drop for MemoryReservation {
     }
 }
 
-impl Bucket {
+impl BucketState {
     fn full(rule: Rule) -> Self {
         match rule {
             Rule::Rate(rate) => Self::Rate(Cell::full(rate)),
@@ -290,13 +290,13 @@ impl Bucket {
         }
     }
 
-    fn standing(self, rule: Rule, now: Duration) -> Standing {
+    fn standing(self, rule: Rule, now: Duration) -> BucketStanding {
         match (self, rule) {
             (Self::Rate(cell), Rule::Rate(rate)) => cell.under(rate, now).standing(rate, now),
             (Self::Flight(count), Rule::Concurrency(max)) => {
-                Standing { remaining: max.saturating_sub(count), more_in: Duration::ZERO }
+                BucketStanding { remaining: max.saturating_sub(count), more_in: Duration::ZERO }
             }
-            _ => Standing { remaining: 0, more_in: SLOT_WAIT },
+            _ => BucketStanding { remaining: 0, more_in: SLOT_WAIT },
         }
     }
 }

@@ -88,17 +88,19 @@ impl Bench {
     }
 
     async fn granted(&self, number: u32) -> Claim {
-        match self.claim(number, 1).await {
-            ClaimOutcome::Claimed(claim) => claim,
-            other => panic!("operation {number} is not granted: {other:?}"),
-        }
+        let outcome = self.claim(number, 1).await;
+        let ClaimOutcome::Claimed(claim) = outcome else {
+            panic!("operation {number} is not granted: {outcome:?}")
+        };
+        claim
     }
 
     async fn completed(&self, number: u32) -> StoredReply {
-        match self.claim(number, 1).await {
-            ClaimOutcome::Completed(reply) => reply,
-            other => panic!("operation {number} is not completed: {other:?}"),
-        }
+        let outcome = self.claim(number, 1).await;
+        let ClaimOutcome::Completed(reply) = outcome else {
+            panic!("operation {number} is not completed: {outcome:?}")
+        };
+        reply
     }
 
     async fn is_in_progress(&self, number: u32) -> bool {

@@ -188,6 +188,7 @@ async fn charges_at_once_admit_exactly_the_burst(open: Open) {
             })
         })
         .collect();
+
     let mut admitted = 0;
     for task in tasks {
         admitted += task.await.expect("no panic");

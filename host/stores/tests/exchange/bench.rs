@@ -51,6 +51,7 @@ impl Bench {
         let text = keys("acme", &digest);
         let keys = FileCredentials::parse(&text, Arc::clone(&clock) as _).expect("a good file");
         let keys = Arc::new(keys);
+
         let (quota, idempotency) =
             (MemoryQuotaLimits::default(), MemoryIdempotencyLimits::default());
         let options = ResolverOptions::default();
@@ -67,6 +68,7 @@ impl Bench {
             quota: Arc::new(MemoryQuota::new(Arc::clone(&clock) as _, quota)),
             idempotency: Arc::new(MemoryIdempotency::new(Arc::clone(&clock) as _, idempotency)),
         });
+
         let mut head = head(key.expose());
         change(&mut head);
         Self { clock, stores, keys, digest, head: Arc::new(head) }
@@ -114,6 +116,7 @@ fn head(key: &str) -> Head {
     ] {
         headers.insert(HeaderName::from_static(name), HeaderValue::try_from(value).expect("value"));
     }
+
     Head {
         method: Method::POST,
         authority: Authority::from_canonical("api.example.com"),

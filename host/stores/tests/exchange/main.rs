@@ -84,6 +84,7 @@ async fn a_resolved_credential_is_established_with_the_verdict_and_not_before() 
         ]
     );
     assert_eq!(host.principal().map(|principal| principal.tenant.as_str()), Some("acme"));
+
     let later = vec![
         ask(PrincipalRead::Environment),
         ask(PrincipalRead::HasScope("deposits:write".into())),
@@ -101,6 +102,7 @@ async fn a_resolved_credential_is_established_with_the_verdict_and_not_before() 
             Answer::Bool(false),
         ]
     );
+
     let (host, _) = run(bench.exchange("a"), questions(), failed()).await;
     assert_eq!(host.principal(), None);
 }
@@ -145,6 +147,7 @@ async fn tenants_are_charged_apart_and_reported_with_the_verdict() {
     );
     assert_eq!(headers["ratelimit"], r#""tenant";r=1;t=60, "concurrent";r=9"#);
     drop(host);
+
     bench.rename_tenant("other");
     let host = authenticated(&bench, "a").await;
     let (host, _) = run(host, questions, proceed()).await;
@@ -329,6 +332,7 @@ async fn headers_notes_and_logs_of_a_failed_run_are_lost() {
         Question::from(NotesCommand::Set("n".into(), "v".into())),
         Question::from(LogCommand::Write(LogLevel::Info, "line".into())),
     ];
+
     let (host, _) = run(bench.exchange("a"), commands.clone(), failed()).await;
     let mut headers = HeaderMap::new();
     host.write_reply_headers(&mut headers);
@@ -362,6 +366,7 @@ async fn reply_headers_take_values_from_the_request_and_never_hidden_ones() {
         Question::from(methods),
         Question::from(retry),
     ];
+
     let (host, _) = run(bench.exchange("a"), commands, proceed()).await;
     let mut headers = HeaderMap::new();
     host.write_reply_headers(&mut headers);
@@ -385,6 +390,7 @@ async fn route_upstream_and_response_are_answered() {
         ask(ResponseRead::HeaderPresence("etag".into())),
         ask(ResponseRead::HeaderIs("etag".into(), "x".into())),
     ];
+
     let mut host = bench.exchange("a");
     let mut headers = HeaderMap::new();
     headers.insert("etag", HeaderValue::from_static("x"));
@@ -424,6 +430,7 @@ async fn a_hundred_exchanges_with_one_key_carry_the_operation_out_once() {
             })
         })
         .collect();
+
     let mut carried_out = 0;
     for task in tasks {
         match task.await.expect("no panic")[..] {

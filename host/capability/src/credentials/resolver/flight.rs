@@ -67,6 +67,7 @@ impl ResolverState {
             Ok(answer) => answer,
             Err(_) => Err(Unreachable("no answer in time".into())),
         };
+
         match answer {
             Ok(lookup) => {
                 self.failed.store(0, Ordering::Relaxed);
@@ -75,7 +76,7 @@ impl ResolverState {
             }
             Err(error) => {
                 if self.failed.fetch_add(1, Ordering::Relaxed) + 1 == BROKEN {
-                    tracing::error!(%error, "credential look-ups fail; using cached answers within their bounds");
+                    tracing::error!(%error, "credential look-ups fail; using cached answers");
                 }
                 FlightResult::Failed
             }

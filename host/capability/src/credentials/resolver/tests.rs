@@ -17,7 +17,7 @@ struct Stub {
     down: AtomicBool,
     /// A look-up answers when it gets a permit.
     permits: Arc<Semaphore>,
-    /// How far the clock turns while a look-up is under way.
+    /// The time that passes while a look-up is under way.
     takes: Mutex<Duration>,
 }
 

@@ -27,7 +27,7 @@ fn audience(service: &str, environment: Environment) -> Audience {
     Audience { service: service.into(), environment }
 }
 
-/// What a service reads, after checking the signature as it would.
+/// Decodes a token after checking its signature, as a service does.
 fn believed(signer: &PrincipalSigner, token: &SignedToken) -> wire::Principal {
     let line = signer.public_line();
     let (key_id, public) = line.split_once(' ').expect("two words");

@@ -142,6 +142,7 @@ pub(super) fn decode(
 ) -> Option<OperationRecord> {
     let form = RecordForm::decode(bytes).ok()?;
     let at = Duration::from_millis(form.at);
+
     let state = match form.state {
         EXECUTING => OperationState::Executing { lease_until: at },
         RETRYABLE => OperationState::Retryable,
@@ -154,6 +155,7 @@ pub(super) fn decode(
         }
         _ => return None,
     };
+
     let fingerprint = form.fingerprint.try_into().ok()?;
     Some(OperationRecord { fingerprint, generation: form.generation, state })
 }

@@ -50,7 +50,7 @@ enum Done {
     Nothing,
 }
 
-pub(super) struct Writer {
+pub(super) struct RecordWriter {
     database: Database,
     clock: Arc<dyn Clock>,
     options: FileIdempotencyOptions,
@@ -64,7 +64,7 @@ struct RecordTables<'a> {
     options: &'a FileIdempotencyOptions,
 }
 
-impl Writer {
+impl RecordWriter {
     pub(super) fn new(
         database: Database,
         clock: Arc<dyn Clock>,

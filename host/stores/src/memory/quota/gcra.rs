@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use tollgate_capability::quota::Standing;
+use tollgate_capability::quota::BucketStanding;
 use tollgate_chain::Rate;
 
 /// A bucket of a rate, in nanoseconds of the monotonic clock.
@@ -68,12 +68,12 @@ impl Cell {
     }
 
     /// Returns the units that are left and the wait for the next one.
-    pub(super) fn standing(self, rate: Rate, now: Duration) -> Standing {
+    pub(super) fn standing(self, rate: Rate, now: Duration) -> BucketStanding {
         let debt = self.debt(now);
         let remaining = self.tolerance(rate).saturating_sub(debt) / self.interval;
         let next = (remaining + 1) * self.interval;
         let wait = (debt + next).saturating_sub(self.tolerance(rate));
-        Standing {
+        BucketStanding {
             remaining: u32::try_from(remaining).unwrap_or(u32::MAX),
             more_in: if debt == 0 { Duration::ZERO } else { nanos(wait) },
         }

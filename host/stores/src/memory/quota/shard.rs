@@ -21,14 +21,14 @@ pub(super) struct BucketId(pub(super) u64, pub(super) u64);
 
 /// The state of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bucket {
+pub(super) enum BucketState {
     Rate(Cell),
     Flight(u32),
 }
 
 #[derive(Debug)]
 pub(super) struct QuotaShard {
-    buckets: HashMap<BucketId, Bucket, BuildNoHashHasher<BucketId>>,
+    buckets: HashMap<BucketId, BucketState, BuildNoHashHasher<BucketId>>,
     /// Every id of `buckets` once, the longest unexamined first.
     round: VecDeque<BucketId>,
     max: usize,
@@ -46,7 +46,7 @@ impl QuotaShard {
         self.buckets.len()
     }
 
-    pub(super) fn get(&self, id: BucketId) -> Option<Bucket> {
+    pub(super) fn get(&self, id: BucketId) -> Option<BucketState> {
         self.buckets.get(&id).copied()
     }
 
@@ -56,7 +56,7 @@ impl QuotaShard {
 
     /// Writes a bucket. Each new one pays for examining two old ones, so that buckets of
     /// callers who are gone are forgotten without a sweep.
-    pub(super) fn put(&mut self, id: BucketId, bucket: Bucket, now: Duration) {
+    pub(super) fn put(&mut self, id: BucketId, bucket: BucketState, now: Duration) {
         if self.buckets.insert(id, bucket).is_some() {
             return;
         }
@@ -79,16 +79,22 @@ impl QuotaShard {
         true
     }
 
-    pub(super) fn give_back(&mut self, id: BucketId, taken: Bucket, rule: Rule, now: Duration) {
+    pub(super) fn give_back(
+        &mut self,
+        id: BucketId,
+        taken: BucketState,
+        rule: Rule,
+        now: Duration,
+    ) {
         let Some(bucket) = self.buckets.get_mut(&id) else { return };
         match (bucket, taken) {
-            (Bucket::Rate(cell), Bucket::Rate(taken)) => {
+            (BucketState::Rate(cell), BucketState::Rate(taken)) => {
                 if let Some(rate) = rate_of(rule) {
                     *cell = cell.give_back(taken, rate, now);
                 }
             }
-            (Bucket::Flight(count), _) => *count = count.saturating_sub(1),
-            (Bucket::Rate(_), Bucket::Flight(_)) => {}
+            (BucketState::Flight(count), _) => *count = count.saturating_sub(1),
+            (BucketState::Rate(_), BucketState::Flight(_)) => {}
         }
     }
 
@@ -97,6 +103,8 @@ impl QuotaShard {
         let mut unexamined = self.round.len();
         while unexamined > 0 {
             let mut least: Option<(u128, BucketId)> = None;
+
+            // A bounded number is examined at a time, so that a full shard costs no sweep.
             for _ in 0..EXAMINED.min(unexamined) {
                 unexamined -= 1;
                 let Some(id) = self.round.pop_front() else { break };
@@ -111,6 +119,7 @@ impl QuotaShard {
                     _ => self.round.push_back(id),
                 }
             }
+
             if let Some((_, id)) = least {
                 self.buckets.remove(&id);
                 return true;
@@ -122,15 +131,15 @@ impl QuotaShard {
     /// Returns the debt of a bucket. None for slots in use, which cannot be forgotten.
     fn debt_of(&self, id: BucketId, now: Duration) -> Option<u128> {
         match self.buckets.get(&id) {
-            Some(Bucket::Rate(cell)) => Some(cell.debt(now)),
-            Some(Bucket::Flight(_)) | None => None,
+            Some(BucketState::Rate(cell)) => Some(cell.debt(now)),
+            Some(BucketState::Flight(_)) | None => None,
         }
     }
 
     fn forget_if_idle(&mut self, id: BucketId, now: Duration) -> bool {
         let idle = match self.buckets.get(&id) {
-            Some(Bucket::Rate(cell)) => cell.is_idle(now),
-            Some(Bucket::Flight(count)) => *count == 0,
+            Some(BucketState::Rate(cell)) => cell.is_idle(now),
+            Some(BucketState::Flight(count)) => *count == 0,
             None => true,
         };
         if idle {

@@ -23,7 +23,7 @@ fn take(
     store: &MemoryQuota,
     charges: &[Charge<'_>],
 ) -> Result<Vec<u32>, (usize, Duration, Vec<u32>)> {
-    let left = |standings: Vec<Standing>| standings.iter().map(|s| s.remaining).collect();
+    let left = |standings: Vec<BucketStanding>| standings.iter().map(|s| s.remaining).collect();
     match store.take_now(charges) {
         ChargeOutcome::Allowed { mut reservation, standings } => {
             reservation.commit();

@@ -83,11 +83,14 @@ fn giving_back_restores_at_once_but_never_what_time_has_restored() {
 fn standings_count_whole_units_and_the_time_to_the_next() {
     let rate = rate(10, 1, 5, 1);
     let mut cell = Cell::full(rate);
-    assert_eq!(cell.standing(rate, at(0)), Standing { remaining: 5, more_in: Duration::ZERO });
+    assert_eq!(
+        cell.standing(rate, at(0)),
+        BucketStanding { remaining: 5, more_in: Duration::ZERO }
+    );
     drain(&mut cell, rate, at(0));
     let wait = Duration::from_millis(100);
-    assert_eq!(cell.standing(rate, at(0)), Standing { remaining: 0, more_in: wait });
-    let later = Standing { remaining: 1, more_in: Duration::from_millis(50) };
+    assert_eq!(cell.standing(rate, at(0)), BucketStanding { remaining: 0, more_in: wait });
+    let later = BucketStanding { remaining: 1, more_in: Duration::from_millis(50) };
     assert_eq!(cell.standing(rate, at(150)), later);
 }
 
@@ -137,6 +140,7 @@ proptest! {
         let mut now = Duration::from_secs(1_000);
         let full = interval(base) * u128::from(burst);
         let mut model = Model { parts: full, at: now.as_nanos() };
+
         for (pause, cost) in steps {
             now += Duration::from_nanos(pause / u64::from(quota));
             let rate = rate(quota, window, burst, cost.min(burst));
@@ -177,6 +181,7 @@ proptest! {
         let (mut with, mut without) = (Cell::full(rate), Cell::full(rate));
         let mut taken = None;
         let mut now = at(0);
+
         for (step, pause) in pauses.iter().enumerate() {
             now += Duration::from_millis(*pause);
             if step == index {
@@ -186,6 +191,7 @@ proptest! {
                 (with, without) = (a, b);
             }
         }
+
         if let Some(taken) = taken {
             let given = with.give_back(taken, rate, now);
             prop_assert!(given.debt(now) >= without.debt(now));
