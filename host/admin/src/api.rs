@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use serde::Serialize;
-use tollgate_chain::{Content, Error, Head, Problem, Reply};
+use tollgate_chain::{Content, Error, Head, ProblemType, Reply};
 use tollgate_control::{AUDIT, RolloutForm, Rollouts};
 use tollgate_edge::{Caller, Responder, ResponseBody};
 use tollgate_insight::{ReceiptForm, Redactor};
@@ -99,7 +99,7 @@ impl Api {
         if *head.path == *RECEIPTS {
             return match Query::read(head.query.as_deref().unwrap_or_default()) {
                 Ok(query) => self.list(query).await,
-                Err(detail) => self.refuse(400, "malformed-request", detail, &caller),
+                Err(detail) => self.refuse(&ProblemType::ADMIN_MALFORMED, detail, &caller),
             };
         }
         match head.path.strip_prefix(RECEIPTS).and_then(|rest| rest.strip_prefix('/')) {
@@ -126,14 +126,14 @@ impl Api {
         };
         let Some(known) = self.rollouts.find(policy) else {
             let detail = "No candidate of such a policy serves: declare it in `[rollouts.*]`.";
-            return self.refuse(404, "rollout-not-found", detail, caller);
+            return self.refuse(&ProblemType::ROLLOUT_NOT_FOUND, detail, caller);
         };
         match query::stage(head.query.as_deref().unwrap_or_default()) {
             Ok(stage) => {
                 known.advance(stage);
                 json(&RolloutForm::of(&known))
             }
-            Err(detail) => self.refuse(400, "malformed-request", detail, caller),
+            Err(detail) => self.refuse(&ProblemType::ADMIN_MALFORMED, detail, caller),
         }
     }
 
@@ -143,8 +143,7 @@ impl Api {
                 json(&FoundReceipt { found, receipt: self.redactor.form(&kept) })
             }
             None => self.refuse(
-                404,
-                "receipt-not-found",
+                &ProblemType::RECEIPT_NOT_FOUND,
                 "There is no receipt of this request. Refusals and failures are always kept, of \
                  requests that passed one in `sample_every`; older ones make room for newer ones.",
                 caller,
@@ -172,7 +171,7 @@ impl Api {
 
     fn unauthenticated(&self, caller: &Caller<'_>) -> Response<ResponseBody> {
         let detail = "The admin API needs `Authorization: Bearer` with the gateway's admin token.";
-        let mut response = self.refuse(401, "unauthenticated", detail, caller);
+        let mut response = self.refuse(&ProblemType::ADMIN_UNAUTHENTICATED, detail, caller);
         let challenge = HeaderValue::from_static("Bearer realm=\"tollgate-admin\"");
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         response
@@ -180,19 +179,12 @@ impl Api {
 
     fn refuse(
         &self,
-        status: u16,
-        slug: &str,
+        problem_type: &ProblemType,
         detail: &str,
         caller: &Caller<'_>,
     ) -> Response<ResponseBody> {
-        let problem = Problem {
-            slug: slug.into(),
-            type_uri: None,
-            title: slug.replace('-', " ").into(),
-            detail: detail.into(),
-            members: Vec::new(),
-        };
-        self.responder.reply(&Reply { status, content: Content::Problem(problem) }, caller)
+        let content = Content::Problem(problem_type.problem(detail));
+        self.responder.reply(&Reply { status: problem_type.status, content }, caller)
     }
 }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Environment, Failure, Problem};
+use crate::{Environment, Failure, GrpcCode, Problem};
 
 /// A field of the request that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,8 +145,8 @@ pub enum Error {
 /// A gRPC status other than OK, translated for the caller (its details become problem members).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrpcFailure {
-    /// The gRPC status code as it came, 1 to 16, or larger when unknown.
-    pub code: u32,
+    /// The gRPC status code as it came.
+    pub code: GrpcCode,
     /// The HTTP status it maps to.
     pub status: u16,
     /// The problem to show.

@@ -18,6 +18,7 @@ mod leave;
 mod payload;
 mod policy;
 mod principal;
+mod problem;
 mod question;
 mod receipt;
 mod rollout;
@@ -47,6 +48,7 @@ pub use leave::{Guard, Leave, Observer, Standing};
 pub use payload::{Fingerprint, Payload, Prepared};
 pub use policy::{Chain, Class, Finished, Hook, Interests, Plugin, Policy, Trees};
 pub use principal::{Access, Environment, Identity, Principal};
+pub use problem::{CATALOGUE, GrpcCode, ProblemSource, ProblemType, problem_reference};
 pub use question::{
     AnswerSource, Bucket, Command, CredentialHandle, CredentialsRead, Effect, Facts, Function,
     HeldHandle, IdempotencyEffect, IdempotencyRead, LogCommand, LogLevel, Nonsense, NotesCommand,

@@ -1,6 +1,7 @@
 //! Bodies both ways: a request's, bounded in bytes and time, and a response's, in the cheapest
 //! form that carries it.
 
+mod pieces;
 mod request;
 mod response;
 mod waiting;

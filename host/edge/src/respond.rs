@@ -1,14 +1,15 @@
 //! The only map from what the host or a policy decided to HTTP.
 //!
-//! One match without a wildcard says status, slug and title of every [`Error`]; the form (problem
-//! details, or the caller's own RPC protocol) is chosen after it. A table test closes the list.
-//! Read next: `respond/told.rs` for the map, `respond/rpc.rs` for the forms of the RPC protocols.
+//! One match without a wildcard gives every [`Error`] its row of the catalogue of problem types;
+//! the form (problem details, or the caller's own RPC protocol) is chosen after it. A table test
+//! closes the list.
+//! Read next: `respond/view.rs` for the map, `respond/rpc.rs` for the forms of the RPC protocols.
 
 mod problem;
 mod protocol;
 mod rpc;
 mod status;
-mod told;
+mod view;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -29,7 +30,7 @@ pub use status::{grpc_of_http, http_of_grpc};
 
 use crate::ResponseBody;
 use crate::head::RequestId;
-use told::Told;
+use view::ProblemView;
 
 /// Writes refusals and what all responses have in common.
 #[derive(Debug, Clone)]
@@ -112,7 +113,7 @@ impl Responder {
     /// Writes an error in the caller's protocol.
     #[must_use]
     pub fn problem(&self, error: &Error, caller: &Caller<'_>) -> Response<ResponseBody> {
-        let mut response = self.write(&Told::error(error), caller);
+        let mut response = self.write(&ProblemView::of_error(error), caller);
         if let Error::MethodNotAllowed { allow } = error {
             put(&mut response, ALLOW, allow);
         }
@@ -132,9 +133,11 @@ impl Responder {
     #[must_use]
     pub fn reply(&self, reply: &Reply, caller: &Caller<'_>) -> Response<ResponseBody> {
         match &reply.content {
-            Content::Problem(problem) => self.write(&Told::problem(reply.status, problem), caller),
+            Content::Problem(problem) => {
+                self.write(&ProblemView::of_policy(reply.status, problem), caller)
+            }
             Content::Empty if reply.status >= 400 && caller.protocol != Protocol::Json => {
-                self.write(&Told::bare(reply.status), caller)
+                self.write(&ProblemView::of_status(reply.status), caller)
             }
             Content::Empty => {
                 let mut response = Response::new(ResponseBody::empty());
@@ -149,13 +152,13 @@ impl Responder {
         }
     }
 
-    fn write(&self, told: &Told<'_>, caller: &Caller<'_>) -> Response<ResponseBody> {
-        let retry_after = told.retry_after.or(caller.retry_after).map(whole_seconds);
+    fn write(&self, view: &ProblemView<'_>, caller: &Caller<'_>) -> Response<ResponseBody> {
+        let retry_after = view.retry_after.or(caller.retry_after).map(whole_seconds);
         let (status, media_type, body) = if caller.protocol == Protocol::Json {
-            let body = problem::body(told, &self.type_base, caller);
-            (status_code(told.status), "application/problem+json", body)
+            let body = problem::body(view, &self.type_base, caller);
+            (status_code(view.status), "application/problem+json", body)
         } else {
-            rpc::body(told, caller.protocol, retry_after)
+            rpc::body(view, caller.protocol, retry_after)
         };
         let mut response = Response::new(ResponseBody::full(body));
         *response.status_mut() = status;
@@ -165,10 +168,10 @@ impl Responder {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if matches!(caller.protocol, Protocol::Grpc | Protocol::GrpcWeb | Protocol::GrpcWebText) {
-            rpc::trailers_only(headers, told, retry_after);
+            rpc::trailers_only(headers, view, retry_after);
         }
         no_store(&mut response);
-        response.extensions_mut().insert(Ended { code: told.code().into(), internal: None });
+        response.extensions_mut().insert(Ended { code: view.code().into(), internal: None });
         response
     }
 

@@ -3,13 +3,12 @@
 mod grpc;
 mod stream;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use http_body_util::BodyExt;
 use tokio::time::Instant;
 use tollgate_capability::idempotency::{Claim, Completion, StoredReply};
 use tollgate_capability::principal::Audience;
-use tollgate_chain::{Environment, Error, Principal};
+use tollgate_chain::{Environment, Error, GrpcCode, Principal, ProblemType};
 use tollgate_edge::ResponseBody;
 use tollgate_terms::headers::{
     GRPC_TIMEOUT, IDEMPOTENT_REPLAYED, OPERATION_KEY, PRINCIPAL, REQUEST_FINGERPRINT, REQUEST_ID,
@@ -195,41 +194,32 @@ pub(crate) fn is_replayable(result: &Result<Forwarded, Error>) -> bool {
             status.is_success()
                 || (status.is_client_error() && ![408, 409, 425, 429].contains(&status.as_u16()))
         }
-        // INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, FAILED_PRECONDITION,
-        // OUT_OF_RANGE; a reused operation key is no outcome of this operation.
+        // A reused operation key is no outcome of this operation.
         Err(Error::Grpc(failure)) => {
-            [3, 5, 6, 7, 9, 11].contains(&failure.code) && failure.status != 422
+            is_final(failure.code) && failure.status != ProblemType::IDEMPOTENCY_KEY_REUSED.status
         }
         Err(_) => false,
     }
 }
 
+/// Tells the codes by which a service refuses for good.
+fn is_final(code: GrpcCode) -> bool {
+    matches!(
+        code,
+        GrpcCode::InvalidArgument
+            | GrpcCode::NotFound
+            | GrpcCode::AlreadyExists
+            | GrpcCode::PermissionDenied
+            | GrpcCode::FailedPrecondition
+            | GrpcCode::OutOfRange
+    )
+}
+
 /// Reads a response to its end.
 pub(crate) async fn whole(response: Response<ResponseBody>) -> Result<Whole, Error> {
     let (parts, body) = response.into_parts();
-    let body = collect(body).await?;
+    let body = body.read_whole(ANSWER_BYTES_MAX).await?;
     Ok(Whole { status: parts.status, headers: parts.headers, body })
-}
-
-/// Reads a body to its end, within the bound. One of one piece is not copied; trailers are dropped.
-async fn collect(mut body: ResponseBody) -> Result<Bytes, Error> {
-    let (mut first, mut more) = (Bytes::new(), BytesMut::new());
-    while let Some(frame) = body.frame().await {
-        let Ok(piece) = frame?.into_data() else { continue };
-        if first.len().max(more.len()) + piece.len() > ANSWER_BYTES_MAX {
-            let internal = format!("an answer of more than {ANSWER_BYTES_MAX} bytes");
-            return Err(Error::UpstreamInvalid { internal });
-        }
-        if first.is_empty() {
-            first = piece;
-        } else {
-            if more.is_empty() {
-                more.extend_from_slice(&first);
-            }
-            more.extend_from_slice(&piece);
-        }
-    }
-    Ok(if more.is_empty() { first } else { more.freeze() })
 }
 
 /// Stores the answer for retries, or lets them be carried out again, before the caller hears.

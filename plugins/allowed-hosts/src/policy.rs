@@ -1,6 +1,6 @@
 //! The decision: is the request addressed to a host that is served here?
 
-use tollgate_sdk::{Host, Problem, ServerName, Verdict};
+use tollgate_sdk::{Host, ServerName, Verdict, problems};
 
 use crate::Settings;
 
@@ -22,7 +22,6 @@ pub fn decide(settings: &Settings, host: &mut impl Host) -> Verdict {
 }
 
 fn not_served() -> Verdict {
-    let problem = Problem::new("host-not-served", "Host not served")
-        .detail("This server does not serve the requested host on this connection.");
-    Verdict::refuse(421, problem)
+    problems::HOST_NOT_SERVED
+        .refuse("This server does not serve the requested host on this connection.")
 }

@@ -1,6 +1,6 @@
 //! Refusals, as the caller reads them.
 
-use tollgate_sdk::{Access, Environment, Host, Problem, Source, Verdict};
+use tollgate_sdk::{Access, Environment, Host, Source, Verdict, problems};
 
 use crate::Settings;
 
@@ -65,53 +65,42 @@ fn challenge(settings: &Settings, host: &mut impl Host, error: &str) {
 }
 
 fn unauthenticated(detail: &str) -> Verdict {
-    let problem = Problem::new("unauthenticated", "Authentication required").detail(detail);
-    Verdict::refuse(401, problem)
+    problems::UNAUTHENTICATED.refuse(detail)
 }
 
 fn several() -> Verdict {
-    let problem = Problem::new("malformed-request", "Malformed request").detail(
+    problems::MALFORMED_REQUEST.refuse(
         "The request presents more than one credential. Send one, either as `Authorization: \
          Bearer <key>` or as `X-Api-Key: <key>`, on one line.",
-    );
-    Verdict::refuse(400, problem)
+    )
 }
 
 fn throttled(host: &mut impl Host) -> Verdict {
     host.reply_header_set_from("retry-after", &Source::RetryAfter);
-    let problem = Problem::new("abnormal-usage-detected", "Abnormal usage detected")
-        .type_uri("https://iana.org/assignments/http-problem-types#abnormal-usage-detected")
-        .detail(
-            "Too many failed attempts to authenticate came from this address. Check the key, and \
+    problems::ABNORMAL_USAGE.refuse(
+        "Too many failed attempts to authenticate came from this address. Check the key, and \
              wait as long as Retry-After says.",
-        );
-    Verdict::refuse(429, problem)
+    )
 }
 
 /// Never 401: a client would throw a good key away.
 fn unavailable(host: &mut impl Host) -> Verdict {
     host.reply_header_set("retry-after", "1");
-    let problem = Problem::new("identity-unavailable", "Identity unavailable").detail(
+    problems::IDENTITY_UNAVAILABLE.refuse(
         "The key cannot be checked at the moment. Nothing is known to be wrong with it; retry \
          shortly.",
-    );
-    Verdict::refuse(503, problem)
+    )
 }
 
 fn other_environment(environment: Environment) -> Verdict {
     let (own, host) = (environment.as_str(), environment.other().as_str());
     let detail = format!("A {own} key was sent to a {host} host. Use a {host} key here.");
-    Verdict::refuse(
-        403,
-        Problem::new("environment-mismatch", "Environment mismatch").detail(detail),
-    )
+    problems::ENVIRONMENT_MISMATCH.refuse(detail)
 }
 
 fn insufficient_scope(scope: &str) -> Verdict {
-    let problem = Problem::new("insufficient-scope", "Insufficient scope")
-        .detail(format!("This route needs the scope `{scope}`, which the key does not have."))
-        .member("scope", scope);
-    Verdict::refuse(403, problem)
+    let detail = format!("This route needs the scope `{scope}`, which the key does not have.");
+    problems::INSUFFICIENT_SCOPE.refuse_with(detail, "scope", scope)
 }
 
 fn live_access(access: Access) -> Verdict {
@@ -120,6 +109,5 @@ fn live_access(access: Access) -> Verdict {
         Access::NoMoneyOut => "Live access does not include moving money out for this account.",
         Access::None | Access::Full => "This account has no live access yet.",
     };
-    let problem = Problem::new("live-access-required", "Live access required").detail(detail);
-    Verdict::refuse(403, problem)
+    problems::LIVE_ACCESS_REQUIRED.refuse(detail)
 }

@@ -1,6 +1,6 @@
 //! The decision: who may read the response, and what a preflight is told.
 
-use tollgate_sdk::{Host, OriginKind, Presence, Problem, RouteMatch, Source, Verdict};
+use tollgate_sdk::{Host, OriginKind, Presence, RouteMatch, Source, Verdict, problems};
 
 use crate::Settings;
 use crate::settings::Origins;
@@ -79,23 +79,19 @@ fn allow_origin(settings: &Settings, host: &mut impl Host) {
 }
 
 fn malformed() -> Verdict {
-    let problem = Problem::new("malformed-request", "Malformed request").detail(
+    problems::MALFORMED_REQUEST.refuse(
         "The request has more than one Origin field, or one that is neither a serialised origin \
          nor `null`.",
-    );
-    Verdict::refuse(400, problem)
+    )
 }
 
 fn denied() -> Verdict {
-    let problem = Problem::new("cors-origin-denied", "Origin not allowed").detail(
+    problems::CORS_ORIGIN_DENIED.refuse(
         "Pages of this origin may not call this API from a browser. Call it from a server, or \
          have the origin allowed.",
-    );
-    Verdict::refuse(403, problem)
+    )
 }
 
 fn route_not_found() -> Verdict {
-    let problem =
-        Problem::new("route-not-found", "Route not found").detail("No route has this path.");
-    Verdict::refuse(404, problem)
+    problems::ROUTE_NOT_FOUND.refuse("No route has this path.")
 }

@@ -1,6 +1,6 @@
 //! The decision: is the operation this exchange's to carry out?
 
-use tollgate_sdk::{Claimed, Host, KeyState, Problem, Verdict};
+use tollgate_sdk::{Claimed, Host, KeyState, Verdict, problems};
 
 use crate::Settings;
 
@@ -32,43 +32,38 @@ fn claim(host: &mut impl Host) -> Verdict {
 
 fn missing(settings: &Settings, host: &mut impl Host) -> Verdict {
     host.reply_header_set("link", &settings.link);
-    let problem = Problem::new("idempotency-key-missing", "Idempotency key missing").detail(
+    problems::IDEMPOTENCY_KEY_MISSING.refuse(
         "This route needs the header Idempotency-Key: a value of your own, new for each \
          operation and the same for its retries.",
-    );
-    Verdict::refuse(400, problem)
+    )
 }
 
 fn invalid() -> Verdict {
-    let problem = Problem::new("idempotency-key-invalid", "Idempotency key invalid").detail(
+    problems::IDEMPOTENCY_KEY_INVALID.refuse(
         "Idempotency-Key must be one line with one value: a quoted string of 1 to 255 visible \
          ASCII characters and spaces, or 1 to 255 of A-Z a-z 0-9 _ . : - without quotes.",
-    );
-    Verdict::refuse(400, problem)
+    )
 }
 
 fn in_progress(host: &mut impl Host) -> Verdict {
     host.reply_header_set("retry-after", "1");
-    let problem = Problem::new("idempotency-in-progress", "Operation in progress").detail(
+    problems::IDEMPOTENCY_IN_PROGRESS.refuse(
         "Another request with this key is being processed. Retry with the same key to get its \
          result.",
-    );
-    Verdict::refuse(409, problem)
+    )
 }
 
 fn reused() -> Verdict {
-    let problem = Problem::new("idempotency-key-reused", "Idempotency key reused").detail(
+    problems::IDEMPOTENCY_KEY_REUSED.refuse(
         "This key was used with a different request. Send a retry byte for byte as before, or a \
          new operation with a new key.",
-    );
-    Verdict::refuse(422, problem)
+    )
 }
 
 fn unavailable(host: &mut impl Host) -> Verdict {
     host.reply_header_set("retry-after", "1");
-    let problem = Problem::new("idempotency-unavailable", "Idempotency unavailable").detail(
+    problems::IDEMPOTENCY_UNAVAILABLE.refuse(
         "The key cannot be checked at the moment, so nothing was processed. Retry with the same \
          key.",
-    );
-    Verdict::refuse(503, problem)
+    )
 }

@@ -1,6 +1,6 @@
 //! The decision: has every bucket that the request is charged to room for it?
 
-use tollgate_sdk::{Bucket, Host, Problem, Source, Taken, Verdict};
+use tollgate_sdk::{Bucket, Host, Source, Taken, Verdict, problems};
 
 use crate::Settings;
 
@@ -25,12 +25,10 @@ pub fn decide(settings: &Settings, host: &mut impl Host) -> Verdict {
 
 fn exceeded(bucket: Option<&Bucket>) -> Verdict {
     let violated: Vec<String> = bucket.map(|bucket| bucket.name.clone()).into_iter().collect();
-    let problem = Problem::new("quota-exceeded", "Quota exceeded")
-        .type_uri("https://iana.org/assignments/http-problem-types#quota-exceeded")
-        .detail(
-            "A quota for this request is used up. RateLimit-Policy lists the quotas; retry after \
-             as many seconds as Retry-After says.",
-        )
-        .member("violated-policies", violated);
-    Verdict::refuse(429, problem)
+    problems::QUOTA_EXCEEDED.refuse_with(
+        "A quota for this request is used up. RateLimit-Policy lists the quotas; retry after as \
+         many seconds as Retry-After says.",
+        "violated-policies",
+        violated,
+    )
 }

@@ -1,6 +1,6 @@
 //! The decision: which upstream serves this Route for this principal?
 
-use tollgate_sdk::{Environment, Host, Problem, UpstreamState, Verdict};
+use tollgate_sdk::{Environment, Host, UpstreamState, Verdict, problems};
 
 use crate::Settings;
 
@@ -36,15 +36,11 @@ fn not_offered(environment: Environment) -> Verdict {
 }
 
 fn mismatch(detail: String) -> Verdict {
-    Verdict::refuse(
-        403,
-        Problem::new("environment-mismatch", "Environment mismatch").detail(detail),
-    )
+    problems::ENVIRONMENT_MISMATCH.refuse(detail)
 }
 
 fn unavailable(host: &mut impl Host) -> Verdict {
     host.reply_header_set("retry-after", "1");
-    let problem = Problem::new("upstream-unavailable", "Service unavailable")
-        .detail("The service behind this route is unavailable. Nothing was processed.");
-    Verdict::refuse(503, problem)
+    problems::UPSTREAM_UNAVAILABLE
+        .refuse("The service behind this route is unavailable. Nothing was processed.")
 }

@@ -14,6 +14,7 @@ mod host;
 #[cfg(target_family = "wasm")]
 mod imports;
 mod plugin;
+pub mod problems;
 pub mod settings;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
@@ -33,6 +34,7 @@ pub use bindings::policy::tollgate::policy::{
 };
 pub use host::{Host, ResponseHost};
 pub use plugin::{Plugin, ResponsePlugin};
+pub use problems::ProblemType;
 pub use settings::{Section, Settings};
 
 #[doc(hidden)]

@@ -2,6 +2,7 @@
 
 use crate::{
     Content, Environment, Held, Member, Problem, Reply, ResponseVerdict, SettingProblem, Verdict,
+    problems,
 };
 
 impl Verdict {
@@ -15,9 +16,8 @@ impl Verdict {
     /// that the fault is not theirs; the operator reads in the receipt which answer led here.
     #[must_use]
     pub fn misconfigured() -> Self {
-        let problem = Problem::new("internal", "Internal error")
-            .detail("The gateway's configuration does not allow this request to be processed.");
-        Self::refuse(500, problem)
+        problems::INTERNAL
+            .refuse("The gateway's configuration does not allow this request to be processed.")
     }
 
     /// Ends the exchange with a status and no content; `status` from 200 to 599.

@@ -8,6 +8,7 @@ use http::Version;
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tollgate_chain::GrpcCode;
 
 use super::AccessLog;
 
@@ -38,7 +39,7 @@ pub struct Facts {
     pub upstream_us: Option<u64>,
     /// The gRPC status of the upstream.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub grpc_status: Option<u32>,
+    pub grpc_status: Option<GrpcCode>,
     /// Number of the Snapshot that decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,

@@ -5,11 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tollgate_chain::Error;
 
+use super::pieces::Pieces;
 use super::waiting::{BodyTimeouts, Waiting};
 use crate::listener::Pulse;
 
@@ -96,20 +97,11 @@ impl RequestBody {
     /// [`Error::BodyTimeout`], [`Error::BodyIncomplete`].
     pub async fn collect(mut self) -> Result<Bytes, Error> {
         self.check_declared()?;
-        let mut first = Bytes::new();
-        let mut more = BytesMut::new();
+        let mut pieces = Pieces::default();
         while let Some(piece) = self.next().await {
-            let piece = piece?;
-            if first.is_empty() {
-                first = piece;
-            } else {
-                if more.is_empty() {
-                    more.extend_from_slice(&first);
-                }
-                more.extend_from_slice(&piece);
-            }
+            pieces.push(piece?);
         }
-        Ok(if more.is_empty() { first } else { more.freeze() })
+        Ok(pieces.into_bytes())
     }
 
     async fn next(&mut self) -> Option<Result<Bytes, Error>> {

@@ -1,6 +1,7 @@
 //! The body of a response: whole bytes without a box, an upstream's stream without a box, or any
 //! other stream.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -9,6 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tollgate_chain::Error;
 
+use super::pieces::Pieces;
 use crate::exchange::Ending;
 
 /// A response's body.
@@ -45,6 +47,24 @@ impl ResponseBody {
     #[must_use]
     pub fn stream(body: impl Body<Data = Bytes, Error = Error> + Send + 'static) -> Self {
         Self(Kind::Stream(Box::pin(body)))
+    }
+
+    /// Reads the body to its end. A body of one piece is not copied; trailers are dropped.
+    /// Dropping the future drops the body, and with it the upstream's stream.
+    ///
+    /// # Errors
+    /// [`Error::UpstreamInvalid`] when the body is longer than `limit` bytes, and the body's own.
+    pub async fn read_whole(mut self, limit: usize) -> Result<Bytes, Error> {
+        let mut pieces = Pieces::default();
+        while let Some(frame) = poll_fn(|cx| Pin::new(&mut self).poll_frame(cx)).await {
+            let Ok(piece) = frame?.into_data() else { continue };
+            if pieces.len() + piece.len() > limit {
+                let internal = format!("an answer of more than {limit} bytes");
+                return Err(Error::UpstreamInvalid { internal });
+            }
+            pieces.push(piece);
+        }
+        Ok(pieces.into_bytes())
     }
 }
 

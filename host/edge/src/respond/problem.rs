@@ -5,16 +5,16 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use tollgate_chain::{Member, Violation};
 
 use super::Caller;
-use super::told::Told;
+use super::view::ProblemView;
 
 /// Writes `application/problem+json`.
-pub(super) fn body(told: &Told<'_>, type_base: &str, caller: &Caller<'_>) -> Bytes {
+pub(super) fn body(view: &ProblemView<'_>, type_base: &str, caller: &Caller<'_>) -> Bytes {
     // Maps of strings, numbers and lists always serialise.
-    serde_json::to_vec(&Form { told, type_base, caller }).unwrap_or_default().into()
+    serde_json::to_vec(&Form { view, type_base, caller }).unwrap_or_default().into()
 }
 
 struct Form<'a> {
-    told: &'a Told<'a>,
+    view: &'a ProblemView<'a>,
     type_base: &'a str,
     caller: &'a Caller<'a>,
 }
@@ -25,26 +25,26 @@ const OWN: [&str; 8] =
 
 impl Serialize for Form<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let told = self.told;
+        let view = self.view;
         let mut map = serializer.serialize_map(None)?;
-        match told.type_uri {
+        match view.type_uri {
             Some(uri) => map.serialize_entry("type", uri)?,
             None => {
-                map.serialize_entry("type", &format_args!("{}{}", self.type_base, told.slug))?
+                map.serialize_entry("type", &format_args!("{}{}", self.type_base, view.slug))?
             }
         }
-        map.serialize_entry("title", told.title)?;
-        map.serialize_entry("status", &told.status)?;
-        map.serialize_entry("detail", &told.detail)?;
+        map.serialize_entry("title", view.title)?;
+        map.serialize_entry("status", &view.status)?;
+        map.serialize_entry("detail", &view.detail)?;
         map.serialize_entry("instance", self.caller.instance)?;
-        map.serialize_entry("code", &told.code())?;
+        map.serialize_entry("code", &view.code())?;
         map.serialize_entry("request_id", self.caller.request_id)?;
-        if !told.violations.is_empty() {
-            map.serialize_entry("errors", &Violations(told.violations))?;
+        if !view.violations.is_empty() {
+            map.serialize_entry("errors", &Violations(view.violations))?;
         }
-        for (name, member) in told.members {
+        for (name, member) in view.members {
             let name = &**name;
-            if OWN.contains(&name) && !(name == "errors" && told.violations.is_empty()) {
+            if OWN.contains(&name) && !(name == "errors" && view.violations.is_empty()) {
                 continue;
             }
             match member {

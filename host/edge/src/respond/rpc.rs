@@ -11,12 +11,12 @@ use serde_json::json;
 
 use super::protocol::Protocol;
 use super::status::{connect_name, http_of_connect};
-use super::told::Told;
+use super::view::ProblemView;
 use super::{header_text, status_code};
 
 /// Status, media type and body.
 pub(super) fn body(
-    told: &Told<'_>,
+    view: &ProblemView<'_>,
     protocol: Protocol,
     retry_after: Option<u64>,
 ) -> (StatusCode, &'static str, Bytes) {
@@ -26,26 +26,30 @@ pub(super) fn body(
         Protocol::GrpcWeb => (ok, "application/grpc-web+proto", Bytes::new()),
         Protocol::GrpcWebText => (ok, "application/grpc-web-text+proto", Bytes::new()),
         Protocol::Connect => {
-            let status = status_code(http_of_connect(told.grpc));
-            (status, "application/json", connect(told, retry_after).to_string().into())
+            let status = status_code(http_of_connect(view.grpc));
+            (status, "application/json", connect(view, retry_after).to_string().into())
         }
         Protocol::ConnectStreamProto => {
-            (ok, "application/connect+proto", end_of_stream(told, retry_after))
+            (ok, "application/connect+proto", end_of_stream(view, retry_after))
         }
         Protocol::ConnectStreamJson => {
-            (ok, "application/connect+json", end_of_stream(told, retry_after))
+            (ok, "application/connect+json", end_of_stream(view, retry_after))
         }
     }
 }
 
 /// Writes the status of gRPC and gRPC-Web into the header.
-pub(super) fn trailers_only(headers: &mut HeaderMap, told: &Told<'_>, retry_after: Option<u64>) {
-    headers.insert("grpc-status", HeaderValue::from(told.grpc));
-    header_text(headers, "grpc-message", utf8_percent_encode(&told.detail, MESSAGE).into());
+pub(super) fn trailers_only(
+    headers: &mut HeaderMap,
+    view: &ProblemView<'_>,
+    retry_after: Option<u64>,
+) {
+    headers.insert("grpc-status", HeaderValue::from(view.grpc.number()));
+    header_text(headers, "grpc-message", utf8_percent_encode(&view.detail, MESSAGE).into());
     let mut status = Vec::new();
-    varint_field(&mut status, 1, u64::from(told.grpc));
-    bytes_field(&mut status, 2, told.detail.as_bytes());
-    for (name, value) in details(told, retry_after) {
+    varint_field(&mut status, 1, view.grpc.number().into());
+    bytes_field(&mut status, 2, view.detail.as_bytes());
+    for (name, value) in details(view, retry_after) {
         let mut any = Vec::new();
         bytes_field(&mut any, 1, format!("type.googleapis.com/{name}").as_bytes());
         bytes_field(&mut any, 2, &value);
@@ -57,17 +61,17 @@ pub(super) fn trailers_only(headers: &mut HeaderMap, told: &Told<'_>, retry_afte
 /// What must be escaped in `grpc-message`: everything but visible ASCII and space, and `%`.
 const MESSAGE: &AsciiSet = &CONTROLS.add(b'%');
 
-fn connect(told: &Told<'_>, retry_after: Option<u64>) -> serde_json::Value {
-    let details: Vec<_> = details(told, retry_after)
+fn connect(view: &ProblemView<'_>, retry_after: Option<u64>) -> serde_json::Value {
+    let details: Vec<_> = details(view, retry_after)
         .into_iter()
         .map(|(name, value)| json!({ "type": name, "value": STANDARD_NO_PAD.encode(value) }))
         .collect();
-    json!({ "code": connect_name(told.grpc), "message": told.detail, "details": details })
+    json!({ "code": connect_name(view.grpc), "message": view.detail, "details": details })
 }
 
 /// An envelope with flag 2: four bytes of length, then the error.
-fn end_of_stream(told: &Told<'_>, retry_after: Option<u64>) -> Bytes {
-    let text = json!({ "error": connect(told, retry_after) }).to_string();
+fn end_of_stream(view: &ProblemView<'_>, retry_after: Option<u64>) -> Bytes {
+    let text = json!({ "error": connect(view, retry_after) }).to_string();
     let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
     let mut envelope = vec![2];
     envelope.extend_from_slice(&length.to_be_bytes());
@@ -76,9 +80,9 @@ fn end_of_stream(told: &Told<'_>, retry_after: Option<u64>) -> Bytes {
 }
 
 /// Messages of `google.rpc`, encoded by hand: three small ones do not earn a dependency.
-fn details(told: &Told<'_>, retry_after: Option<u64>) -> Vec<(&'static str, Vec<u8>)> {
+fn details(view: &ProblemView<'_>, retry_after: Option<u64>) -> Vec<(&'static str, Vec<u8>)> {
     let mut info = Vec::new();
-    bytes_field(&mut info, 1, told.code().to_ascii_uppercase().as_bytes());
+    bytes_field(&mut info, 1, view.code().to_ascii_uppercase().as_bytes());
     bytes_field(&mut info, 2, b"tollgate");
     let mut details = vec![("google.rpc.ErrorInfo", info)];
     if let Some(seconds) = retry_after {
@@ -87,9 +91,9 @@ fn details(told: &Told<'_>, retry_after: Option<u64>) -> Vec<(&'static str, Vec<
         bytes_field(&mut retry, 1, &delay);
         details.push(("google.rpc.RetryInfo", retry));
     }
-    if !told.violations.is_empty() {
+    if !view.violations.is_empty() {
         let mut request = Vec::new();
-        for violation in told.violations {
+        for violation in view.violations {
             let mut field = Vec::new();
             bytes_field(&mut field, 1, violation.field.as_bytes());
             bytes_field(&mut field, 2, violation.description.as_bytes());

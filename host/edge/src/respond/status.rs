@@ -1,69 +1,61 @@
 //! gRPC status codes and HTTP statuses.
 
-/// The HTTP status of a gRPC status that an upstream answered. UNAUTHENTICATED from inside is
-/// our own fault: the caller was authenticated at the gate.
+use tollgate_chain::{GrpcCode, ProblemType};
+
+/// Converts a gRPC status that an upstream answered to an HTTP status. UNAUTHENTICATED from inside
+/// is the gateway's own fault: the caller was authenticated at the gateway.
 #[must_use]
-pub fn http_of_grpc(code: u32) -> u16 {
+pub fn http_of_grpc(code: GrpcCode) -> u16 {
     match code {
-        0 => 200,
-        1 => 499,
-        3 | 9 | 11 => 400,
-        4 => 504,
-        5 => 404,
-        6 | 10 => 409,
-        7 => 403,
-        8 => 429,
-        12 => 501,
-        14 => 503,
-        16 => 502,
-        _ => 500,
+        GrpcCode::Ok => 200,
+        failed => ProblemType::of_service(failed).status,
     }
 }
 
-/// The gRPC status in which a refusal of the gateway's own is told to an RPC caller.
+/// Converts the HTTP status of a refusal of the gateway's own to the gRPC status for RPC callers.
 #[must_use]
-pub fn grpc_of_http(status: u16) -> u32 {
+pub fn grpc_of_http(status: u16) -> GrpcCode {
     match status {
-        200..=299 => 0,
-        401 => 16,
-        403 => 7,
-        404 | 405 | 415 | 501 => 12,
-        408 | 504 => 4,
-        409 => 10,
-        412 | 422 | 428 => 9,
-        413 | 429 | 431 => 8,
-        400..=499 => 3,
-        502 | 503 => 14,
-        _ => 13,
+        200..=299 => GrpcCode::Ok,
+        401 => GrpcCode::Unauthenticated,
+        403 => GrpcCode::PermissionDenied,
+        404 | 405 | 415 | 501 => GrpcCode::Unimplemented,
+        408 | 504 => GrpcCode::DeadlineExceeded,
+        409 => GrpcCode::Aborted,
+        412 | 422 | 428 => GrpcCode::FailedPrecondition,
+        413 | 429 | 431 => GrpcCode::ResourceExhausted,
+        400..=499 => GrpcCode::InvalidArgument,
+        502 | 503 => GrpcCode::Unavailable,
+        _ => GrpcCode::Internal,
     }
 }
 
 /// The HTTP status of a Connect unary error, as that protocol has it.
-pub(super) fn http_of_connect(code: u32) -> u16 {
+pub(super) fn http_of_connect(code: GrpcCode) -> u16 {
     match code {
-        16 => 401,
+        GrpcCode::Unauthenticated => 401,
         other => http_of_grpc(other),
     }
 }
 
 /// The name of a gRPC code in Connect.
-pub(super) fn connect_name(code: u32) -> &'static str {
+pub(super) fn connect_name(code: GrpcCode) -> &'static str {
     match code {
-        1 => "canceled",
-        3 => "invalid_argument",
-        4 => "deadline_exceeded",
-        5 => "not_found",
-        6 => "already_exists",
-        7 => "permission_denied",
-        8 => "resource_exhausted",
-        9 => "failed_precondition",
-        10 => "aborted",
-        11 => "out_of_range",
-        12 => "unimplemented",
-        13 => "internal",
-        14 => "unavailable",
-        15 => "data_loss",
-        16 => "unauthenticated",
-        _ => "unknown",
+        GrpcCode::Cancelled => "canceled",
+        GrpcCode::InvalidArgument => "invalid_argument",
+        GrpcCode::DeadlineExceeded => "deadline_exceeded",
+        GrpcCode::NotFound => "not_found",
+        GrpcCode::AlreadyExists => "already_exists",
+        GrpcCode::PermissionDenied => "permission_denied",
+        GrpcCode::ResourceExhausted => "resource_exhausted",
+        GrpcCode::FailedPrecondition => "failed_precondition",
+        GrpcCode::Aborted => "aborted",
+        GrpcCode::OutOfRange => "out_of_range",
+        GrpcCode::Unimplemented => "unimplemented",
+        GrpcCode::Internal => "internal",
+        GrpcCode::Unavailable => "unavailable",
+        GrpcCode::DataLoss => "data_loss",
+        GrpcCode::Unauthenticated => "unauthenticated",
+        GrpcCode::Ok | GrpcCode::Unknown | GrpcCode::Unlisted(_) => "unknown",
     }
 }

@@ -3,7 +3,10 @@ use std::sync::Arc;
 use http::header::HeaderName;
 use http_body_util::BodyExt;
 use serde_json::Value;
-use tollgate_chain::{Environment, Failure, GrpcFailure, HeldHandle, Member, Problem, Violation};
+use tollgate_chain::{
+    CATALOGUE, Environment, Failure, GrpcCode, GrpcFailure, HeldHandle, Member, Problem,
+    ProblemSource, ProblemType, Violation,
+};
 
 use super::*;
 
@@ -18,6 +21,7 @@ fn problem(slug: &str) -> Problem {
 }
 
 fn grpc(code: u32) -> Error {
+    let code = GrpcCode::from(code);
     Error::Grpc(Box::new(GrpcFailure {
         code,
         status: http_of_grpc(code),
@@ -167,6 +171,53 @@ async fn every_error_has_its_grpc_status() {
     }
 }
 
+#[test]
+fn every_problem_of_the_gateway_and_of_policies_has_the_grpc_status_of_its_http_status() {
+    for row in CATALOGUE.iter().filter(|row| !row.sources.contains(&ProblemSource::Service)) {
+        assert_eq!(row.grpc, grpc_of_http(row.status), "{}", row.slug);
+    }
+    for code in GrpcCode::ALL.into_iter().skip(1) {
+        assert_eq!(http_of_grpc(code), ProblemType::of_service(code).status);
+    }
+}
+
+/// Every row that names the gateway is one that an error or a bare status comes to, and no other.
+#[tokio::test]
+async fn the_catalogue_names_the_gateway_where_an_error_is_mapped_and_nowhere_else() {
+    let mut mapped = Vec::new();
+    let errors = every().into_iter().map(|(error, ..)| error);
+    for error in errors.filter(|error| !matches!(error, Error::Grpc(_))) {
+        mapped.push(json(responder().problem(&error, &caller(Protocol::Json))).await);
+    }
+    for row in CATALOGUE.iter().filter(|row| **row != ProblemType::REFUSED) {
+        let is_row = |told: &Value| {
+            (&told["code"], &told["title"], &told["status"])
+                == (
+                    &Value::from(row.slug.replace('-', "_")),
+                    &Value::from(row.title),
+                    &Value::from(row.status),
+                )
+        };
+        let named = row.sources.contains(&ProblemSource::Gateway);
+        assert_eq!(mapped.iter().any(is_row), named, "{}", row.slug);
+    }
+}
+
+#[tokio::test]
+async fn a_problems_type_can_lead_to_its_section_of_the_reference() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies/problems.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let headings: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    let responder = Responder::new("https://docs.example/policies/problems.md#");
+    for row in CATALOGUE.iter().filter(|row| row.type_uri.is_none()) {
+        let content = Content::Problem(row.problem("detail"));
+        let reply = Reply { status: row.status, content };
+        let told = json(responder.reply(&reply, &caller(Protocol::Json))).await;
+        let (_, anchor) = told["type"].as_str().unwrap().split_once('#').unwrap();
+        assert!(headings.contains(&anchor), "problems.md has no section {anchor}");
+    }
+}
+
 #[tokio::test]
 async fn connect_callers_get_their_own_json_and_status() {
     let response = responder().problem(&Error::RouteNotFound, &caller(Protocol::Connect));
@@ -190,7 +241,7 @@ fn the_codes_of_upstreams_reach_rpc_callers_but_never_as_their_own_401() {
         let response = responder().problem(&grpc(code), &caller(Protocol::Grpc));
         assert_eq!(response.headers()["grpc-status"], expected);
     }
-    assert_eq!(http_of_grpc(16), 502);
+    assert_eq!(http_of_grpc(GrpcCode::Unauthenticated), 502);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tollgate_chain::{Acting, Answer, Check, Class, Hook, Question, Verdict};
+use tollgate_chain::{Acting, Answer, Check, Class, GrpcCode, Hook, Question, Verdict};
 use tollgate_proxy::{
     ChainInfo, DecisionRecord, PolicyInfo, PolicyRecord, ReceiptRecord, RetentionClass,
 };
@@ -60,7 +60,7 @@ pub struct ReceiptForm {
     pub upstream_us: Option<u64>,
     /// The gRPC status that the upstream answered with, where it is not OK.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub grpc_status: Option<u32>,
+    pub grpc_status: Option<GrpcCode>,
     /// The number of the Snapshot that decided.
     pub generation: u64,
     /// The time of the whole exchange, in microseconds.

@@ -5,7 +5,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderVal
 use http::{Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Limited};
 use tokio::time::{Instant, timeout_at};
-use tollgate_chain::{Error, GrpcFailure, Member};
+use tollgate_chain::{Error, GrpcCode, GrpcFailure, Member, ProblemType};
 use tollgate_terms::headers::GRPC_TIMEOUT;
 use tollgate_transcode::grpc;
 
@@ -80,13 +80,10 @@ fn reused(mut failure: Box<GrpcFailure>) -> Box<GrpcFailure> {
     let reason = |(name, value): &(Box<str>, Member)| {
         **name == *"reason" && *value == Member::Text(OPERATION_KEY_REUSED.into())
     };
-    if failure.code == FAILED_PRECONDITION && failure.problem.members.iter().any(reason) {
-        failure.status = 422;
-        failure.problem.slug = "idempotency-key-reused".into();
-        failure.problem.title = "Idempotency key reused".into();
+    if failure.code == GrpcCode::FailedPrecondition && failure.problem.members.iter().any(reason) {
+        failure.set_type(&ProblemType::IDEMPOTENCY_KEY_REUSED);
     }
     failure
 }
 
-const FAILED_PRECONDITION: u32 = 9;
 const OPERATION_KEY_REUSED: &str = "OPERATION_KEY_REUSED";

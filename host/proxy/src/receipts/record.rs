@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use http::Method;
 use tollgate_chain::{
-    Acting, Check, Decision, Entry, Failure, Hook, Lesson, Principal, Receipt, Route, Trace,
-    Verdict,
+    Acting, Check, Decision, Entry, Failure, GrpcCode, Hook, Lesson, Principal, Receipt, Route,
+    Trace, Verdict,
 };
 
 use super::chain_info::ChainInfo;
@@ -61,7 +61,7 @@ pub struct ReceiptRecord {
     /// The time that the upstream took, in microseconds.
     pub upstream_us: Option<u64>,
     /// The gRPC status that the upstream answered with, where it is not OK.
-    pub grpc_status: Option<u32>,
+    pub grpc_status: Option<GrpcCode>,
     /// The number of the Snapshot that decided.
     pub generation: u64,
     /// The time of the whole exchange.

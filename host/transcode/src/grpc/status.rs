@@ -6,7 +6,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::{HeaderMap, StatusCode};
 use percent_encoding::percent_decode;
-use tollgate_chain::{GrpcFailure, Problem};
+use tollgate_chain::{GrpcCode, GrpcFailure, ProblemType};
 
 use super::details::Details;
 
@@ -14,9 +14,6 @@ use super::details::Details;
 const TEXT_BYTES_MAX: usize = 1024;
 /// Said in place of a text that may hold what callers must not see.
 const OPAQUE: &str = "the service behind this route failed; the request id names this occurrence";
-
-const UNKNOWN: u32 = 2;
-const UNAUTHENTICATED: u32 = 16;
 
 /// Reads the outcome of a call from its trailers, or its headers when there was no more.
 ///
@@ -36,10 +33,12 @@ pub fn status(
         let internal = format!("HTTP {http} without a grpc-status");
         return Err(Box::new(failure(without_status(http), String::new(), internal)));
     };
-    let code = value.to_str().ok().and_then(|text| text.trim().parse().ok()).unwrap_or(UNKNOWN);
-    if code == 0 {
+    let number = value.to_str().ok().and_then(|text| text.trim().parse::<u32>().ok());
+    let code = number.map_or(GrpcCode::Unknown, GrpcCode::from);
+    if code == GrpcCode::Ok {
         return Ok(());
     }
+
     let message = source
         .get("grpc-message")
         .map(|value| clean(&percent_decode(value.as_bytes()).decode_utf8_lossy()))
@@ -56,66 +55,48 @@ pub fn status(
     Err(Box::new(failure))
 }
 
-fn failure(code: u32, message: String, internal: String) -> GrpcFailure {
-    let (status, slug, title) = words(code);
+fn failure(code: GrpcCode, message: String, internal: String) -> GrpcFailure {
+    let problem_type = ProblemType::of_service(code);
     let detail = if is_opaque(code) {
         OPAQUE.to_owned()
     } else if message.is_empty() {
-        title.to_owned()
+        problem_type.title.to_owned()
     } else {
         message
     };
+
     GrpcFailure {
         code,
-        status,
-        problem: Problem {
-            slug: slug.into(),
-            type_uri: None,
-            title: title.into(),
-            detail: detail.into(),
-            members: Vec::new(),
-        },
+        status: problem_type.status,
+        problem: problem_type.problem(detail),
         violations: Vec::new(),
         retry_after: None,
         internal: Some(internal),
     }
 }
 
-/// Statuses whose texts come from inside: UNKNOWN, INTERNAL, DATA_LOSS, and UNAUTHENTICATED,
-/// which is about the gateway, not about the caller.
-fn is_opaque(code: u32) -> bool {
-    matches!(code, UNKNOWN | 13 | 15 | UNAUTHENTICATED..)
-}
-
-/// HTTP status, slug and title.
-fn words(code: u32) -> (u16, &'static str, &'static str) {
-    match code {
-        1 => (499, "cancelled", "The call was cancelled"),
-        3 => (400, "invalid-argument", "An argument is not valid"),
-        4 => (504, "upstream-timeout", "The service did not answer in time"),
-        5 => (404, "not-found", "Not found"),
-        6 => (409, "already-exists", "It exists already"),
-        7 => (403, "permission-denied", "Not permitted"),
-        8 => (429, "resource-exhausted", "A limit of the service is reached"),
-        9 => (400, "failed-precondition", "The state does not allow it"),
-        10 => (409, "aborted", "Aborted by a concurrent change; retry"),
-        11 => (400, "out-of-range", "An argument is out of range"),
-        12 => (501, "unimplemented", "Not implemented"),
-        14 => (503, "upstream-unavailable", "The service is unavailable"),
-        UNAUTHENTICATED => (502, "upstream-invalid", "The service refused the gateway"),
-        _ => (500, "internal", "The service failed"),
-    }
+/// Tells the codes whose texts come from inside: UNKNOWN, INTERNAL, DATA_LOSS, and
+/// UNAUTHENTICATED, which is about the gateway, not about the caller.
+fn is_opaque(code: GrpcCode) -> bool {
+    matches!(
+        code,
+        GrpcCode::Unknown
+            | GrpcCode::Internal
+            | GrpcCode::DataLoss
+            | GrpcCode::Unauthenticated
+            | GrpcCode::Unlisted(_)
+    )
 }
 
 /// The status of an answer that had none, by its HTTP status.
-fn without_status(http: StatusCode) -> u32 {
+fn without_status(http: StatusCode) -> GrpcCode {
     match http.as_u16() {
-        400 => 13,
-        401 => UNAUTHENTICATED,
-        403 => 7,
-        404 => 12,
-        429 | 502 | 503 | 504 => 14,
-        _ => UNKNOWN,
+        400 => GrpcCode::Internal,
+        401 => GrpcCode::Unauthenticated,
+        403 => GrpcCode::PermissionDenied,
+        404 => GrpcCode::Unimplemented,
+        429 | 502 | 503 | 504 => GrpcCode::Unavailable,
+        _ => GrpcCode::Unknown,
     }
 }
 

@@ -200,7 +200,13 @@ fn a_body_field_takes_the_body_and_the_rest_goes_to_path_and_query() {
 fn only_json_is_read_and_only_where_a_body_belongs() {
     let descriptors = descriptors();
     let own = transcoder(&descriptors, "Create", 0);
-    for media in ["application/json", "Application/JSON", "application/json;charset=\"utf-8\""] {
+    for media in [
+        "application/json",
+        "Application/JSON",
+        "application/json;charset=\"utf-8\"",
+        "application/json ; charset=utf-8",
+        "application/json;\tcharset=utf-8",
+    ] {
         assert!(own.request(&[], None, Some(media), b"{}").is_ok(), "{media}");
     }
     for media in [

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use tollgate_chain::{Error, Member};
+use tollgate_chain::{Error, GrpcCode, Member};
 use tollgate_transcode::grpc;
 
 fn trailers(status: &str, message: &str, details: Option<&[u8]>) -> HeaderMap {
@@ -63,7 +63,8 @@ fn every_status_has_its_place_in_http() {
     ] {
         let map = trailers(&code.to_string(), "secret%20words", None);
         let failure = grpc::status(&HeaderMap::new(), Some(&map), StatusCode::OK).unwrap_err();
-        assert_eq!((failure.code, failure.status), (code, http));
+        assert_eq!((failure.code, failure.status), (GrpcCode::from(code), http));
+        assert_eq!(failure.code.number(), code);
         assert_eq!(&*failure.problem.slug, slug, "{code}");
         assert_eq!(&*failure.problem.detail == "secret words", shown, "{code}");
         assert!(failure.internal.unwrap().contains("secret words"));
@@ -86,11 +87,11 @@ fn an_answer_without_a_status_is_judged_by_http() {
     ] {
         let http = StatusCode::from_u16(http).unwrap();
         let failure = grpc::status(&HeaderMap::new(), None, http).unwrap_err();
-        assert_eq!((failure.code, failure.status), (code, status), "{http}");
+        assert_eq!((failure.code, failure.status), (GrpcCode::from(code), status), "{http}");
     }
     let nonsense = trailers("x", "", None);
     let failure = grpc::status(&HeaderMap::new(), Some(&nonsense), StatusCode::OK).unwrap_err();
-    assert_eq!(failure.code, 2);
+    assert_eq!(failure.code, GrpcCode::Unknown);
     let only = trailers("5", "", None);
     let failure = grpc::status(&only, None, StatusCode::OK).unwrap_err();
     assert_eq!((failure.status, &*failure.problem.detail), (404, "Not found"));

@@ -15,6 +15,7 @@ mod hostile_guest;
 mod in_c;
 mod isolation;
 mod loading;
+mod problems;
 mod sandbox;
 mod schemas;
 mod trace;
