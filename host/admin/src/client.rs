@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use tollgate_config::with_causes;
 use tollgate_control::RolloutForm;
-use tollgate_upstream::{Protocol, Safety, Upstream, UpstreamSettings};
+use tollgate_upstream::{Safety, Upstream, UpstreamSettings, WireProtocol};
 
 use crate::api::{FoundReceipt, ReceiptList, RolloutList};
 
@@ -77,7 +77,7 @@ impl Client {
         let endpoint = address.parse::<Uri>().map_err(|error| wrong(error.to_string()))?;
         let upstream = Upstream::new(UpstreamSettings {
             name: "admin".into(),
-            protocol: Protocol::Http,
+            protocol: WireProtocol::Http,
             endpoints: vec![endpoint],
             tls: None,
             connect_timeout: PATIENCE,

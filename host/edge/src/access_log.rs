@@ -18,17 +18,17 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 pub use record::Facts;
-pub(crate) use record::{Record, Recording, bounded, protocol};
+pub(crate) use record::{AccessRecord, Recording, bounded, protocol};
 
 use crate::Error;
 
 /// The queue towards the access log. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct AccessLog(Arc<Shared>);
+pub struct AccessLog(Arc<LogShared>);
 
 #[derive(Debug)]
-struct Shared {
-    queue: mpsc::Sender<Box<Record>>,
+struct LogShared {
+    queue: mpsc::Sender<Box<AccessRecord>>,
     dropped: Arc<AtomicU64>,
     thread: Mutex<Option<Thread>>,
 }
@@ -50,7 +50,7 @@ impl AccessLog {
         let (stop, stopped) = sync_channel(1);
         let dropped = Arc::new(AtomicU64::new(0));
         let mut writer =
-            Writer { records, target, buffer: Vec::new(), dropped: Arc::clone(&dropped) };
+            LogWriter { records, target, buffer: Vec::new(), dropped: Arc::clone(&dropped) };
         let handle = std::thread::Builder::new()
             .name("access-log".to_owned())
             .spawn(move || {
@@ -61,10 +61,11 @@ impl AccessLog {
             })
             .map_err(Error::AccessLog)?;
         let thread = Mutex::new(Some(Thread { stop, handle }));
-        Ok(Self(Arc::new(Shared { queue, dropped, thread })))
+        Ok(Self(Arc::new(LogShared { queue, dropped, thread })))
     }
 
-    /// How many records were dropped: the queue was full, or the target refused them.
+    /// Returns the number of records that were dropped: the queue was full, or the target refused
+    /// them.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.0.dropped.load(Ordering::Relaxed)
@@ -86,27 +87,27 @@ impl AccessLog {
         let _ = thread.handle.join();
     }
 
-    pub(crate) fn push(&self, record: Box<Record>) {
+    pub(crate) fn push(&self, record: Box<AccessRecord>) {
         if self.0.queue.try_send(record).is_err() {
             lose(&self.0.dropped, 1);
         }
     }
 }
 
-/// How often the thread looks at the queue.
+/// The interval at which the thread looks at the queue.
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// How many bytes are gathered for one write.
+/// The bytes that are gathered for one write.
 const BATCH: usize = 64 * 1024;
 
-struct Writer<W> {
-    records: mpsc::Receiver<Box<Record>>,
+struct LogWriter<W> {
+    records: mpsc::Receiver<Box<AccessRecord>>,
     target: W,
     buffer: Vec<u8>,
     dropped: Arc<AtomicU64>,
 }
 
-impl<W: Write> Writer<W> {
+impl<W: Write> LogWriter<W> {
     fn drain(&mut self) {
         let mut waiting = 0;
         while let Ok(record) = self.records.try_recv() {

@@ -7,6 +7,6 @@ mod response;
 mod waiting;
 
 pub use request::RequestBody;
-pub(crate) use response::Outgoing;
+pub(crate) use response::RecordedBody;
 pub use response::ResponseBody;
 pub use waiting::BodyTimeouts;

@@ -1,4 +1,4 @@
-//! What can go wrong before a listener serves.
+//! Errors before a listener serves.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ pub enum Error {
     /// The address is taken, not ours, or not permitted.
     #[error("bind the listener to {address}")]
     Bind {
-        /// What was asked for.
+        /// The requested address.
         address: SocketAddr,
         /// Why not.
         source: std::io::Error,

@@ -13,8 +13,8 @@ use hyper::body::Incoming;
 use time::OffsetDateTime;
 use tollgate_chain::{Error, Head};
 
-use crate::access_log::{AccessLog, Facts, Record, Recording, bounded, protocol};
-use crate::body::Outgoing;
+use crate::access_log::{AccessLog, AccessRecord, Facts, Recording, bounded, protocol};
+use crate::body::RecordedBody;
 use crate::head::{self, Checked, METHODS, Origin, RequestId};
 use crate::listener::{InFlight, Link};
 use crate::respond::{Caller, Ended, Protocol, Responder, Stamp};
@@ -35,8 +35,8 @@ pub trait Handler: Clone + Send + Sync + 'static {
 pub(crate) async fn exchange<H: Handler>(
     link: Arc<Link<H>>,
     request: Request<Incoming>,
-) -> Result<Response<Outgoing>, Infallible> {
-    let flight = InFlight::begin(&link.pulse);
+) -> Result<Response<RecordedBody>, Infallible> {
+    let flight = InFlight::begin(&link.state);
     let settings = &link.shared.settings;
     let (mut parts, incoming) = request.into_parts();
     let (version, is_head) = (parts.version, parts.method == Method::HEAD);
@@ -54,7 +54,7 @@ pub(crate) async fn exchange<H: Handler>(
             ending.recording = log.map(|log| record(log, &head, version));
             let limits = &settings.limits;
             let (limit, timeouts) = (limits.body_bytes_max, limits.body_timeouts);
-            let body = RequestBody::incoming(incoming, limit, timeouts, &link.pulse);
+            let body = RequestBody::incoming(incoming, limit, timeouts, &link.state);
             (link.shared.handler.handle(head, body).await, secure)
         }
         Ok(Checked::ServerOptions) => {
@@ -64,16 +64,18 @@ pub(crate) async fn exchange<H: Handler>(
         Err(error) => {
             ending.recording = log.map(|log| unchecked(log, &parts, &request_id, link.origin()));
             if !incoming.is_end_stream() {
-                link.pulse.left_unread();
+                link.state.left_unread();
             }
             (refuse(&settings.responder, &error, &parts, &request_id), link.secure)
         }
     };
-    let last = link.shared.draining.load(Ordering::Relaxed) || link.pulse.is_old();
+
+    let last = link.shared.draining.load(Ordering::Relaxed) || link.state.is_old();
     let stamp = Stamp { request_id, secure, head: is_head, version, last };
     settings.responder.finish(&mut response, &stamp);
     ending.note(&mut response);
-    Ok(response.map(|body| Outgoing::new(body, ending)))
+
+    Ok(response.map(|body| RecordedBody::new(body, ending)))
 }
 
 fn server_options() -> Response<ResponseBody> {
@@ -101,7 +103,7 @@ fn refuse(
 fn record(log: &AccessLog, head: &Head, version: Version) -> Recording {
     Recording::new(
         log.clone(),
-        Record {
+        AccessRecord {
             time: OffsetDateTime::now_utc(),
             request_id: head.request_id.clone(),
             client: head.client,
@@ -129,7 +131,7 @@ fn unchecked(
 ) -> Recording {
     Recording::new(
         log.clone(),
-        Record {
+        AccessRecord {
             time: OffsetDateTime::now_utc(),
             request_id: request_id.as_str().into(),
             client: origin.peer,
@@ -150,7 +152,7 @@ fn unchecked(
     )
 }
 
-/// What is done when a response is through, or cut off: dropping it ends the exchange.
+/// Ends the exchange when it is dropped: when the response is through, or cut off.
 #[derive(Debug)]
 pub(crate) struct Ending {
     #[expect(dead_code, reason = "held for its drop: it ends the exchange on the connection")]
@@ -190,7 +192,7 @@ impl Ending {
         self.with(|record| record.complete = true);
     }
 
-    fn with(&mut self, change: impl FnOnce(&mut Record)) {
+    fn with(&mut self, change: impl FnOnce(&mut AccessRecord)) {
         if let Some(recording) = &mut self.recording {
             recording.with(change);
         }

@@ -24,20 +24,20 @@ pub use request_id::RequestId;
 
 use crate::Limits;
 
-/// What is known of a request from its connection.
+/// Facts about a request that its connection tells.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin<'a> {
     /// The TCP peer.
     pub peer: IpAddr,
     /// Peers whose forwarding fields are believed.
     pub trusted: &'a TrustedProxies,
-    /// Whether the connection is TLS.
+    /// Set when the connection is TLS.
     pub secure: bool,
     /// The TLS server name, lower case.
     pub server_name: Option<&'a str>,
 }
 
-/// What a head that passed its checks asks for.
+/// The purpose of a head that passed its checks.
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
@@ -65,18 +65,22 @@ pub fn check(
     request_id: &RequestId,
 ) -> Result<Checked, Error> {
     method(&parts.method)?;
+
     if parts.uri.path_and_query().map_or(0, |target| target.as_str().len())
         > limits.target_bytes_max
     {
         return Err(Error::TargetTooLong);
     }
+
     if parts.headers.len() > limits.fields_max {
         return Err(Error::HeadTooLarge);
     }
-    let seen = fields::scan(parts)?;
-    let client = client::resolve(origin, &parts.headers, seen.forwarding);
+
+    let findings = fields::scan(parts)?;
+    let client = client::resolve(origin, &parts.headers, findings.forwarding);
     let secure = client.secure;
     let authority = authority::of(parts, secure)?;
+
     if parts.uri.path() == "*" {
         return if parts.method == Method::OPTIONS {
             Ok(Checked::ServerOptions)
@@ -84,8 +88,10 @@ pub fn check(
             Err(malformed("`*` is a target of OPTIONS only"))
         };
     }
+
     path::check(parts.uri.path())?;
-    fields::clean(&mut parts.headers, &seen)?;
+    fields::clean(&mut parts.headers, &findings)?;
+
     Ok(Checked::Request(Head {
         method: parts.method.clone(),
         authority,
@@ -116,7 +122,8 @@ fn method(method: &Method) -> Result<(), Error> {
     }
 }
 
-/// Whether the protocol is HTTP/2, where values arrive untrimmed and `:authority` may be absent.
+/// Tells whether the protocol is HTTP/2, where values arrive untrimmed and `:authority` may be
+/// absent.
 fn is_h2(version: Version) -> bool {
     version == Version::HTTP_2
 }

@@ -1,15 +1,15 @@
 //! Accepts connections within limits and serves them until told to drain.
 //!
 //! Accepting pauses at the total limit and when the system is out of descriptors; it never
-//! spins. Read next: `listener/connection.rs` for one connection, `pulse.rs` for its clocks,
-//! `roster.rs` for the drain.
+//! spins. Read next: `listener/connection.rs` for one connection, `state.rs` for its clocks,
+//! `registry.rs` for the drain.
 
 mod admission;
 mod connection;
 mod frames;
 mod io;
-mod pulse;
-mod roster;
+mod registry;
+mod state;
 mod watch;
 
 use std::io::ErrorKind;
@@ -23,13 +23,13 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use pulse::{InFlight, Pulse};
+pub(crate) use state::{ConnectionState, InFlight};
 
 use crate::exchange::Handler;
 use crate::head::Origin;
 use crate::{Error, ListenerSettings};
 use admission::{Admission, Admitted};
-use roster::Roster;
+use registry::ConnectionRegistry;
 
 /// A bound socket, not yet accepting.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub struct Listener {
     settings: ListenerSettings,
 }
 
-/// How a drain ended.
+/// The outcome of a drain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Drained {
     /// Connections that were open when the drain began and ended by themselves.
@@ -48,9 +48,9 @@ pub struct Drained {
     pub aborted: usize,
 }
 
-/// What all connections of a listener share.
+/// State that all connections of a listener share.
 #[derive(Debug)]
-pub(crate) struct Shared<H> {
+pub(crate) struct ListenerShared<H> {
     pub(crate) settings: ListenerSettings,
     pub(crate) handler: H,
     /// A drain has begun: answers of HTTP/1 say `Connection: close` at once, whenever their
@@ -58,14 +58,14 @@ pub(crate) struct Shared<H> {
     pub(crate) draining: AtomicBool,
 }
 
-/// What the exchanges of one connection share.
+/// State that the exchanges of one connection share.
 #[derive(Debug)]
 pub(crate) struct Link<H> {
-    pub(crate) shared: Arc<Shared<H>>,
+    pub(crate) shared: Arc<ListenerShared<H>>,
     pub(crate) peer: IpAddr,
     pub(crate) secure: bool,
     pub(crate) server_name: Option<Box<str>>,
-    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) state: Arc<ConnectionState>,
 }
 
 impl<H> Link<H> {
@@ -109,19 +109,23 @@ impl Listener {
     /// leaves open connections as they are.
     pub async fn serve<H: Handler>(self, handler: H, stop: CancellationToken) -> Drained {
         let admission = Admission::new(&self.settings);
-        let roster = Arc::new(Roster::default());
+        let registry = Arc::new(ConnectionRegistry::default());
         let tracker = TaskTracker::new();
         let limits = self.settings.limits.clone();
-        let shared =
-            Arc::new(Shared { settings: self.settings, handler, draining: AtomicBool::new(false) });
+        let shared = Arc::new(ListenerShared {
+            settings: self.settings,
+            handler,
+            draining: AtomicBool::new(false),
+        });
         let accepting = accept(&self.socket, &admission, |stream, peer, place| {
             let connection =
-                connection::serve(stream, peer, Arc::clone(&shared), Arc::clone(&roster));
+                connection::serve(stream, peer, Arc::clone(&shared), Arc::clone(&registry));
             tracker.spawn(async move {
                 connection.await;
                 drop(place);
             });
         });
+
         tokio::select! {
             never = accepting => match never {},
             () = stop.cancelled() => {}
@@ -129,7 +133,8 @@ impl Listener {
         drop(self.socket);
         shared.draining.store(true, Ordering::Relaxed);
         tracker.close();
-        roster::drain(&roster, &tracker, limits.drain_spread, limits.drain_timeout).await
+
+        registry::drain(&registry, &tracker, limits.drain_spread, limits.drain_timeout).await
     }
 }
 

@@ -17,12 +17,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
-    HeaderValue, RETRY_AFTER, SERVER, SET_COOKIE, STRICT_TRANSPORT_SECURITY,
-    X_CONTENT_TYPE_OPTIONS,
+    HeaderValue, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Response, StatusCode, Version};
 use http_body::Body;
 use tollgate_chain::{Content, Error, Head, Reply};
+use tollgate_terms::header_policy::NEVER_IN_RESPONSES;
 use tollgate_terms::headers::REQUEST_ID;
 
 pub use protocol::Protocol;
@@ -39,7 +39,7 @@ pub struct Responder {
     hsts: Option<HeaderValue>,
 }
 
-/// To whom a refusal is written.
+/// The caller to whom a refusal is written.
 #[derive(Debug, Clone, Copy)]
 pub struct Caller<'a> {
     /// The protocol that the caller speaks.
@@ -65,12 +65,12 @@ impl<'a> Caller<'a> {
     }
 }
 
-/// What a refusal was, left in the response's extensions for the access log.
+/// The refusal that a response tells, left in its extensions for the access log.
 #[derive(Debug, Clone)]
 pub struct Ended {
     /// The problem's `code`.
     pub code: Box<str>,
-    /// What the operator should read beside it; never sent.
+    /// Details for the operator; never sent.
     pub internal: Option<Box<str>>,
 }
 
@@ -79,18 +79,18 @@ pub struct Ended {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastOfConnection;
 
-/// What [`Responder::finish`] needs to know of the exchange.
+/// Facts of the exchange for [`Responder::finish`].
 #[derive(Debug, Clone)]
 pub struct Stamp {
     /// The exchange's identifier.
     pub request_id: RequestId,
-    /// Whether the caller used TLS.
+    /// Set when the caller used TLS.
     pub secure: bool,
-    /// Whether the method was HEAD.
+    /// Set when the method was HEAD.
     pub head: bool,
     /// The protocol version of the connection.
     pub version: Version,
-    /// Whether the connection should end after this response.
+    /// Set when the connection should end after this response.
     pub last: bool,
 }
 
@@ -160,39 +160,48 @@ impl Responder {
         } else {
             rpc::body(view, caller.protocol, retry_after)
         };
+
         let mut response = Response::new(ResponseBody::full(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+
         if let Some(seconds) = retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+
         if matches!(caller.protocol, Protocol::Grpc | Protocol::GrpcWeb | Protocol::GrpcWebText) {
             rpc::trailers_only(headers, view, retry_after);
         }
+
         no_store(&mut response);
         response.extensions_mut().insert(Ended { code: view.code().into(), internal: None });
+
         response
     }
 
     /// Gives a response what all have in common, and takes from it what none may have. Applied
     /// by the listener to every response; doing it twice does no harm.
     pub fn finish(&self, response: &mut Response<ResponseBody>, stamp: &Stamp) {
-        let told = response.extensions_mut().remove::<LastOfConnection>().is_some();
-        let last = stamp.last || told || closes(response.status());
+        let announced = response.extensions_mut().remove::<LastOfConnection>().is_some();
+        let last = stamp.last || announced || closes(response.status());
         let closes = last && stamp.version <= Version::HTTP_11;
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, stamp.request_id.value().clone());
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.entry(CACHE_CONTROL).or_insert(NO_STORE);
-        headers.remove(SERVER);
-        headers.remove(SET_COOKIE);
+        for name in NEVER_IN_RESPONSES {
+            headers.remove(name);
+        }
+
         if let (true, Some(hsts)) = (stamp.secure, &self.hsts) {
             headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
+
         if closes {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
+
         if stamp.head && !response.body().is_end_stream() {
             if let Some(length) = response.body().size_hint().exact() {
                 response.headers_mut().entry(CONTENT_LENGTH).or_insert(length.into());

@@ -1,4 +1,4 @@
-//! What a listener is told: where to listen and within which bounds.
+//! Settings of a listener: where to listen and within which bounds.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ pub struct Limits {
     pub target_bytes_max: usize,
     /// Largest request body where the Route does not say otherwise, in bytes.
     pub body_bytes_max: usize,
-    /// How long a request body may take where the Route does not say otherwise.
+    /// The time that a request body may take where the Route does not say otherwise.
     pub body_timeouts: BodyTimeouts,
     /// HTTP/2 streams open at once on a connection.
     pub streams_max: u32,

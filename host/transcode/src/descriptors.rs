@@ -46,7 +46,7 @@ pub enum Error {
     Rule {
         /// Full name of the method.
         method: String,
-        /// What was expected.
+        /// The expectation.
         expected: &'static str,
     },
     /// The path template is malformed.
@@ -67,7 +67,7 @@ pub enum Error {
         field: String,
         /// `path`, `body` or `response body`.
         part: &'static str,
-        /// What was expected.
+        /// The expectation.
         expected: &'static str,
     },
 }
@@ -79,13 +79,13 @@ pub struct HttpBinding {
     pub methods: Methods,
     /// The path.
     pub template: Template,
-    /// What of the request is the body.
+    /// The part of the request that is the body.
     pub body: Body,
     /// The field of the response that is the whole response, if not all of it is.
     pub response_body: Option<Box<str>>,
 }
 
-/// What of the request message is the body.
+/// The part of the request message that is the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
     /// Nothing; fields that the path does not bind are query parameters.
@@ -158,14 +158,17 @@ impl Descriptors {
             return Ok(Vec::new());
         };
         let options = method.options();
+
         if !options.has_extension(&option) {
             return Ok(Vec::new());
         }
+
         let value = options.get_extension(&option);
         let Value::Message(rule) = &*value else {
             return Err(rule_error(&method, "a google.api.HttpRule"));
         };
         let mut bindings = vec![binding(&method, rule)?];
+
         for more in rule.get_field_by_name("additional_bindings").as_deref().into_iter() {
             for more in more.as_list().unwrap_or_default() {
                 let Value::Message(more) = more else { continue };
@@ -175,14 +178,18 @@ impl Descriptors {
                 bindings.push(binding(&method, more)?);
             }
         }
+
         Ok(bindings)
     }
 
     pub(crate) fn method(&self, service: &str, method: &str) -> Result<MethodDescriptor, Error> {
-        let found = self.pool.get_service_by_name(service);
-        found.and_then(|own| own.methods().find(|own| own.name() == method)).ok_or_else(|| {
-            Error::NoMethod { service: service.to_owned(), method: method.to_owned() }
-        })
+        let described = self.pool.get_service_by_name(service);
+        described
+            .and_then(|service| service.methods().find(|found| found.name() == method))
+            .ok_or_else(|| Error::NoMethod {
+                service: service.to_owned(),
+                method: method.to_owned(),
+            })
     }
 
     fn new(pool: DescriptorPool) -> Self {
@@ -202,6 +209,7 @@ fn binding(method: &MethodDescriptor, rule: &DynamicMessage) -> Result<HttpBindi
     let Some((kind, path)) = usual.or_else(|| custom(rule)) else {
         return Err(rule_error(method, "a method and a path"));
     };
+
     let methods = match &*kind {
         "*" => Methods::Any,
         kind => Methods::These(vec![
@@ -209,6 +217,7 @@ fn binding(method: &MethodDescriptor, rule: &DynamicMessage) -> Result<HttpBindi
                 .map_err(|_| rule_error(method, "a method of HTTP"))?,
         ]),
     };
+
     let template = Template::parse(&path)
         .map_err(|source| Error::Template { method: method.full_name().to_owned(), source })?;
     let body = match text("body").as_deref() {
@@ -216,6 +225,7 @@ fn binding(method: &MethodDescriptor, rule: &DynamicMessage) -> Result<HttpBindi
         Some("*") => Body::All,
         Some(field) => Body::Field(field.into()),
     };
+
     let response_body = text("response_body").map(Into::into);
     Ok(HttpBinding { methods, template, body, response_body })
 }
@@ -235,7 +245,7 @@ fn rule_error(method: &MethodDescriptor, expected: &'static str) -> Error {
     Error::Rule { method: method.full_name().to_owned(), expected }
 }
 
-/// What the gateway itself reads of `google/api/`.
+/// The files of `google/api/` that the gateway itself reads.
 struct BuiltIn;
 
 impl FileResolver for BuiltIn {

@@ -40,19 +40,25 @@ pub fn frame(message: &[u8], limit: usize) -> Result<Bytes, Refusal> {
 /// was offered, cut, or more than one message.
 pub fn deframe(body: &Bytes, limit: usize) -> Result<Option<Bytes>, Refusal> {
     let invalid = |internal: &str| Refusal::UpstreamInvalid { internal: internal.to_owned() };
+
     if body.is_empty() {
         return Ok(None);
     }
+
     let Some((&[flag, a, b, c, d], message)) = body.split_first_chunk::<PREFIX>() else {
         return Err(invalid("a gRPC message's prefix is cut"));
     };
+
     if flag != 0 {
         return Err(invalid("a gRPC message is compressed, which was not offered"));
     }
+
     let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+
     if length > limit {
         return Err(invalid("a gRPC message is longer than the limit"));
     }
+
     match message.len().cmp(&length) {
         std::cmp::Ordering::Less => Err(invalid("a gRPC message is cut")),
         std::cmp::Ordering::Greater => Err(invalid("more than one message for a unary call")),

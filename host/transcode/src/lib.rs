@@ -19,4 +19,4 @@ mod writer;
 pub mod grpc;
 
 pub use descriptors::{Body, Descriptors, Error, HttpBinding};
-pub use transcoder::{Content, JSON, Transcoder};
+pub use transcoder::{JSON, TranscodedBody, Transcoder};

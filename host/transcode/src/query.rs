@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode_str;
 use tollgate_chain::Violation;
 
-use crate::schema::{Field, Form, Kind, MessageId, Schema, Shape};
+use crate::schema::{Field, FieldKind, JsonForm, MessageId, Schema, Shape};
 use crate::text;
 use crate::wire::{Layout, close, open, put_tag};
 
@@ -12,7 +12,7 @@ const PARAMETERS_MAX: usize = 256;
 
 /// A leaf reached from the root through single messages.
 #[derive(Debug)]
-pub(crate) struct Leaf<'s> {
+pub(crate) struct QueryLeaf<'s> {
     /// Field numbers from the root.
     pub(crate) numbers: Vec<u32>,
     /// `(numbers of the message, oneof, number of the member)` along the way.
@@ -21,11 +21,12 @@ pub(crate) struct Leaf<'s> {
 }
 
 /// Finds a leaf by its dotted name.
-pub(crate) fn leaf<'s>(schema: &'s Schema, root: MessageId, name: &str) -> Option<Leaf<'s>> {
+pub(crate) fn leaf<'s>(schema: &'s Schema, root: MessageId, name: &str) -> Option<QueryLeaf<'s>> {
     let mut message = schema.message(root);
     let mut numbers = Vec::new();
     let mut oneofs = Vec::new();
     let mut parts = name.split('.').peekable();
+
     while let Some(part) = parts.next() {
         let (_, field) = message.named(part)?;
         if let Some(oneof) = field.oneof {
@@ -33,20 +34,21 @@ pub(crate) fn leaf<'s>(schema: &'s Schema, root: MessageId, name: &str) -> Optio
         }
         numbers.push(field.number);
         if parts.peek().is_none() {
-            return Some(Leaf { numbers, oneofs, field });
+            return Some(QueryLeaf { numbers, oneofs, field });
         }
         match (field.kind, field.shape) {
-            (Kind::Message(id), Shape::One) if schema.message(id).form == Form::Plain => {
+            (FieldKind::Message(id), Shape::One) if schema.message(id).form == JsonForm::Plain => {
                 message = schema.message(id);
             }
             _ => return None,
         }
     }
+
     None
 }
 
-impl Leaf<'_> {
-    /// Whether text can stand for the leaf's value.
+impl QueryLeaf<'_> {
+    /// Tells whether text can stand for the leaf's value.
     pub(crate) fn is_primitive(&self, schema: &Schema) -> bool {
         !matches!(self.field.shape, Shape::Map(_)) && text::has_form(schema, self.field.kind)
     }
@@ -79,30 +81,30 @@ pub(crate) fn put_nested(out: &mut Vec<u8>, numbers: &[u32], encoded: &[u8]) {
     }
 }
 
-/// What the query must leave alone, and what it has set.
+/// The fields that the query must leave alone, and those that it has set.
 #[derive(Debug, Default)]
-pub(crate) struct Taken {
+pub(crate) struct TakenFields {
     numbers: Vec<Vec<u32>>,
     oneofs: Vec<(Vec<u32>, usize, u32)>,
 }
 
-impl Taken {
+impl TakenFields {
     /// Marks a field, with all that is below it.
-    pub(crate) fn take(&mut self, leaf: Leaf<'_>) {
+    pub(crate) fn take(&mut self, leaf: QueryLeaf<'_>) {
         self.numbers.push(leaf.numbers);
         self.oneofs.extend(leaf.oneofs);
     }
 
-    fn conflicts(&self, leaf: &Leaf<'_>) -> bool {
-        leaf.oneofs.iter().any(|(own, oneof, number)| {
-            self.oneofs
-                .iter()
-                .any(|(other, taken, member)| own == other && oneof == taken && number != member)
+    fn conflicts(&self, leaf: &QueryLeaf<'_>) -> bool {
+        leaf.oneofs.iter().any(|(parent, oneof, number)| {
+            self.oneofs.iter().any(|(message, taken, member)| {
+                parent == message && oneof == taken && number != member
+            })
         })
     }
 
-    fn overlaps(&self, leaf: &Leaf<'_>) -> bool {
-        self.numbers.iter().any(|taken| leaf.numbers.starts_with(taken))
+    fn overlaps(&self, leaf: &QueryLeaf<'_>) -> bool {
+        self.numbers.iter().any(|numbers| leaf.numbers.starts_with(numbers))
     }
 }
 
@@ -111,10 +113,11 @@ pub(crate) fn read(
     schema: &Schema,
     root: MessageId,
     query: &str,
-    mut taken: Taken,
+    mut taken_fields: TakenFields,
     out: &mut Vec<u8>,
 ) -> Result<(), Violation> {
-    let bound = taken.numbers.len();
+    let bound = taken_fields.numbers.len();
+
     for (count, pair) in query.split('&').filter(|pair| !pair.is_empty()).enumerate() {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let name = decode(name).ok_or_else(|| encoding(name))?;
@@ -127,8 +130,12 @@ pub(crate) fn read(
         if !leaf.is_primitive(schema) {
             return Err(violation(&name, "not_primitive", "the field has no form in a query"));
         }
-        if taken.overlaps(&leaf) {
-            let set = taken.numbers.iter().take(bound).any(|own| leaf.numbers.starts_with(own));
+        if taken_fields.overlaps(&leaf) {
+            let set = taken_fields
+                .numbers
+                .iter()
+                .take(bound)
+                .any(|numbers| leaf.numbers.starts_with(numbers));
             let (reason, description) = if set {
                 ("conflict", "the field is set by the path or the body")
             } else {
@@ -136,7 +143,7 @@ pub(crate) fn read(
             };
             return Err(violation(&name, reason, description));
         }
-        if taken.conflicts(&leaf) {
+        if taken_fields.conflicts(&leaf) {
             return Err(violation(&name, "oneof", "another field of the same oneof is given"));
         }
         let encoded = leaf.encode(schema, &value).map_err(|expected| {
@@ -144,11 +151,12 @@ pub(crate) fn read(
         })?;
         put_nested(out, &leaf.numbers, &encoded);
         if leaf.field.shape == Shape::One {
-            taken.take(leaf);
+            taken_fields.take(leaf);
         } else {
-            taken.oneofs.extend(leaf.oneofs);
+            taken_fields.oneofs.extend(leaf.oneofs);
         }
     }
+
     Ok(())
 }
 

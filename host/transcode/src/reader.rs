@@ -32,7 +32,7 @@ pub(crate) struct Bound {
 
 /// Where in the document the reader is.
 #[derive(Debug)]
-enum Step<'s> {
+enum PathStep<'s> {
     Field(&'s str),
     Unknown(String),
     Index(usize),
@@ -48,18 +48,18 @@ struct Refusal {
 
 /// Reads one document into a message.
 #[derive(Debug)]
-pub(crate) struct Reader<'s> {
+pub(crate) struct JsonReader<'s> {
     schema: &'s Schema,
     out: &'s mut Vec<u8>,
     bound: &'s [Bound],
     depth: usize,
     anys: usize,
-    trail: Vec<Step<'s>>,
+    trail: Vec<PathStep<'s>>,
     numbers: Vec<u32>,
     refusal: Option<Refusal>,
 }
 
-impl<'s> Reader<'s> {
+impl<'s> JsonReader<'s> {
     pub(crate) fn new(schema: &'s Schema, bound: &'s [Bound], out: &'s mut Vec<u8>) -> Self {
         Self {
             schema,
@@ -93,7 +93,7 @@ impl<'s> Reader<'s> {
     /// Reads a document that is one field of the message.
     pub(crate) fn field(mut self, field: &'s Field, json: &[u8]) -> Result<(), Violation> {
         let mut tokens = serde_json::Deserializer::from_slice(json);
-        self.trail.push(Step::Field(&field.json));
+        self.trail.push(PathStep::Field(&field.json));
         self.numbers.push(field.number);
         let seed = FieldSeed { reader: &mut self, field };
         let read = de::DeserializeSeed::deserialize(seed, &mut tokens);
@@ -117,12 +117,12 @@ impl<'s> Reader<'s> {
         let mut place = String::new();
         for step in &self.trail {
             let written = match step {
-                Step::Field(name) if place.is_empty() => write!(place, "{name}"),
-                Step::Unknown(name) if place.is_empty() => write!(place, "{name}"),
-                Step::Field(name) => write!(place, ".{name}"),
-                Step::Unknown(name) => write!(place, ".{name}"),
-                Step::Index(index) => write!(place, "[{index}]"),
-                Step::Key(key) => write!(place, "[{key:?}]"),
+                PathStep::Field(name) if place.is_empty() => write!(place, "{name}"),
+                PathStep::Unknown(name) if place.is_empty() => write!(place, "{name}"),
+                PathStep::Field(name) => write!(place, ".{name}"),
+                PathStep::Unknown(name) => write!(place, ".{name}"),
+                PathStep::Index(index) => write!(place, "[{index}]"),
+                PathStep::Key(key) => write!(place, "[{key:?}]"),
             };
             debug_assert!(written.is_ok(), "a String takes everything");
         }

@@ -27,7 +27,7 @@ pub(crate) struct EnumId(usize);
 #[derive(Debug)]
 pub(crate) struct Message {
     pub(crate) name: Box<str>,
-    pub(crate) form: Form,
+    pub(crate) form: JsonForm,
     /// By number, ascending.
     pub(crate) fields: Vec<Field>,
     /// Both spellings.
@@ -37,7 +37,7 @@ pub(crate) struct Message {
 
 /// Messages whose JSON form is their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum JsonForm {
     Plain,
     Any,
     Timestamp,
@@ -52,15 +52,15 @@ pub(crate) enum Form {
 #[derive(Debug)]
 pub(crate) struct Field {
     pub(crate) number: u32,
-    /// As in the `.proto` file.
+    /// The name in the `.proto` file.
     pub(crate) name: Box<str>,
     /// lowerCamelCase.
     pub(crate) json: Box<str>,
     /// `"json":`, escaped.
     pub(crate) key: Box<str>,
-    pub(crate) kind: Kind,
+    pub(crate) kind: FieldKind,
     pub(crate) shape: Shape,
-    /// Whether absent and default are told apart.
+    /// Set where absent and default are told apart.
     pub(crate) presence: bool,
     pub(crate) oneof: Option<usize>,
 }
@@ -72,11 +72,11 @@ pub(crate) enum Shape {
         packed: bool,
     },
     /// From this kind of key; the field's own kind is the value's.
-    Map(Kind),
+    Map(FieldKind),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum FieldKind {
     Double,
     Float,
     Int32,
@@ -101,11 +101,11 @@ pub(crate) struct Enum {
     pub(crate) by_name: HashMap<Box<str>, i32>,
     /// The first name of each number; aliases are read, not written.
     pub(crate) by_number: HashMap<i32, Box<str>>,
-    /// Whether it is `google.protobuf.NullValue`, written as `null`.
+    /// Set for `google.protobuf.NullValue`, written as `null`.
     pub(crate) null: bool,
 }
 
-impl Kind {
+impl FieldKind {
     pub(crate) fn layout(self) -> Layout {
         match self {
             Self::Double | Self::Fixed64 | Self::Sfixed64 => Layout::Eight,
@@ -133,12 +133,12 @@ impl Schema {
         let enums: HashMap<String, EnumId> = pool
             .all_enums()
             .enumerate()
-            .map(|(index, own)| (own.full_name().to_owned(), EnumId(index)))
+            .map(|(index, described)| (described.full_name().to_owned(), EnumId(index)))
             .collect();
         let ids = Ids { messages, enums };
         Self {
             messages: pool.all_messages().map(|message| ids.message(&message)).collect(),
-            enums: pool.all_enums().map(|own| Enum::new(&own)).collect(),
+            enums: pool.all_enums().map(|described| Enum::new(&described)).collect(),
             by_name: ids.messages.iter().map(|(name, id)| (name.as_str().into(), *id)).collect(),
         }
     }
@@ -183,7 +183,10 @@ impl Enum {
             by_number.entry(value.number()).or_insert_with(|| value.name().into());
         }
         Self {
-            by_name: described.values().map(|own| (own.name().into(), own.number())).collect(),
+            by_name: described
+                .values()
+                .map(|value| (value.name().into(), value.number()))
+                .collect(),
             by_number,
             null: described.full_name() == "google.protobuf.NullValue",
         }
@@ -228,6 +231,7 @@ impl Ids {
         } else {
             (self.kind(&described)?, Shape::One)
         };
+
         let key = format!("{}:", serde_json::Value::from(field.json_name()));
         Some(Field {
             number: field.number(),
@@ -242,42 +246,46 @@ impl Ids {
     }
 
     fn oneof(&self, field: &FieldDescriptor) -> Option<usize> {
-        let own = field.containing_oneof()?;
-        field.parent_message().oneofs().position(|oneof| oneof == own)
+        let containing = field.containing_oneof()?;
+        field.parent_message().oneofs().position(|oneof| oneof == containing)
     }
 
-    fn kind(&self, kind: &Described) -> Option<Kind> {
+    fn kind(&self, kind: &Described) -> Option<FieldKind> {
         Some(match kind {
-            Described::Double => Kind::Double,
-            Described::Float => Kind::Float,
-            Described::Int32 => Kind::Int32,
-            Described::Int64 => Kind::Int64,
-            Described::Uint32 => Kind::Uint32,
-            Described::Uint64 => Kind::Uint64,
-            Described::Sint32 => Kind::Sint32,
-            Described::Sint64 => Kind::Sint64,
-            Described::Fixed32 => Kind::Fixed32,
-            Described::Fixed64 => Kind::Fixed64,
-            Described::Sfixed32 => Kind::Sfixed32,
-            Described::Sfixed64 => Kind::Sfixed64,
-            Described::Bool => Kind::Bool,
-            Described::String => Kind::String,
-            Described::Bytes => Kind::Bytes,
-            Described::Message(own) => Kind::Message(*self.messages.get(own.full_name())?),
-            Described::Enum(own) => Kind::Enum(*self.enums.get(own.full_name())?),
+            Described::Double => FieldKind::Double,
+            Described::Float => FieldKind::Float,
+            Described::Int32 => FieldKind::Int32,
+            Described::Int64 => FieldKind::Int64,
+            Described::Uint32 => FieldKind::Uint32,
+            Described::Uint64 => FieldKind::Uint64,
+            Described::Sint32 => FieldKind::Sint32,
+            Described::Sint64 => FieldKind::Sint64,
+            Described::Fixed32 => FieldKind::Fixed32,
+            Described::Fixed64 => FieldKind::Fixed64,
+            Described::Sfixed32 => FieldKind::Sfixed32,
+            Described::Sfixed64 => FieldKind::Sfixed64,
+            Described::Bool => FieldKind::Bool,
+            Described::String => FieldKind::String,
+            Described::Bytes => FieldKind::Bytes,
+            Described::Message(message) => {
+                FieldKind::Message(*self.messages.get(message.full_name())?)
+            }
+            Described::Enum(enumeration) => {
+                FieldKind::Enum(*self.enums.get(enumeration.full_name())?)
+            }
         })
     }
 }
 
-fn form(full_name: &str) -> Form {
+fn form(full_name: &str) -> JsonForm {
     match full_name {
-        "google.protobuf.Any" => Form::Any,
-        "google.protobuf.Timestamp" => Form::Timestamp,
-        "google.protobuf.Duration" => Form::Duration,
-        "google.protobuf.FieldMask" => Form::FieldMask,
-        "google.protobuf.Struct" => Form::Struct,
-        "google.protobuf.Value" => Form::Value,
-        "google.protobuf.ListValue" => Form::ListValue,
+        "google.protobuf.Any" => JsonForm::Any,
+        "google.protobuf.Timestamp" => JsonForm::Timestamp,
+        "google.protobuf.Duration" => JsonForm::Duration,
+        "google.protobuf.FieldMask" => JsonForm::FieldMask,
+        "google.protobuf.Struct" => JsonForm::Struct,
+        "google.protobuf.Value" => JsonForm::Value,
+        "google.protobuf.ListValue" => JsonForm::ListValue,
         "google.protobuf.DoubleValue"
         | "google.protobuf.FloatValue"
         | "google.protobuf.Int64Value"
@@ -286,7 +294,7 @@ fn form(full_name: &str) -> Form {
         | "google.protobuf.UInt32Value"
         | "google.protobuf.BoolValue"
         | "google.protobuf.StringValue"
-        | "google.protobuf.BytesValue" => Form::Wrapper,
-        _ => Form::Plain,
+        | "google.protobuf.BytesValue" => JsonForm::Wrapper,
+        _ => JsonForm::Plain,
     }
 }

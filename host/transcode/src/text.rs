@@ -5,11 +5,11 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use crate::schema::{Form, Kind, Schema};
+use crate::schema::{FieldKind, JsonForm, Schema};
 use crate::wellknown;
 use crate::wire::{Layout, close, open, put_bytes, put_tag, put_varint, zigzag};
 
-/// What was expected instead.
+/// The expectation that a text missed.
 pub(crate) type Expected = &'static str;
 
 /// Largest integer below which every integer is a double.
@@ -25,7 +25,7 @@ pub(crate) fn put_field(
     schema: &Schema,
     out: &mut Vec<u8>,
     number: u32,
-    kind: Kind,
+    kind: FieldKind,
     text: &str,
 ) -> Result<(), Expected> {
     put_tag(out, number, kind.layout());
@@ -36,26 +36,26 @@ pub(crate) fn put_field(
 pub(crate) fn put_value(
     schema: &Schema,
     out: &mut Vec<u8>,
-    kind: Kind,
+    kind: FieldKind,
     text: &str,
 ) -> Result<(), Expected> {
     match kind {
-        Kind::String => put_bytes(out, text.as_bytes()),
-        Kind::Bytes => put_bytes(out, &bytes(text)?),
-        Kind::Bool => match text {
+        FieldKind::String => put_bytes(out, text.as_bytes()),
+        FieldKind::Bytes => put_bytes(out, &bytes(text)?),
+        FieldKind::Bool => match text {
             "true" => out.push(1),
             "false" => out.push(0),
             _ => return Err("true or false"),
         },
-        Kind::Enum(id) => {
+        FieldKind::Enum(id) => {
             let number = schema.enumeration(id).by_name.get(text).copied();
             put_integer(out, kind, number.map_or_else(|| quoted_integer(text), |n| Ok(n.into()))?)?;
         }
-        Kind::Double | Kind::Float => put_float(out, kind, text, true)?,
-        Kind::Message(id) => {
+        FieldKind::Double | FieldKind::Float => put_float(out, kind, text, true)?,
+        FieldKind::Message(id) => {
             let start = open(out);
             let message = schema.message(id);
-            if message.form == Form::Wrapper {
+            if message.form == JsonForm::Wrapper {
                 let inner = message.fields.first().ok_or("a field of primitive type")?;
                 put_field(schema, out, inner.number, inner.kind, text)?;
             } else {
@@ -63,59 +63,69 @@ pub(crate) fn put_value(
             }
             close(out, start);
         }
-        Kind::Int32
-        | Kind::Int64
-        | Kind::Uint32
-        | Kind::Uint64
-        | Kind::Sint32
-        | Kind::Sint64
-        | Kind::Fixed32
-        | Kind::Fixed64
-        | Kind::Sfixed32
-        | Kind::Sfixed64 => put_integer(out, kind, quoted_integer(text)?)?,
+        FieldKind::Int32
+        | FieldKind::Int64
+        | FieldKind::Uint32
+        | FieldKind::Uint64
+        | FieldKind::Sint32
+        | FieldKind::Sint64
+        | FieldKind::Fixed32
+        | FieldKind::Fixed64
+        | FieldKind::Sfixed32
+        | FieldKind::Sfixed64 => put_integer(out, kind, quoted_integer(text)?)?,
     }
+
     Ok(())
 }
 
-/// Whether values of this kind have a text form at all.
-pub(crate) fn has_form(schema: &Schema, kind: Kind) -> bool {
-    let Kind::Message(id) = kind else { return true };
+/// Tells whether values of this kind have a text form at all.
+pub(crate) fn has_form(schema: &Schema, kind: FieldKind) -> bool {
+    let FieldKind::Message(id) = kind else { return true };
     matches!(
         schema.message(id).form,
-        Form::Wrapper | Form::Timestamp | Form::Duration | Form::FieldMask
+        JsonForm::Wrapper | JsonForm::Timestamp | JsonForm::Duration | JsonForm::FieldMask
     )
 }
 
 /// Writes an integer of an integral kind, an enum's number included.
-pub(crate) fn put_integer(out: &mut Vec<u8>, kind: Kind, value: i128) -> Result<(), Expected> {
+pub(crate) fn put_integer(out: &mut Vec<u8>, kind: FieldKind, value: i128) -> Result<(), Expected> {
     const NARROW: Expected = "a signed integer of 32 bits";
     const WIDE: Expected = "a signed integer of 64 bits";
     let narrow = i32::try_from(value).map_err(|_| NARROW);
     let wide = i64::try_from(value).map_err(|_| WIDE);
     let narrow_plain = u32::try_from(value).map_err(|_| "an unsigned integer of 32 bits");
     let wide_plain = u64::try_from(value).map_err(|_| "an unsigned integer of 64 bits");
+
     match kind {
-        Kind::Int32 | Kind::Enum(_) => put_varint(out, i64::from(narrow?).cast_unsigned()),
-        Kind::Int64 => put_varint(out, wide?.cast_unsigned()),
-        Kind::Uint32 => put_varint(out, narrow_plain?.into()),
-        Kind::Uint64 => put_varint(out, wide_plain?),
-        Kind::Sint32 => put_varint(out, zigzag(narrow?.into())),
-        Kind::Sint64 => put_varint(out, zigzag(wide?)),
-        Kind::Fixed32 => out.extend_from_slice(&narrow_plain?.to_le_bytes()),
-        Kind::Fixed64 => out.extend_from_slice(&wide_plain?.to_le_bytes()),
-        Kind::Sfixed32 => out.extend_from_slice(&narrow?.to_le_bytes()),
-        Kind::Sfixed64 => out.extend_from_slice(&wide?.to_le_bytes()),
-        Kind::Double | Kind::Float | Kind::Bool | Kind::String | Kind::Bytes | Kind::Message(_) => {
+        FieldKind::Int32 | FieldKind::Enum(_) => {
+            put_varint(out, i64::from(narrow?).cast_unsigned())
+        }
+        FieldKind::Int64 => put_varint(out, wide?.cast_unsigned()),
+        FieldKind::Uint32 => put_varint(out, narrow_plain?.into()),
+        FieldKind::Uint64 => put_varint(out, wide_plain?),
+        FieldKind::Sint32 => put_varint(out, zigzag(narrow?.into())),
+        FieldKind::Sint64 => put_varint(out, zigzag(wide?)),
+        FieldKind::Fixed32 => out.extend_from_slice(&narrow_plain?.to_le_bytes()),
+        FieldKind::Fixed64 => out.extend_from_slice(&wide_plain?.to_le_bytes()),
+        FieldKind::Sfixed32 => out.extend_from_slice(&narrow?.to_le_bytes()),
+        FieldKind::Sfixed64 => out.extend_from_slice(&wide?.to_le_bytes()),
+        FieldKind::Double
+        | FieldKind::Float
+        | FieldKind::Bool
+        | FieldKind::String
+        | FieldKind::Bytes
+        | FieldKind::Message(_) => {
             return Err("another kind of value");
         }
     }
+
     Ok(())
 }
 
 /// Writes a number of floating point; in a string the three names that JSON lacks are allowed.
 pub(crate) fn put_float(
     out: &mut Vec<u8>,
-    kind: Kind,
+    kind: FieldKind,
     text: &str,
     quoted: bool,
 ) -> Result<(), Expected> {
@@ -126,10 +136,12 @@ pub(crate) fn put_float(
         "-Infinity" => Some(f32::NEG_INFINITY),
         _ => None,
     };
+
     if !quoted && named.is_some() || named.is_none() && !is_number(text) {
         return Err(EXPECTED);
     }
-    if kind == Kind::Float {
+
+    if kind == FieldKind::Float {
         let value: f32 = named.map_or_else(|| text.parse(), Ok).map_err(|_| EXPECTED)?;
         if named.is_none() && value.is_infinite() {
             return Err(EXPECTED);
@@ -143,6 +155,7 @@ pub(crate) fn put_float(
         }
         out.extend_from_slice(&value.to_le_bytes());
     }
+
     Ok(())
 }
 
@@ -165,9 +178,11 @@ pub(crate) fn quoted_integer(text: &str) -> Result<i128, Expected> {
 /// point or an exponent must be one that every reader through a double reads alike.
 pub(crate) fn bare_integer(token: &str) -> Result<i128, Expected> {
     const EXPECTED: Expected = "an integer";
+
     if !token.contains(['.', 'e', 'E']) {
         return quoted_integer(token);
     }
+
     let (mantissa, exponent) = token.split_once(['e', 'E']).unwrap_or((token, "0"));
     let exponent: i32 = exponent.parse().map_err(|_| EXPECTED)?;
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -175,13 +190,16 @@ pub(crate) fn bare_integer(token: &str) -> Result<i128, Expected> {
     let digits = format!("{}{fraction}", whole.trim_start_matches('-'));
     let shift = exponent.saturating_sub(i32::try_from(fraction.len()).map_err(|_| EXPECTED)?);
     let significant = digits.trim_end_matches('0');
+
     if significant.is_empty() {
         return Ok(0);
     }
+
     let zeros = i32::try_from(digits.len() - significant.len()).map_err(|_| EXPECTED)?;
     let zeros = u32::try_from(shift.saturating_add(zeros)).map_err(|_| EXPECTED)?;
     let scale = 10i128.checked_pow(zeros).ok_or(EXPECTED)?;
     let value: i128 = significant.parse().map_err(|_| EXPECTED)?;
+
     match value.checked_mul(scale) {
         Some(value) if value <= EXACT_MAX => Ok(if negative { -value } else { value }),
         _ => Err("an integer written without point and exponent, or at most 2^53"),
@@ -220,5 +238,6 @@ fn is_number(text: &str) -> bool {
     digits(whole)
         && !(whole.len() > 1 && whole.starts_with('0'))
         && fraction.is_none_or(digits)
-        && exponent.is_none_or(|own| digits(own.strip_prefix(['+', '-']).unwrap_or(own)))
+        && exponent
+            .is_none_or(|exponent| digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)))
 }

@@ -8,11 +8,11 @@ use tollgate_chain::{Error as Refusal, Violation};
 
 use crate::descriptors::{Body, Descriptors, Error, HttpBinding};
 use crate::grpc;
-use crate::query::{self, Leaf, Taken};
-use crate::reader::{Bound, Reader};
-use crate::schema::{Kind, MessageId, Schema, Shape};
+use crate::query::{self, QueryLeaf, TakenFields};
+use crate::reader::{Bound, JsonReader};
+use crate::schema::{FieldKind, MessageId, Schema, Shape};
 use crate::wire::{Broken, Cursor, Layout, Raw, close, open, put_bytes, put_tag};
-use crate::writer::Writer;
+use crate::writer::JsonWriter;
 
 /// The media type of JSON.
 pub const JSON: &str = "application/json";
@@ -51,7 +51,7 @@ enum Outbound {
 
 /// A response's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Content {
+pub struct TranscodedBody {
     /// For `Content-Type`; `application/json` unless the message is a `google.api.HttpBody`.
     pub content_type: Cow<'static, str>,
     /// The body.
@@ -71,9 +71,11 @@ impl Transcoder {
     ) -> Result<Self, Error> {
         let described = descriptors.method(service, method)?;
         let name = format!("{service}/{method}");
+
         if described.is_client_streaming() || described.is_server_streaming() {
             return Err(Error::Streaming { method: name });
         }
+
         let schema = Arc::clone(&descriptors.schema);
         let id = |full_name: &str| {
             let (service, method) = (service.to_owned(), method.to_owned());
@@ -86,10 +88,11 @@ impl Transcoder {
         let body = load.inbound(input, &binding.body)?;
         let response = load.outbound(output, binding.response_body.as_deref())?;
         let (method, emit_defaults) = (name.into(), false);
+
         Ok(Self { schema, method, input, output, path, body, response, emit_defaults })
     }
 
-    /// Whether responses name fields that have their default value. Off unless switched on.
+    /// Makes responses name fields that have their default value. Off unless switched on.
     #[must_use]
     pub fn emit_defaults(mut self, emit: bool) -> Self {
         self.emit_defaults = emit;
@@ -102,7 +105,8 @@ impl Transcoder {
         &self.method
     }
 
-    /// What a request's body may be, for `Accept-Post`; nothing when there is no body.
+    /// Returns the media type of a request's body, for `Accept-Post`, or nothing when there is no
+    /// body.
     #[must_use]
     pub fn accepts(&self) -> Option<&'static str> {
         match self.body {
@@ -127,7 +131,8 @@ impl Transcoder {
         Ok(framed.slice(grpc::PREFIX..))
     }
 
-    /// As [`Transcoder::request`], with the gRPC prefix in front: the body of the call.
+    /// Translates like [`Transcoder::request`], with the gRPC prefix in front: the body of the
+    /// call.
     ///
     /// # Errors
     /// As [`Transcoder::request`].
@@ -140,13 +145,13 @@ impl Transcoder {
     ) -> Result<Bytes, Refusal> {
         let mut out = Vec::with_capacity(grpc::PREFIX + body.len() + 32);
         out.extend_from_slice(&[0; grpc::PREFIX]);
-        let mut taken = Taken::default();
-        let bound = self.bound(variables, &mut taken)?;
+        let mut taken_fields = TakenFields::default();
+        let bound = self.bound(variables, &mut taken_fields)?;
         self.body(&bound, content_type, body, &mut out)?;
-        for own in &bound {
-            query::put_nested(&mut out, &own.numbers, &own.encoded);
+        for field in &bound {
+            query::put_nested(&mut out, &field.numbers, &field.encoded);
         }
-        self.query(query, taken, !body.is_empty(), &mut out)?;
+        self.query(query, taken_fields, !body.is_empty(), &mut out)?;
         grpc::fill_prefix(&mut out)?;
         Ok(out.into())
     }
@@ -155,14 +160,14 @@ impl Transcoder {
     ///
     /// # Errors
     /// [`Refusal::UpstreamInvalid`] when the bytes are no message of the method's type.
-    pub fn response(&self, message: &[u8]) -> Result<Content, Refusal> {
+    pub fn response(&self, message: &[u8]) -> Result<TranscodedBody, Refusal> {
         self.write(message).map_err(|broken| Refusal::UpstreamInvalid {
             internal: format!("response of {}: {broken}", self.method),
         })
     }
 
-    fn write(&self, message: &[u8]) -> Result<Content, Broken> {
-        let mut writer = Writer::new(&self.schema, self.emit_defaults, message.len() * 2 + 64);
+    fn write(&self, message: &[u8]) -> Result<TranscodedBody, Broken> {
+        let mut writer = JsonWriter::new(&self.schema, self.emit_defaults, message.len() * 2 + 64);
         let output = self.schema.message(self.output);
         match self.response {
             Outbound::All => writer.message(self.output, message)?,
@@ -173,18 +178,20 @@ impl Transcoder {
                 return raw_content(last_bytes(message, number)?);
             }
         }
-        Ok(Content { content_type: Cow::Borrowed(JSON), body: writer.out.into() })
+        Ok(TranscodedBody { content_type: Cow::Borrowed(JSON), body: writer.out.into() })
     }
 
     fn bound(
         &self,
         variables: &[(Box<str>, String)],
-        taken: &mut Taken,
+        taken_fields: &mut TakenFields,
     ) -> Result<Vec<Bound>, Refusal> {
         let mut bound = Vec::with_capacity(self.path.len());
+
         for name in &self.path {
             let Some(leaf) = query::leaf(&self.schema, self.input, name) else { continue };
-            let value = variables.iter().find(|(own, _)| own == name).map(|(_, value)| value);
+            let value =
+                variables.iter().find(|(variable, _)| variable == name).map(|(_, value)| value);
             let value = value.ok_or_else(|| Refusal::Internal {
                 internal: format!("{}: the path's {name} was not captured", self.method),
             })?;
@@ -196,8 +203,9 @@ impl Transcoder {
                 })
             })?;
             bound.push(Bound { numbers: leaf.numbers.clone(), encoded });
-            taken.take(leaf);
+            taken_fields.take(leaf);
         }
+
         Ok(bound)
     }
 
@@ -209,6 +217,7 @@ impl Transcoder {
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
         let input = self.schema.message(self.input);
+
         match self.body {
             Inbound::None if body.is_empty() => Ok(()),
             Inbound::None => Err(Refusal::InvalidArgument {
@@ -225,11 +234,11 @@ impl Transcoder {
                 Err(Refusal::UnsupportedMediaType { accept: JSON })
             }
             Inbound::All => {
-                Reader::new(&self.schema, bound, out).root(self.input, body).map_err(invalid)
+                JsonReader::new(&self.schema, bound, out).root(self.input, body).map_err(invalid)
             }
             Inbound::Field(index) => {
                 let Some(field) = input.fields.get(index) else { return Ok(()) };
-                Reader::new(&self.schema, bound, out).field(field, body).map_err(invalid)
+                JsonReader::new(&self.schema, bound, out).field(field, body).map_err(invalid)
             }
         }
     }
@@ -237,11 +246,12 @@ impl Transcoder {
     fn query(
         &self,
         query: Option<&str>,
-        mut taken: Taken,
+        mut taken_fields: TakenFields,
         has_body: bool,
         out: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
         let Some(query) = query.filter(|query| !query.is_empty()) else { return Ok(()) };
+
         if matches!(self.body, Inbound::All | Inbound::Raw(None)) {
             let name = query.split(['&', '=']).next().unwrap_or_default();
             return Err(invalid(Violation {
@@ -250,17 +260,19 @@ impl Transcoder {
                 description: "this method takes no query parameters".to_owned(),
             }));
         }
+
         if let Inbound::Field(index) | Inbound::Raw(Some(index)) = self.body {
             let field = self.schema.message(self.input).fields.get(index);
-            let leaf = field.and_then(|own| query::leaf(&self.schema, self.input, &own.name));
+            let leaf = field.and_then(|field| query::leaf(&self.schema, self.input, &field.name));
             if let Some(mut leaf) = leaf {
                 if !has_body {
                     leaf.forget_oneofs();
                 }
-                taken.take(leaf);
+                taken_fields.take(leaf);
             }
         }
-        query::read(&self.schema, self.input, query, taken, out).map_err(invalid)
+
+        query::read(&self.schema, self.input, query, taken_fields, out).map_err(invalid)
     }
 }
 
@@ -276,7 +288,7 @@ fn invalid(violation: Violation) -> Refusal {
 /// `application/json`, with no parameter but `charset=utf-8`.
 fn is_json(content_type: Option<&str>) -> bool {
     let mut parts = content_type.unwrap_or_default().split(';').map(str::trim);
-    parts.next().is_some_and(|own| own.eq_ignore_ascii_case(JSON))
+    parts.next().is_some_and(|media_type| media_type.eq_ignore_ascii_case(JSON))
         && parts.all(|parameter| {
             parameter.split_once('=').is_some_and(|(name, value)| {
                 name.eq_ignore_ascii_case("charset")
@@ -302,25 +314,25 @@ fn put_raw(out: &mut Vec<u8>, field: Option<u32>, content_type: Option<&str>, bo
     }
 }
 
-fn raw_content(message: &[u8]) -> Result<Content, Broken> {
+fn raw_content(message: &[u8]) -> Result<TranscodedBody, Broken> {
     let content_type = last_bytes(message, Some(1))?;
     let content_type = std::str::from_utf8(content_type)
         .ok()
-        .filter(|own| own.bytes().all(|b| (0x20..0x7f).contains(&b)))
+        .filter(|text| text.bytes().all(|b| (0x20..0x7f).contains(&b)))
         .ok_or(Broken("a content type that is no text"))?;
     let content_type = match content_type {
         "" => Cow::Borrowed("application/octet-stream"),
-        own => Cow::Owned(own.to_owned()),
+        given => Cow::Owned(given.to_owned()),
     };
     let body = Bytes::copy_from_slice(last_bytes(message, Some(2))?);
-    Ok(Content { content_type, body })
+    Ok(TranscodedBody { content_type, body })
 }
 
 fn last_bytes(message: &[u8], number: Option<u32>) -> Result<&[u8], Broken> {
     let mut last: &[u8] = &[];
     let mut cursor = Cursor(message);
-    while let Some((own, raw)) = cursor.field()? {
-        if let (true, Raw::Bytes(bytes)) = (Some(own) == number, raw) {
+    while let Some((field, raw)) = cursor.field()? {
+        if let (true, Raw::Bytes(bytes)) = (Some(field) == number, raw) {
             last = bytes;
         }
     }
@@ -336,7 +348,7 @@ struct Load<'a> {
 impl Load<'_> {
     fn path(&self, input: MessageId, binding: &HttpBinding) -> Result<Vec<Box<str>>, Error> {
         let sound =
-            |leaf: &Leaf<'_>| leaf.field.shape == Shape::One && leaf.is_primitive(self.schema);
+            |leaf: &QueryLeaf<'_>| leaf.field.shape == Shape::One && leaf.is_primitive(self.schema);
         let mut numbers = Vec::new();
         for name in binding.template.variables() {
             let leaf = query::leaf(self.schema, input, name).filter(sound);
@@ -377,10 +389,10 @@ impl Load<'_> {
 
     /// A top-level field, and whether it is a single `google.api.HttpBody`.
     fn field(&self, id: MessageId, name: &str, part: &'static str) -> Result<(usize, bool), Error> {
-        let found = self.schema.message(id).named(name);
-        let (index, field) =
-            found.ok_or_else(|| self.error(name, part, "a top-level field of the message"))?;
-        let raw = matches!(field.kind, Kind::Message(id)
+        let named_field = self.schema.message(id).named(name);
+        let (index, field) = named_field
+            .ok_or_else(|| self.error(name, part, "a top-level field of the message"))?;
+        let raw = matches!(field.kind, FieldKind::Message(id)
             if &*self.schema.message(id).name == HTTP_BODY);
         Ok((index, raw && field.shape == Shape::One))
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::schema::Form;
+use crate::schema::JsonForm;
 use crate::text::{Expected, put_string};
 use crate::wire::{Broken, Cursor, Layout, Raw, put_tag, put_varint};
 
@@ -13,20 +13,25 @@ const SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799
 const DURATION_SECONDS_MAX: i64 = 315_576_000_000;
 
 /// Writes the content of a message of this form from its text.
-pub(crate) fn put(out: &mut Vec<u8>, form: Form, text: &str) -> Result<(), Expected> {
+pub(crate) fn put(out: &mut Vec<u8>, form: JsonForm, text: &str) -> Result<(), Expected> {
     match form {
-        Form::Timestamp => {
+        JsonForm::Timestamp => {
             let (seconds, nanos) = timestamp(text)
                 .ok_or("a timestamp such as 2006-01-02T15:04:05.123Z, year 1 to 9999")?;
             put_time(out, seconds, nanos);
         }
-        Form::Duration => {
+        JsonForm::Duration => {
             let (seconds, nanos) =
                 duration(text).ok_or("a duration such as 1.5s, at most 315576000000s")?;
             put_time(out, seconds, nanos);
         }
-        Form::FieldMask => field_mask(out, text)?,
-        Form::Plain | Form::Any | Form::Struct | Form::Value | Form::ListValue | Form::Wrapper => {
+        JsonForm::FieldMask => field_mask(out, text)?,
+        JsonForm::Plain
+        | JsonForm::Any
+        | JsonForm::Struct
+        | JsonForm::Value
+        | JsonForm::ListValue
+        | JsonForm::Wrapper => {
             return Err("a field of primitive type");
         }
     }
@@ -83,6 +88,7 @@ pub(crate) fn field_mask_text(bytes: &[u8]) -> Result<String, Broken> {
     let mut text = String::new();
     let mut first = true;
     let mut cursor = Cursor(bytes);
+
     while let Some((number, raw)) = cursor.field()? {
         let (1, Raw::Bytes(path)) = (number, raw) else { continue };
         let path = std::str::from_utf8(path).map_err(|_| Broken("a path that is not UTF-8"))?;
@@ -108,6 +114,7 @@ pub(crate) fn field_mask_text(bytes: &[u8]) -> Result<String, Broken> {
             return Err(Broken("a path that has no JSON form"));
         }
     }
+
     Ok(text)
 }
 
@@ -170,7 +177,7 @@ fn duration(text: &str) -> Option<(i64, i32)> {
     };
     let end = text.find('.').unwrap_or(text.len());
     let (whole, rest) = text.split_at_checked(end)?;
-    let seconds = digits(whole.as_bytes()).filter(|own| *own <= DURATION_SECONDS_MAX)?;
+    let seconds = digits(whole.as_bytes()).filter(|seconds| *seconds <= DURATION_SECONDS_MAX)?;
     let (nanos, rest) = fraction(rest)?;
     if !rest.is_empty() || seconds == DURATION_SECONDS_MAX && nanos > 0 {
         return None;
@@ -182,17 +189,19 @@ fn duration(text: &str) -> Option<(i64, i32)> {
 fn fraction(text: &str) -> Option<(i32, &str)> {
     let Some(after) = text.strip_prefix('.') else { return Some((0, text)) };
     let end = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
-    let (own, rest) = after.split_at_checked(end)?;
-    let scale = 9usize.checked_sub(own.len())?;
-    let value = i32::try_from(digits(own.as_bytes())?).ok()?;
+    let (fraction, rest) = after.split_at_checked(end)?;
+    let scale = 9usize.checked_sub(fraction.len())?;
+    let value = i32::try_from(digits(fraction.as_bytes())?).ok()?;
     Some((value * 10i32.checked_pow(u32::try_from(scale).ok()?)?, rest))
 }
 
 fn field_mask(out: &mut Vec<u8>, text: &str) -> Result<(), Expected> {
     const EXPECTED: Expected = "field paths in lowerCamelCase, joined by commas";
+
     if text.is_empty() {
         return Ok(());
     }
+
     for path in text.split(',') {
         let sound = |b: u8| b.is_ascii_alphanumeric() || b == b'.';
         if path.is_empty() || !path.bytes().all(sound) {
@@ -207,6 +216,7 @@ fn field_mask(out: &mut Vec<u8>, text: &str) -> Result<(), Expected> {
         }
         put_string(out, 1, &snake);
     }
+
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! The protobuf wire format: tags, varints, lengths. Knows nothing of descriptors.
 
-/// How a value is laid out.
+/// The layout of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Layout {
     Varint = 0,

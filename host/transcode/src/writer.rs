@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 use smallvec::SmallVec;
 
-use crate::schema::{Field, Kind, Message, MessageId, Schema, Shape};
+use crate::schema::{Field, FieldKind, Message, MessageId, Schema, Shape};
 use crate::text;
 use crate::wire::{Broken, Cursor, Layout, Raw, unzigzag};
 
@@ -19,14 +19,14 @@ type Items<'a> = SmallVec<[(usize, Raw<'a>); 16]>;
 
 /// Writes one message as JSON.
 #[derive(Debug)]
-pub(crate) struct Writer<'s> {
+pub(crate) struct JsonWriter<'s> {
     schema: &'s Schema,
     emit_defaults: bool,
     depth: usize,
     pub(crate) out: String,
 }
 
-impl<'s> Writer<'s> {
+impl<'s> JsonWriter<'s> {
     pub(crate) fn new(schema: &'s Schema, emit_defaults: bool, capacity: usize) -> Self {
         Self { schema, emit_defaults, depth: 0, out: String::with_capacity(capacity) }
     }
@@ -51,9 +51,9 @@ impl<'s> Writer<'s> {
     ) -> Result<(), Broken> {
         let items = items(message, bytes)?;
         let Some(field) = message.fields.get(index) else { return Err(Broken("a lost field")) };
-        let run: Items<'_> = items.into_iter().filter(|(own, _)| *own == index).collect();
+        let run: Items<'_> = items.into_iter().filter(|(position, _)| *position == index).collect();
         match (field.shape, field.kind) {
-            (Shape::One, Kind::Message(_)) if run.is_empty() => {
+            (Shape::One, FieldKind::Message(_)) if run.is_empty() => {
                 self.out.push_str("null");
                 Ok(())
             }
@@ -67,7 +67,7 @@ impl<'s> Writer<'s> {
         let mut first = first;
         let mut rest = items.as_slice();
         for (index, field) in message.fields.iter().enumerate() {
-            let count = rest.iter().take_while(|(own, _)| *own == index).count();
+            let count = rest.iter().take_while(|(position, _)| *position == index).count();
             let (run, after) = rest.split_at_checked(count).unwrap_or((rest, &[]));
             rest = after;
             if !self.shows(field, run) {
@@ -95,7 +95,7 @@ impl<'s> Writer<'s> {
     fn value_of(&mut self, field: &Field, run: &[(usize, Raw<'_>)]) -> Result<(), Broken> {
         match field.shape {
             Shape::One => match (field.kind, run) {
-                (Kind::Message(id), [_, _, ..]) => {
+                (FieldKind::Message(id), [_, _, ..]) => {
                     // Parts of one message are merged by reading them one after the other.
                     let parts = run.iter().filter_map(|(_, raw)| raw.bytes());
                     let whole: Vec<u8> = parts.flatten().copied().collect();
@@ -109,9 +109,10 @@ impl<'s> Writer<'s> {
         }
     }
 
-    fn list(&mut self, kind: Kind, run: &[(usize, Raw<'_>)]) -> Result<(), Broken> {
+    fn list(&mut self, kind: FieldKind, run: &[(usize, Raw<'_>)]) -> Result<(), Broken> {
         self.out.push('[');
         let mut first = true;
+
         for (_, raw) in run {
             let Some(packed) = raw.bytes().filter(|_| kind.layout() != Layout::Bytes) else {
                 self.separate(&mut first);
@@ -130,13 +131,20 @@ impl<'s> Writer<'s> {
                 self.value(kind, raw)?;
             }
         }
+
         self.out.push(']');
         Ok(())
     }
 
     /// Sorted by key, the last of equal keys winning: the output is the same for equal maps.
-    fn map(&mut self, key: Kind, kind: Kind, run: &[(usize, Raw<'_>)]) -> Result<(), Broken> {
+    fn map(
+        &mut self,
+        key: FieldKind,
+        kind: FieldKind,
+        run: &[(usize, Raw<'_>)],
+    ) -> Result<(), Broken> {
         let mut entries: BTreeMap<String, Raw<'_>> = BTreeMap::new();
+
         for (_, raw) in run {
             let Raw::Bytes(bytes) = raw else { return Err(Broken("a map entry")) };
             let (mut own_key, mut value) = (zero(key), zero(kind));
@@ -150,26 +158,29 @@ impl<'s> Writer<'s> {
             }
             entries.insert(self.map_key(key, own_key)?, value);
         }
+
         self.out.push('{');
         let mut first = true;
+
         for (key, raw) in entries {
             self.separate(&mut first);
             self.out.push_str(&key);
             self.out.push(':');
             self.value(kind, raw)?;
         }
+
         self.out.push('}');
         Ok(())
     }
 
-    fn map_key(&self, kind: Kind, raw: Raw<'_>) -> Result<String, Broken> {
-        let mut own = Writer::new(self.schema, false, 16);
-        own.value(kind, raw)?;
-        if !own.out.starts_with('"') {
-            own.out.insert(0, '"');
-            own.out.push('"');
+    fn map_key(&self, kind: FieldKind, raw: Raw<'_>) -> Result<String, Broken> {
+        let mut writer = JsonWriter::new(self.schema, false, 16);
+        writer.value(kind, raw)?;
+        if !writer.out.starts_with('"') {
+            writer.out.insert(0, '"');
+            writer.out.push('"');
         }
-        Ok(own.out)
+        Ok(writer.out)
     }
 
     fn separate(&mut self, first: &mut bool) {
@@ -178,44 +189,47 @@ impl<'s> Writer<'s> {
         }
     }
 
-    fn value(&mut self, kind: Kind, raw: Raw<'_>) -> Result<(), Broken> {
+    fn value(&mut self, kind: FieldKind, raw: Raw<'_>) -> Result<(), Broken> {
         match (kind, raw) {
-            (Kind::String, Raw::Bytes(bytes)) => self.string(bytes)?,
-            (Kind::Bytes, Raw::Bytes(bytes)) => {
+            (FieldKind::String, Raw::Bytes(bytes)) => self.string(bytes)?,
+            (FieldKind::Bytes, Raw::Bytes(bytes)) => {
                 self.out.push('"');
                 text::base64(bytes, &mut self.out);
                 self.out.push('"');
             }
-            (Kind::Message(id), Raw::Bytes(bytes)) => self.message(id, bytes)?,
-            (Kind::Bool, Raw::Varint(value)) => {
+            (FieldKind::Message(id), Raw::Bytes(bytes)) => self.message(id, bytes)?,
+            (FieldKind::Bool, Raw::Varint(value)) => {
                 self.out.push_str(if value == 0 { "false" } else { "true" });
             }
-            (Kind::Enum(id), Raw::Varint(value)) => {
+            (FieldKind::Enum(id), Raw::Varint(value)) => {
                 let number = low_half(value);
-                let own = self.schema.enumeration(id);
-                match own.by_number.get(&number) {
-                    Some(_) if own.null => self.out.push_str("null"),
+                let enumeration = self.schema.enumeration(id);
+                match enumeration.by_number.get(&number) {
+                    Some(_) if enumeration.null => self.out.push_str("null"),
                     Some(name) => self.quoted(name),
                     None => self.show(number),
                 }
             }
-            (Kind::Int32 | Kind::Sfixed32, raw) => self.show(signed_32(kind, raw)?),
-            (Kind::Sint32, Raw::Varint(value)) => {
+            (FieldKind::Int32 | FieldKind::Sfixed32, raw) => self.show(signed_32(kind, raw)?),
+            (FieldKind::Sint32, Raw::Varint(value)) => {
                 self.show(low_half(unzigzag(value).cast_unsigned()))
             }
-            (Kind::Uint32, Raw::Varint(value)) => self.show(low_half(value).cast_unsigned()),
-            (Kind::Fixed32, Raw::Four(value)) => self.show(value),
-            (Kind::Int64, Raw::Varint(value)) | (Kind::Sfixed64, Raw::Eight(value)) => {
+            (FieldKind::Uint32, Raw::Varint(value)) => self.show(low_half(value).cast_unsigned()),
+            (FieldKind::Fixed32, Raw::Four(value)) => self.show(value),
+            (FieldKind::Int64, Raw::Varint(value)) | (FieldKind::Sfixed64, Raw::Eight(value)) => {
                 self.quoted(value.cast_signed());
             }
-            (Kind::Sint64, Raw::Varint(value)) => self.quoted(unzigzag(value)),
-            (Kind::Uint64, Raw::Varint(value)) | (Kind::Fixed64, Raw::Eight(value)) => {
+            (FieldKind::Sint64, Raw::Varint(value)) => self.quoted(unzigzag(value)),
+            (FieldKind::Uint64, Raw::Varint(value)) | (FieldKind::Fixed64, Raw::Eight(value)) => {
                 self.quoted(value);
             }
-            (Kind::Double, Raw::Eight(bits)) => self.float(f64::from_bits(bits), |value| value),
-            (Kind::Float, Raw::Four(bits)) => self.float(f32::from_bits(bits), f64::from),
+            (FieldKind::Double, Raw::Eight(bits)) => {
+                self.float(f64::from_bits(bits), |value| value)
+            }
+            (FieldKind::Float, Raw::Four(bits)) => self.float(f32::from_bits(bits), f64::from),
             _ => return Err(Broken("a value of another wire type than its field's")),
         }
+
         Ok(())
     }
 
@@ -248,11 +262,11 @@ impl<'s> Writer<'s> {
     }
 
     fn float<F: Copy + serde::Serialize>(&mut self, value: F, wide: impl Fn(F) -> f64) {
-        let own = wide(value);
-        if own.is_nan() {
+        let number = wide(value);
+        if number.is_nan() {
             self.out.push_str("\"NaN\"");
-        } else if own.is_infinite() {
-            self.out.push_str(if own > 0.0 { "\"Infinity\"" } else { "\"-Infinity\"" });
+        } else if number.is_infinite() {
+            self.out.push_str(if number > 0.0 { "\"Infinity\"" } else { "\"-Infinity\"" });
         } else {
             // Shortest text that reads back as the same value; `1.0` is shown as `1`.
             let text = serde_json::to_string(&value).unwrap_or_default();
@@ -269,6 +283,7 @@ fn items<'a>(message: &Message, bytes: &'a [u8]) -> Result<Items<'a>, Broken> {
     let mut sorted = true;
     let mut members: SmallVec<[(usize, usize); 4]> = SmallVec::new();
     members.resize(message.oneofs, (usize::MAX, 0));
+
     while let Some((number, raw)) = cursor.field()? {
         let Some((index, field)) = message.numbered(number) else { continue };
         if let Some(member) = field.oneof.and_then(|oneof| members.get_mut(oneof))
@@ -279,24 +294,27 @@ fn items<'a>(message: &Message, bytes: &'a [u8]) -> Result<Items<'a>, Broken> {
         sorted &= items.last().is_none_or(|(last, _)| *last <= index);
         items.push((index, raw));
     }
+
     let mut place = 0;
     items.retain(|(index, _)| {
-        let own = place;
+        let current = place;
         place += 1;
         let oneof = message.fields.get(*index).and_then(|field| field.oneof);
         let member = oneof.and_then(|oneof| members.get(oneof));
-        member.is_none_or(|(member, since)| member == index && own >= *since)
+        member.is_none_or(|(member, since)| member == index && current >= *since)
     });
+
     if !sorted {
         items.sort_by_key(|(index, _)| *index);
     }
+
     Ok(items)
 }
 
-fn signed_32(kind: Kind, raw: Raw<'_>) -> Result<i32, Broken> {
+fn signed_32(kind: FieldKind, raw: Raw<'_>) -> Result<i32, Broken> {
     match (kind, raw) {
-        (Kind::Int32, Raw::Varint(value)) => Ok(low_half(value)),
-        (Kind::Sfixed32, Raw::Four(value)) => Ok(value.cast_signed()),
+        (FieldKind::Int32, Raw::Varint(value)) => Ok(low_half(value)),
+        (FieldKind::Sfixed32, Raw::Four(value)) => Ok(value.cast_signed()),
         _ => Err(Broken("a value of another wire type than its field's")),
     }
 }
@@ -315,7 +333,7 @@ fn is_default(raw: Raw<'_>) -> bool {
     }
 }
 
-fn zero(kind: Kind) -> Raw<'static> {
+fn zero(kind: FieldKind) -> Raw<'static> {
     match kind.layout() {
         Layout::Varint => Raw::Varint(0),
         Layout::Eight => Raw::Eight(0),

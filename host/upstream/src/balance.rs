@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::pool::Endpoint;
 
-/// How fast a bad memory fades.
+/// The time in which a slow answer loses most of its weight.
 const DECAY: Duration = Duration::from_secs(10);
 /// Nanoseconds assumed of an endpoint that has work and gave no answer yet.
 const UNPROVEN: f64 = 1e9;
@@ -33,7 +33,7 @@ impl Balance {
         &self.endpoints
     }
 
-    /// Whether there is more than one endpoint.
+    /// Tells whether there is more than one endpoint.
     pub(crate) fn is_choice(&self) -> bool {
         self.endpoints.len() > 1
     }
@@ -114,7 +114,8 @@ impl Drop for Timing<'_> {
     }
 }
 
-/// How slow an endpoint was lately; a slow answer counts at once, fast ones make up for it slowly.
+/// The recent latency of an endpoint: a slow answer counts at once, and fast ones make up for it
+/// slowly.
 pub(crate) struct Latency {
     state: Mutex<(f64, Instant)>,
 }

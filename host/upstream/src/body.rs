@@ -12,8 +12,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tollgate_chain::Error;
 
 use crate::error::chain_text;
-use crate::outgoing::Record;
-use crate::pool::Held;
+use crate::outgoing::BodyRecord;
+use crate::pool::PoolLease;
 
 /// The body of an upstream's answer, trailers included.
 ///
@@ -21,23 +21,23 @@ use crate::pool::Held;
 /// and with [`Error::UpstreamUnavailable`] when the connection is lost within it.
 pub struct UpstreamBody {
     inner: Option<Incoming>,
-    held: Option<Held>,
+    lease: Option<PoolLease>,
     deadline: Instant,
     /// Made when the body is first waited for: most bodies come with their head.
     timer: Option<Pin<Box<Sleep>>>,
-    request: Option<Arc<Record>>,
+    request: Option<Arc<BodyRecord>>,
 }
 
 impl UpstreamBody {
     pub(crate) fn new(
         inner: Incoming,
-        held: Held,
+        lease: PoolLease,
         deadline: Instant,
-        request: Option<Arc<Record>>,
+        request: Option<Arc<BodyRecord>>,
     ) -> Self {
         let at_end = inner.is_end_stream();
-        let (inner, held) = (Some(inner), Some(held));
-        let mut body = Self { inner, held, deadline, timer: None, request };
+        let (inner, lease) = (Some(inner), Some(lease));
+        let mut body = Self { inner, lease, deadline, timer: None, request };
         if at_end {
             body.end();
         }
@@ -49,8 +49,8 @@ impl UpstreamBody {
         // A request that is still being sent keeps an HTTP/1.1 connection busy; nobody waits for
         // what it would bring.
         let sent = self.request.as_ref().is_none_or(|request| request.is_released());
-        if let Some(held) = self.held.take() {
-            held.give_back(sent);
+        if let Some(lease) = self.lease.take() {
+            lease.give_back(sent);
         }
         self.close();
     }
@@ -58,7 +58,7 @@ impl UpstreamBody {
     /// Lets go of everything: the stream is reset where it has not ended.
     fn close(&mut self) {
         self.inner = None;
-        self.held = None;
+        self.lease = None;
         self.timer = None;
         if let Some(request) = self.request.take() {
             request.cancel();
@@ -98,6 +98,7 @@ impl Body for UpstreamBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
+
         match Pin::new(&mut *inner).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
                 if inner.is_end_stream() {

@@ -15,10 +15,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::client::TlsStream;
 
-pub(crate) use self::tls::Tls;
+pub(crate) use self::tls::ClientTls;
 
-use self::resolve::Resolver;
-use crate::error::{ConnectError, Error};
+use self::resolve::NameResolver;
+use crate::error::{ConnectionError, Error};
 
 /// Where one endpoint is.
 #[derive(Debug, Clone)]
@@ -56,7 +56,7 @@ impl Target {
 }
 
 /// A connection that nothing was said on yet.
-pub(crate) enum Stream {
+pub(crate) enum TransportStream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
@@ -64,16 +64,16 @@ pub(crate) enum Stream {
 /// Makes connections to one endpoint.
 pub(crate) struct Connector {
     host: Arc<str>,
-    resolver: Resolver,
-    tls: Option<Tls>,
+    resolver: NameResolver,
+    tls: Option<ClientTls>,
     timeout: Duration,
 }
 
 impl Connector {
-    pub(crate) fn new(target: &Target, tls: Option<Tls>, timeout: Duration) -> Self {
+    pub(crate) fn new(target: &Target, tls: Option<ClientTls>, timeout: Duration) -> Self {
         Self {
             host: target.host.clone(),
-            resolver: Resolver::new(target.host.clone(), target.port),
+            resolver: NameResolver::new(target.host.clone(), target.port),
             tls,
             timeout,
         }
@@ -88,39 +88,42 @@ impl Connector {
         Instant::now() + self.timeout
     }
 
-    /// What a connection that was not ready in time is refused with.
-    pub(crate) fn timed_out(&self) -> ConnectError {
-        ConnectError::TimedOut { host: self.host.clone(), limit: self.timeout }
+    /// The error of a connection that was not ready in time.
+    pub(crate) fn timed_out(&self) -> ConnectionError {
+        ConnectionError::TimedOut { host: self.host.clone(), limit: self.timeout }
     }
 
     pub(crate) fn handshake_failed(
         &self,
         protocol: &'static str,
         source: hyper::Error,
-    ) -> ConnectError {
-        ConnectError::Handshake { host: self.host.clone(), protocol, source: Arc::new(source) }
+    ) -> ConnectionError {
+        ConnectionError::Handshake { host: self.host.clone(), protocol, source: Arc::new(source) }
     }
 
     /// Resolves the name anew, connects, and shakes hands by TLS where that is asked for.
-    pub(crate) async fn connect(&self, deadline: Instant) -> Result<Stream, ConnectError> {
+    pub(crate) async fn connect(
+        &self,
+        deadline: Instant,
+    ) -> Result<TransportStream, ConnectionError> {
         let tcp = self.connect_tcp(deadline).await?;
         match &self.tls {
-            None => Ok(Stream::Plain(tcp)),
+            None => Ok(TransportStream::Plain(tcp)),
             Some(tls) => {
                 let stream = timeout_at(deadline, tls.connect(&self.host, tcp))
                     .await
                     .map_err(|_| self.timed_out())??;
-                Ok(Stream::Tls(Box::new(stream)))
+                Ok(TransportStream::Tls(Box::new(stream)))
             }
         }
     }
 
     /// Tries every address in turn, each with its share of the time that is left.
-    async fn connect_tcp(&self, deadline: Instant) -> Result<TcpStream, ConnectError> {
+    async fn connect_tcp(&self, deadline: Instant) -> Result<TcpStream, ConnectionError> {
         let addresses = timeout_at(deadline, self.resolver.addresses())
             .await
             .map_err(|_| self.timed_out())??;
-        let mut last = ConnectError::NoAddress { host: self.host.clone() };
+        let mut last = ConnectionError::NoAddress { host: self.host.clone() };
         for (index, address) in addresses.iter().enumerate() {
             let left = u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
             let share = deadline.saturating_duration_since(Instant::now()) / left;
@@ -134,8 +137,8 @@ impl Connector {
     }
 }
 
-async fn connect_one(address: SocketAddr) -> Result<TcpStream, ConnectError> {
-    let failed = |source| ConnectError::Connect { address, source: Arc::new(source) };
+async fn connect_one(address: SocketAddr) -> Result<TcpStream, ConnectionError> {
+    let failed = |source| ConnectionError::Connect { address, source: Arc::new(source) };
     let stream = TcpStream::connect(address).await.map_err(failed)?;
     // Heads and gRPC messages are small and written whole; waiting for more of them only delays.
     stream.set_nodelay(true).map_err(failed)?;

@@ -16,7 +16,7 @@ pub enum Error {
     /// An endpoint is not scheme, host and port alone.
     #[error("endpoint {endpoint}: expected http://host:port or https://host:port")]
     Endpoint {
-        /// As it was given.
+        /// The endpoint as configured.
         endpoint: String,
     },
     /// Clear and TLS endpoints are mixed.
@@ -30,7 +30,7 @@ pub enum Error {
     Pem {
         /// Certificates read before it.
         read: usize,
-        /// What is wrong.
+        /// The damage.
         source: pem::Error,
     },
     /// A block of the CA bundle holds no certificate that can be an anchor.
@@ -38,7 +38,7 @@ pub enum Error {
     Certificate {
         /// Counted from 1.
         number: usize,
-        /// What is wrong.
+        /// The reason.
         source: rustls::Error,
     },
     /// The bundle is empty, or holds something else than certificates.
@@ -50,7 +50,7 @@ pub enum Error {
     /// The certificate's expected name is no name.
     #[error("server name {name}: expected a DNS name or an address")]
     ServerName {
-        /// As it was given.
+        /// The name as configured.
         name: String,
     },
     /// The TLS library refuses the settings.
@@ -60,7 +60,7 @@ pub enum Error {
 
 /// Why a connection could not be made. Shared by all who waited for it, hence cloned.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(crate) enum ConnectError {
+pub(crate) enum ConnectionError {
     #[error("resolve {host}")]
     Resolve { host: Arc<str>, source: Arc<io::Error> },
     #[error("resolve {host}: no address")]
@@ -81,7 +81,7 @@ pub(crate) enum ConnectError {
     Dropped { host: Arc<str> },
 }
 
-impl ConnectError {
+impl ConnectionError {
     /// A short name for a metric's label.
     pub(crate) fn reason(&self) -> &'static str {
         match self {
@@ -119,7 +119,7 @@ fn tls_reason(error: &io::Error) -> &'static str {
     }
 }
 
-/// An error and its causes in one line, for an `internal` message.
+/// Writes an error and its causes in one line, for an `internal` message.
 pub(crate) fn chain_text(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

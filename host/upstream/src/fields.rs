@@ -1,41 +1,48 @@
-//! Fields that end at the gate: those of one connection, and those that only the gate may set.
+//! Strips header fields that end at the gateway, by the header policy of `tollgate-terms`.
 
-use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, FORWARDED, HOST, HeaderMap,
-    HeaderName, PROXY_AUTHORIZATION,
-};
+use http::header::{CONNECTION, HeaderMap, HeaderName};
 use smallvec::SmallVec;
+use tollgate_terms::header_policy::FieldPolicy;
 
-/// Removes the fields of one connection, and every field that `Connection` names.
-///
-/// Fields that this gateway acts on cannot be nominated away: with `Connection: authorization` a
-/// client would otherwise remove what the gate put there.
-pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    // One pass that mostly finds nothing is cheaper than a look-up for each name.
-    let mut removed: SmallVec<[HeaderName; 8]> =
-        headers.keys().filter(|name| is_hop_by_hop(name.as_str())).cloned().collect();
-    if removed.contains(&CONNECTION) {
-        removed.extend(nominations(headers));
-    }
+/// Removes the fields of one connection from a request, and every field that `Connection` names.
+pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    strip(headers, FieldPolicy::is_hop_by_hop);
+}
+
+/// Removes from an upstream's answer the fields of its connection, every field that `Connection`
+/// names, and those that only the gateway may say.
+pub(crate) fn strip_answer(headers: &mut HeaderMap) {
+    strip(headers, FieldPolicy::is_stripped_from_answers);
+}
+
+/// Removes what a client may never say to a service: its claims about who it is and whom it came
+/// through, what the gateway decided, and the credentials that were for the gateway alone.
+pub fn strip_before_forwarding(headers: &mut HeaderMap) {
+    let removed: SmallVec<[HeaderName; 8]> = headers
+        .keys()
+        .filter(|name| FieldPolicy::of(name.as_str()).is_stripped_before_forwarding())
+        .cloned()
+        .collect();
     for name in removed {
         headers.remove(name);
     }
 }
 
-/// Fields of one connection, which no intermediary passes on (RFC 9110 §7.6.1).
-fn is_hop_by_hop(name: &str) -> bool {
-    matches!(
-        name,
-        "connection"
-            | "keep-alive"
-            | "proxy-connection"
-            | "proxy-authenticate"
-            | "proxy-authorization"
-            | "te"
-            | "transfer-encoding"
-            | "upgrade"
-            | "http2-settings"
-    )
+/// Removes the chosen fields and those that `Connection` names.
+///
+/// Fields that the gateway acts upon cannot be nominated away: with `Connection: authorization` a
+/// peer would otherwise remove what the gateway put there.
+fn strip(headers: &mut HeaderMap, is_removed: fn(FieldPolicy) -> bool) {
+    // One pass that mostly finds nothing is cheaper than a look-up for each name.
+    let mut removed: SmallVec<[HeaderName; 8]> =
+        headers.keys().filter(|name| is_removed(FieldPolicy::of(name.as_str()))).cloned().collect();
+    if removed.contains(&CONNECTION) {
+        removed.extend(nominations(headers));
+    }
+
+    for name in removed {
+        headers.remove(name);
+    }
 }
 
 fn nominations(headers: &HeaderMap) -> SmallVec<[HeaderName; 4]> {
@@ -44,48 +51,8 @@ fn nominations(headers: &HeaderMap) -> SmallVec<[HeaderName; 4]> {
         .iter()
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok())
-        .filter(|name| !is_protected(name))
+        .filter(|name| !FieldPolicy::of(name.as_str()).is_protected())
         .collect()
-}
-
-fn is_protected(name: &HeaderName) -> bool {
-    [HOST, CONTENT_LENGTH, CONTENT_TYPE, AUTHORIZATION].contains(name)
-        || name == "idempotency-key"
-        || is_gates_own(name.as_str())
-}
-
-/// Removes what a client may never say to a service: who it is, who it came through, what the gate
-/// decided, and the credentials that were for the gate alone.
-pub fn strip_client_fields(headers: &mut HeaderMap) {
-    let removed: SmallVec<[HeaderName; 8]> =
-        headers.keys().filter(|name| is_clients_to_lose(name)).cloned().collect();
-    for name in removed {
-        headers.remove(name);
-    }
-}
-
-fn is_clients_to_lose(name: &HeaderName) -> bool {
-    if [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, FORWARDED].contains(name) {
-        return true;
-    }
-    let name = name.as_str();
-    is_gates_own(name)
-        || matches!(name, "x-api-key" | "x-real-ip" | "x-request-timeout" | "connect-timeout-ms")
-        || name.starts_with("x-forwarded-")
-        || name.ends_with("-bin")
-        || is_grpc_control(name)
-}
-
-/// Fields by which the gate speaks to services.
-fn is_gates_own(name: &str) -> bool {
-    name.starts_with("x-tenant-")
-        || name.starts_with("x-tollgate-")
-        || matches!(name, "x-operation-key" | "x-request-fingerprint")
-}
-
-/// All of `grpc-*` but the two that describe how the messages themselves are compressed.
-fn is_grpc_control(name: &str) -> bool {
-    name.starts_with("grpc-") && !matches!(name, "grpc-encoding" | "grpc-accept-encoding")
 }
 
 #[cfg(test)]
@@ -138,6 +105,7 @@ mod tests {
             ("x-operation-key", "o"),
             ("host", "a"),
         ]);
+
         strip_hop_by_hop(&mut map);
         assert_eq!(
             names(&map),
@@ -178,10 +146,33 @@ mod tests {
             ("content-type", "application/grpc"),
             ("accept", "*/*"),
         ]);
-        strip_client_fields(&mut map);
+
+        strip_before_forwarding(&mut map);
         assert_eq!(
             names(&map),
             ["accept", "content-type", "grpc-accept-encoding", "grpc-encoding", "traceparent"]
+        );
+    }
+
+    #[test]
+    fn an_answer_cannot_speak_as_the_gateway() {
+        let mut map = headers(&[
+            ("connection", "x-trace, content-encoding"),
+            ("x-trace", "1"),
+            ("content-encoding", "gzip"),
+            ("x-tollgate-principal-bin", "AA"),
+            ("x-tenant-id", "t"),
+            ("x-operation-key", "o"),
+            ("idempotent-replayed", "true"),
+            ("content-type", "text/plain"),
+            ("grpc-status", "0"),
+            ("x-request-timeout", "1"),
+        ]);
+
+        strip_answer(&mut map);
+        assert_eq!(
+            names(&map),
+            ["content-encoding", "content-type", "grpc-status", "x-request-timeout"]
         );
     }
 }

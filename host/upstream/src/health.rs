@@ -1,5 +1,5 @@
-//! Whether an endpoint is worth trying: several failures in a row eject it for a while that grows,
-//! one success brings it back.
+//! Outlier ejection: several failures in a row eject an endpoint for a while that grows, and one
+//! success brings it back.
 //!
 //! Only failures that no caller can cause count: connections that could not be made or were lost.
 //! A deadline does not, else a caller with a short one could eject a service.
@@ -14,7 +14,7 @@ const FAILURES_MAX: u32 = 5;
 /// The first ejection; each that follows without a success between is twice as long.
 const EJECTED_FIRST: Duration = Duration::from_millis(500);
 const EJECTED_MAX: Duration = Duration::from_secs(10);
-/// How long one trial request has before another may be made.
+/// The time that one trial request has before another may be made.
 const TRIAL: Duration = Duration::from_secs(2);
 
 pub(crate) struct Health {
@@ -23,7 +23,7 @@ pub(crate) struct Health {
     ejections: AtomicU32,
     /// Milliseconds since `epoch`; 0 is not ejected.
     ejected_until: AtomicU64,
-    /// Whether a trial is out; others that fail meanwhile are stragglers from before.
+    /// Set while a trial is out; others that fail meanwhile are stragglers from before.
     trial: AtomicBool,
 }
 
@@ -38,7 +38,7 @@ impl Health {
         }
     }
 
-    /// Whether a request may be sent: not ejected, or due for a trial.
+    /// Tells whether a request may be sent: not ejected, or due for a trial.
     pub(crate) fn is_open(&self) -> bool {
         self.is_open_at(Instant::now)
     }
@@ -48,7 +48,7 @@ impl Health {
         self.admit_at(Instant::now)
     }
 
-    /// Counts a failure; says whether it ejected.
+    /// Counts a failure and returns whether it ejected the endpoint.
     pub(crate) fn failed(&self) -> bool {
         self.failed_at(Instant::now())
     }

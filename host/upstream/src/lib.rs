@@ -19,7 +19,7 @@ mod settings;
 
 pub use body::UpstreamBody;
 pub use error::Error;
-pub use fields::{strip_client_fields, strip_hop_by_hop};
+pub use fields::strip_before_forwarding;
 pub use retry::Safety;
 pub use send::Upstream;
-pub use settings::{Protocol, TlsSettings, UpstreamSettings};
+pub use settings::{TlsSettings, UpstreamSettings, WireProtocol};

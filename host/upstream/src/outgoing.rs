@@ -16,28 +16,28 @@ use tollgate_chain::Error;
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 type Inner = Box<dyn Body<Data = Bytes, Error = Cause> + Send + Unpin>;
 
-pub(crate) enum Outgoing {
+pub(crate) enum OutboundBody {
     Empty,
     Whole(Bytes),
     Streamed(Inner),
 }
 
-/// How a streamed body ended, and the means to end it.
+/// The outcome of a streamed body, and the means to end it.
 #[derive(Default)]
-pub(crate) struct Record {
+pub(crate) struct BodyRecord {
     failure: OnceLock<Error>,
     released: AtomicBool,
     cancelled: AtomicBool,
     waker: AtomicWaker,
 }
 
-impl Record {
+impl BodyRecord {
     /// The body's own failure: the sender's fault, not the upstream's.
     pub(crate) fn failure(&self) -> Option<Error> {
         self.failure.get().cloned()
     }
 
-    /// Whether the connection has taken all it wants of the body.
+    /// Tells whether the connection has taken all it wants of the body.
     pub(crate) fn is_released(&self) -> bool {
         self.released.load(Ordering::Acquire)
     }
@@ -51,12 +51,12 @@ impl Record {
     }
 }
 
-impl Outgoing {
+impl OutboundBody {
     pub(crate) fn whole(bytes: Bytes) -> Self {
         if bytes.is_empty() { Self::Empty } else { Self::Whole(bytes) }
     }
 
-    pub(crate) fn streamed<B>(body: B) -> (Self, Option<Arc<Record>>)
+    pub(crate) fn streamed<B>(body: B) -> (Self, Option<Arc<BodyRecord>>)
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Cause>,
@@ -64,7 +64,7 @@ impl Outgoing {
         if body.is_end_stream() {
             return (Self::Empty, None);
         }
-        let record = Arc::new(Record::default());
+        let record = Arc::new(BodyRecord::default());
         let streamed = Streamed { body, record: record.clone() };
         (Self::Streamed(Box::new(streamed)), Some(record))
     }
@@ -74,7 +74,7 @@ impl Outgoing {
     }
 }
 
-impl Body for Outgoing {
+impl Body for OutboundBody {
     type Data = Bytes;
     type Error = Cause;
 
@@ -114,7 +114,7 @@ impl Body for Outgoing {
 
 struct Streamed<B> {
     body: B,
-    record: Arc<Record>,
+    record: Arc<BodyRecord>,
 }
 
 impl<B> Body for Streamed<B>

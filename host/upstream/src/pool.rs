@@ -2,7 +2,7 @@
 //!
 //! A request first takes a place (a bound on what one endpoint may have in hand), then a connection:
 //! an HTTP/1.1 one for itself alone (`pool/h1.rs`), or a stream on a shared HTTP/2 one
-//! (`pool/h2.rs`). No lock is held across an await.
+//! (`pool/h2.rs`). No lock is lease across an await.
 
 mod h1;
 mod h2;
@@ -18,12 +18,12 @@ use tokio::time::Instant;
 use tollgate_chain::Error;
 
 use crate::balance::Latency;
-use crate::connect::{Connector, Target, Tls};
-use crate::error::{ConnectError, chain_text};
+use crate::connect::{ClientTls, Connector, Target};
+use crate::error::{ConnectionError, chain_text};
 use crate::health::Health;
-use crate::outgoing::Outgoing;
-use crate::retry::Failure;
-use crate::settings::{Protocol, UpstreamSettings};
+use crate::outgoing::OutboundBody;
+use crate::retry::AttemptFailure;
+use crate::settings::{UpstreamSettings, WireProtocol};
 
 /// Requests that may wait for a place at one endpoint; beyond it the gateway is at its limit.
 const WAITING_MAX: usize = 4096;
@@ -40,7 +40,7 @@ pub(crate) struct Endpoint {
     pub(crate) health: Health,
     pub(crate) latency: Latency,
     connector: Connector,
-    pool: Pool,
+    pool: ProtocolPool,
     places: Semaphore,
     places_max: usize,
     waiting: AtomicUsize,
@@ -49,40 +49,43 @@ pub(crate) struct Endpoint {
     upstream: Arc<str>,
 }
 
-enum Pool {
-    Http1(h1::Pool),
-    Http2(h2::Pool),
+enum ProtocolPool {
+    Http1(h1::Http1Pool),
+    Http2(h2::Http2Pool),
 }
 
 /// One request as an attempt needs it.
 pub(crate) struct Attempt {
-    pub(crate) request: Box<Request<Outgoing>>,
+    pub(crate) request: Box<Request<OutboundBody>>,
     /// Use no connection that was idle before: it may have died like the last one.
     pub(crate) fresh: bool,
 }
 
-/// An answer and what it holds until its body ended.
-pub(crate) struct Answer {
+/// An answer, with the connection or stream that its body holds until it ended.
+pub(crate) struct PooledAnswer {
     pub(crate) response: Response<Incoming>,
-    pub(crate) held: Held,
+    pub(crate) lease: PoolLease,
 }
 
 impl Endpoint {
     pub(crate) fn new(
         settings: &UpstreamSettings,
         target: Target,
-        tls: Option<Tls>,
+        tls: Option<ClientTls>,
     ) -> Result<Self, crate::Error> {
         let refused = |_| crate::Error::Endpoint { endpoint: target.authority.to_string() };
         let host_field = http::HeaderValue::from_str(target.authority.as_str()).map_err(refused)?;
         let (pool, places_max) = match settings.protocol {
-            Protocol::Http => (Pool::Http1(h1::Pool::default()), settings.connections_max),
-            Protocol::Grpc => {
-                let pool = h2::Pool::new(settings.connections_max);
+            WireProtocol::Http => {
+                (ProtocolPool::Http1(h1::Http1Pool::default()), settings.connections_max)
+            }
+            WireProtocol::Grpc => {
+                let pool = h2::Http2Pool::new(settings.connections_max);
                 let places = pool.streams_max();
-                (Pool::Http2(pool), places)
+                (ProtocolPool::Http2(pool), places)
             }
         };
+
         let places_max = places_max.min(Semaphore::MAX_PERMITS);
         Ok(Self {
             connector: Connector::new(&target, tls, settings.connect_timeout),
@@ -105,30 +108,33 @@ impl Endpoint {
         self.places_max.saturating_sub(self.places.available_permits())
     }
 
-    /// What one request more would cost, in nanoseconds of waiting.
+    /// Estimates the cost of one request more, in nanoseconds of waiting.
     pub(crate) fn load(&self) -> f64 {
         self.latency.cost(self.active(), Instant::now())
     }
 
     /// Sends a request once, and waits for the head of its answer.
-    pub(crate) async fn attempt(self: &Arc<Self>, attempt: Attempt) -> Result<Answer, Failure> {
-        let place = self.place().await.map_err(Failure::Final)?;
+    pub(crate) async fn attempt(
+        self: &Arc<Self>,
+        attempt: Attempt,
+    ) -> Result<PooledAnswer, AttemptFailure> {
+        let place = self.place().await.map_err(AttemptFailure::Final)?;
         match &self.pool {
-            Pool::Http1(pool) => pool.attempt(place, attempt).await,
-            Pool::Http2(pool) => pool.attempt(place, attempt).await,
+            ProtocolPool::Http1(pool) => pool.attempt(place, attempt).await,
+            ProtocolPool::Http2(pool) => pool.attempt(place, attempt).await,
         }
     }
 
-    async fn place(self: &Arc<Self>) -> Result<Place, Error> {
+    async fn place(self: &Arc<Self>) -> Result<RequestSlot, Error> {
         let permit = match self.places.try_acquire() {
             Ok(permit) => permit,
             Err(_) => {
-                let _waiting = Waiting::new(&self.waiting).ok_or(Error::Overloaded)?;
+                let _waiting = WaitingGuard::new(&self.waiting).ok_or(Error::Overloaded)?;
                 self.places.acquire().await.map_err(|_| Error::Overloaded)?
             }
         };
         permit.forget();
-        Ok(Place { endpoint: self.clone() })
+        Ok(RequestSlot { endpoint: self.clone() })
     }
 
     /// Closes what was idle for too long, for as long as the endpoint lives.
@@ -144,24 +150,24 @@ impl Endpoint {
                 let Some(endpoint) = endpoint.upgrade() else { return };
                 let now = Instant::now();
                 match &endpoint.pool {
-                    Pool::Http1(pool) => pool.sweep(now, endpoint.idle_timeout),
-                    Pool::Http2(pool) => pool.sweep(now, endpoint.idle_timeout),
+                    ProtocolPool::Http1(pool) => pool.sweep(now, endpoint.idle_timeout),
+                    ProtocolPool::Http2(pool) => pool.sweep(now, endpoint.idle_timeout),
                 }
             }
         });
     }
 
-    fn http1(&self) -> Option<&h1::Pool> {
+    fn http1(&self) -> Option<&h1::Http1Pool> {
         match &self.pool {
-            Pool::Http1(pool) => Some(pool),
-            Pool::Http2(_) => None,
+            ProtocolPool::Http1(pool) => Some(pool),
+            ProtocolPool::Http2(_) => None,
         }
     }
 
-    fn http2(&self) -> Option<&h2::Pool> {
+    fn http2(&self) -> Option<&h2::Http2Pool> {
         match &self.pool {
-            Pool::Http2(pool) => Some(pool),
-            Pool::Http1(_) => None,
+            ProtocolPool::Http2(pool) => Some(pool),
+            ProtocolPool::Http1(_) => None,
         }
     }
 
@@ -177,9 +183,9 @@ impl Endpoint {
         }
     }
 
-    /// A connection was made, or not.
-    fn opened(self: &Arc<Self>, error: Option<&ConnectError>) {
-        let outcome = error.map_or("ok", ConnectError::reason);
+    /// Records that a connection was made, or that it could not be made.
+    fn opened(self: &Arc<Self>, error: Option<&ConnectionError>) {
+        let outcome = error.map_or("ok", ConnectionError::reason);
         match error {
             None => self.sweep(),
             Some(error) => {
@@ -197,25 +203,25 @@ impl Endpoint {
 }
 
 /// The right to have one request in hand at an endpoint.
-pub(crate) struct Place {
+pub(crate) struct RequestSlot {
     endpoint: Arc<Endpoint>,
 }
 
-impl Drop for Place {
+impl Drop for RequestSlot {
     fn drop(&mut self) {
         self.endpoint.places.add_permits(1);
     }
 }
 
-/// What an answer's body keeps until it ended.
-pub(crate) enum Held {
+/// The connection or stream that the body of an answer holds until it ended.
+pub(crate) enum PoolLease {
     /// The whole connection.
-    Http1 { sender: h1::Sender, place: Place },
+    Http1 { sender: h1::Sender, place: RequestSlot },
     /// A stream of a connection. Kept for its drop.
-    Http2 { _stream: h2::Stream, _place: Place },
+    Http2 { _stream: h2::StreamGuard, _place: RequestSlot },
 }
 
-impl Held {
+impl PoolLease {
     /// Ends the use of the connection; an HTTP/1.1 one is kept when `reusable`.
     pub(crate) fn give_back(self, reusable: bool) {
         match self {
@@ -231,16 +237,16 @@ impl Held {
     }
 }
 
-struct Waiting<'a>(&'a AtomicUsize);
+struct WaitingGuard<'a>(&'a AtomicUsize);
 
-impl<'a> Waiting<'a> {
+impl<'a> WaitingGuard<'a> {
     fn new(count: &'a AtomicUsize) -> Option<Self> {
         let waiting = Self(count);
         (count.fetch_add(1, Ordering::AcqRel) < WAITING_MAX).then_some(waiting)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitingGuard<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }

@@ -1,4 +1,4 @@
-//! Whether a request that failed may be sent once more.
+//! Decides whether a request that failed may be sent once more.
 //!
 //! Certainly unprocessed requests may: those handed back unsent, refused with `REFUSED_STREAM`, or
 //! above the last stream of a `GOAWAY` (RFC 9113 §6.8, §8.7). Requests that may have been processed
@@ -12,11 +12,11 @@ use http::Request;
 use tollgate_chain::Error;
 
 use crate::balance::Tried;
-use crate::error::{ConnectError, chain_text};
-use crate::outgoing::Outgoing;
+use crate::error::{ConnectionError, chain_text};
+use crate::outgoing::OutboundBody;
 use crate::send::Make;
 
-/// Whether a request may be sent again after it may have been processed.
+/// The safety of sending a request again after it may have been processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Safety {
     /// It may not: processed twice it would do its work twice.
@@ -28,20 +28,20 @@ pub enum Safety {
 /// Attempts in all: the first, and others on endpoints that could not be reached.
 const ATTEMPTS_MAX: usize = 3;
 
-/// How one attempt failed.
-pub(crate) enum Failure {
+/// The failure of one attempt.
+pub(crate) enum AttemptFailure {
     /// No connection: the request is untouched.
-    Unconnected { error: ConnectError, request: Box<Request<Outgoing>> },
+    Unconnected { error: ConnectionError, request: Box<Request<OutboundBody>> },
     /// It was certainly not processed; it is here where it was handed back.
-    Unprocessed { cause: String, request: Option<Box<Request<Outgoing>>> },
+    Unprocessed { cause: String, request: Option<Box<Request<OutboundBody>>> },
     /// The connection was lost, or the stream reset, before an answer.
     Lost { cause: String },
     /// Nothing that another attempt would change.
     Final(Error),
 }
 
-/// What became of one request so far.
-pub(crate) struct Course {
+/// The state of one request across its attempts.
+pub(crate) struct RetryState {
     safety: Safety,
     endpoints: usize,
     attempts: usize,
@@ -49,12 +49,12 @@ pub(crate) struct Course {
     pub(crate) tried: Tried,
 }
 
-impl Course {
+impl RetryState {
     pub(crate) fn new(safety: Safety, endpoints: usize) -> Self {
         Self { safety, endpoints, attempts: 0, resent: false, tried: Tried::new() }
     }
 
-    /// Counts an attempt; says whether the endpoint was tried before, so that the request needs a
+    /// Counts an attempt and returns whether the endpoint was tried before: the request then needs a
     /// connection that was not idle meanwhile.
     pub(crate) fn begin(&mut self, endpoint: usize) -> bool {
         self.attempts += 1;
@@ -63,26 +63,29 @@ impl Course {
         again
     }
 
-    /// The request for another attempt, or the error to end with.
+    /// Returns the request for another attempt, or the error that ends the exchange.
     pub(crate) fn after(
         &mut self,
-        failure: Failure,
+        failure: AttemptFailure,
         budget: &Budget,
         make: &Make<'_>,
-    ) -> Result<Box<Request<Outgoing>>, Error> {
+    ) -> Result<Box<Request<OutboundBody>>, Error> {
         let (cause, request, unsent) = match failure {
-            Failure::Unconnected { error, request }
+            AttemptFailure::Unconnected { error, request }
                 if self.attempts < ATTEMPTS_MAX.min(self.endpoints) =>
             {
                 tracing::debug!(error = chain_text(&error), "another endpoint is tried");
                 return Ok(request);
             }
-            Failure::Unconnected { error, .. } => (chain_text(&error), None, true),
-            Failure::Unprocessed { cause, request } => (cause, request.or_else(make), true),
-            Failure::Lost { cause } if self.safety == Safety::Repeatable => (cause, make(), false),
-            Failure::Lost { cause } => (cause, None, false),
-            Failure::Final(error) => return Err(error),
+            AttemptFailure::Unconnected { error, .. } => (chain_text(&error), None, true),
+            AttemptFailure::Unprocessed { cause, request } => (cause, request.or_else(make), true),
+            AttemptFailure::Lost { cause } if self.safety == Safety::Repeatable => {
+                (cause, make(), false)
+            }
+            AttemptFailure::Lost { cause } => (cause, None, false),
+            AttemptFailure::Final(error) => return Err(error),
         };
+
         match request {
             Some(request) if !self.resent && budget.spend() => {
                 self.resent = true;
@@ -93,7 +96,7 @@ impl Course {
     }
 }
 
-/// What a failed HTTP/2 stream proves about the request on it.
+/// Tells whether a failed HTTP/2 stream proves that its request was not processed.
 pub(crate) fn is_unprocessed(error: &hyper::Error) -> bool {
     let reset = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
     reset.is_some_and(|error| {

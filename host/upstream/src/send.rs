@@ -13,18 +13,18 @@ use tollgate_chain::{Error, UpstreamState};
 
 use crate::balance::Balance;
 use crate::body::UpstreamBody;
-use crate::connect::{Target, Tls};
-use crate::fields::strip_hop_by_hop;
-use crate::outgoing::{Outgoing, Record};
-use crate::pool::{Answer, Attempt, Endpoint};
-use crate::retry::{Budget, Course, Failure, Safety};
-use crate::settings::{Protocol, UpstreamSettings};
+use crate::connect::{ClientTls, Target};
+use crate::fields::{strip_answer, strip_hop_by_hop};
+use crate::outgoing::{BodyRecord, OutboundBody};
+use crate::pool::{Attempt, Endpoint, PooledAnswer};
+use crate::retry::{AttemptFailure, Budget, RetryState, Safety};
+use crate::settings::{UpstreamSettings, WireProtocol};
 
 /// Makes a request once more, where that can be done.
-pub(crate) type Make<'a> = dyn Fn() -> Option<Box<Request<Outgoing>>> + Send + Sync + 'a;
+pub(crate) type Make<'a> = dyn Fn() -> Option<Box<Request<OutboundBody>>> + Send + Sync + 'a;
 
 /// A request, and how it is made once more.
-type Repeated<'a> = (Box<Request<Outgoing>>, &'a Make<'a>);
+type Repeated<'a> = (Box<Request<OutboundBody>>, &'a Make<'a>);
 
 /// A service behind the gate: its endpoints, and the connections to them.
 pub struct Upstream {
@@ -49,7 +49,7 @@ impl Upstream {
         Ok(Self { settings, balance, budget: Budget::new(), label })
     }
 
-    /// What it was made from.
+    /// Returns the settings that it was made from.
     #[must_use]
     pub fn settings(&self) -> &UpstreamSettings {
         &self.settings
@@ -86,9 +86,9 @@ impl Upstream {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (head, body) = request.into_parts();
-        let (body, record) = Outgoing::streamed(body);
+        let (body, record) = OutboundBody::streamed(body);
         let spare = body.is_empty().then(|| head.clone());
-        let make = || Some(Box::new(Request::from_parts(spare.clone()?, Outgoing::Empty)));
+        let make = || Some(Box::new(Request::from_parts(spare.clone()?, OutboundBody::Empty)));
         let first = Box::new(Request::from_parts(head, body));
         self.exchange((first, &make), record, deadline, safety).await
     }
@@ -109,7 +109,7 @@ impl Upstream {
         F: Fn() -> Result<Request<Bytes>, Error> + Send + Sync,
     {
         let make = || {
-            let mut request = Box::new(make()?.map(Outgoing::whole));
+            let mut request = Box::new(make()?.map(OutboundBody::whole));
             request.headers_mut().remove(CONTENT_LENGTH);
             Ok(request)
         };
@@ -119,7 +119,7 @@ impl Upstream {
     async fn exchange(
         &self,
         request: Repeated<'_>,
-        record: Option<Arc<Record>>,
+        record: Option<Arc<BodyRecord>>,
         deadline: Instant,
         safety: Safety,
     ) -> Result<Response<UpstreamBody>, Error> {
@@ -141,17 +141,18 @@ impl Upstream {
         &self,
         (mut request, make): Repeated<'_>,
         safety: Safety,
-    ) -> Result<Answer, Error> {
-        let mut course = Course::new(safety, self.balance.endpoints().len());
+    ) -> Result<PooledAnswer, Error> {
+        let mut retry = RetryState::new(safety, self.balance.endpoints().len());
         let keeps_host = request.headers().contains_key(HOST);
+
         loop {
             self.prepare(&mut request)?;
-            let (index, endpoint) = self.balance.pick(&course.tried).ok_or_else(|| {
+            let (index, endpoint) = self.balance.pick(&retry.tried).ok_or_else(|| {
                 let internal = format!("every endpoint of {} is ejected", self.settings.name);
                 Error::UpstreamUnavailable { internal, unsent: true }
             })?;
             self.address(&mut request, endpoint, keeps_host);
-            let attempt = Attempt { request, fresh: course.begin(index) };
+            let attempt = Attempt { request, fresh: retry.begin(index) };
             let mut timing = self.balance.time(endpoint);
             match endpoint.attempt(attempt).await {
                 Ok(answer) => {
@@ -161,7 +162,7 @@ impl Upstream {
                 }
                 Err(failure) => {
                     timing.forget();
-                    request = self.again(failure, endpoint, &mut course, make)?;
+                    request = self.again(failure, endpoint, &mut retry, make)?;
                 }
             }
         }
@@ -169,23 +170,23 @@ impl Upstream {
 
     fn again(
         &self,
-        failure: Failure,
+        failure: AttemptFailure,
         endpoint: &Endpoint,
-        course: &mut Course,
+        retry: &mut RetryState,
         make: &Make<'_>,
-    ) -> Result<Box<Request<Outgoing>>, Error> {
+    ) -> Result<Box<Request<OutboundBody>>, Error> {
         // A service alone is not ejected for what one poisonous request did to its connection.
-        if self.balance.is_choice() && matches!(failure, Failure::Lost { .. }) {
+        if self.balance.is_choice() && matches!(failure, AttemptFailure::Lost { .. }) {
             endpoint.failed();
         }
-        let request = course.after(failure, &self.budget, make)?;
+        let request = retry.after(failure, &self.budget, make)?;
         metrics::counter!("tollgate_upstream_retries_total", "upstream" => self.label.clone())
             .increment(1);
         Ok(request)
     }
 
     /// Makes the request one of this connection's own protocol, unless it is that already.
-    fn prepare(&self, request: &mut Request<Outgoing>) -> Result<(), Error> {
+    fn prepare(&self, request: &mut Request<OutboundBody>) -> Result<(), Error> {
         if request.method() == Method::CONNECT {
             return Err(Error::Internal { internal: "CONNECT cannot be forwarded".into() });
         }
@@ -205,7 +206,7 @@ impl Upstream {
     }
 
     /// Writes where the request goes: `:authority` for HTTP/2, `Host` for HTTP/1.1.
-    fn address(&self, request: &mut Request<Outgoing>, endpoint: &Endpoint, keeps_host: bool) {
+    fn address(&self, request: &mut Request<OutboundBody>, endpoint: &Endpoint, keeps_host: bool) {
         if self.is_grpc() {
             let target = &endpoint.target;
             let mut parts = std::mem::take(request.uri_mut()).into_parts();
@@ -228,11 +229,11 @@ impl Upstream {
 
     fn accept(
         &self,
-        answer: Answer,
-        record: Option<Arc<Record>>,
+        answer: PooledAnswer,
+        record: Option<Arc<BodyRecord>>,
         deadline: Instant,
     ) -> Result<Response<UpstreamBody>, Error> {
-        let Answer { mut response, held } = answer;
+        let PooledAnswer { mut response, lease } = answer;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             let internal = "an upgrade that nobody asked for".into();
             return Err(Error::UpstreamInvalid { internal });
@@ -243,12 +244,12 @@ impl Upstream {
             // Of two lengths the coding counts (RFC 9112 §6.3); the other must not travel on.
             headers.remove(CONTENT_LENGTH);
         }
-        strip_hop_by_hop(headers);
-        Ok(response.map(|body| UpstreamBody::new(body, held, deadline, record)))
+        strip_answer(headers);
+        Ok(response.map(|body| UpstreamBody::new(body, lease, deadline, record)))
     }
 
     fn is_grpc(&self) -> bool {
-        self.settings.protocol == Protocol::Grpc
+        self.settings.protocol == WireProtocol::Grpc
     }
 }
 
@@ -267,7 +268,7 @@ fn endpoints(settings: &UpstreamSettings) -> Result<Vec<Arc<Endpoint>>, crate::E
     }
     let trust = settings.tls.clone().unwrap_or_default();
     let tls = match first.is_tls() {
-        true => Some(Tls::new(&trust, settings.protocol, &first.host)?),
+        true => Some(ClientTls::new(&trust, settings.protocol, &first.host)?),
         false => None,
     };
     targets

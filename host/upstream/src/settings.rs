@@ -1,13 +1,13 @@
-//! What an upstream is made from: plain data, compared by a reload to keep what did not change.
+//! Settings of an upstream: plain data, compared by a reload to keep what did not change.
 
 use std::fmt;
 use std::time::Duration;
 
 use http::Uri;
 
-/// What an upstream speaks.
+/// The protocol of an upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
+pub enum WireProtocol {
     /// gRPC over HTTP/2, by TLS (ALPN `h2` is required) or by prior knowledge.
     Grpc,
     /// HTTP/1.1, in clear or by TLS.
@@ -19,11 +19,11 @@ pub enum Protocol {
 pub struct UpstreamSettings {
     /// Its name, for metrics and internal messages.
     pub name: Box<str>,
-    /// What it speaks.
-    pub protocol: Protocol,
+    /// The protocol of its endpoints.
+    pub protocol: WireProtocol,
     /// `http://host:port` or `https://host:port`, at least one, all of one scheme.
     pub endpoints: Vec<Uri>,
-    /// How its certificate is judged; only read for `https`, where `None` means the native roots.
+    /// The trust in its certificate; only read for `https`, where `None` means the native roots.
     pub tls: Option<TlsSettings>,
     /// Longest time for one connection to be made: name, TCP, TLS and protocol.
     pub connect_timeout: Duration,
@@ -33,12 +33,12 @@ pub struct UpstreamSettings {
     pub connections_max: usize,
 }
 
-/// How an upstream's certificate is judged.
+/// The trust in an upstream's certificate.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TlsSettings {
     /// PEM bundle of private CAs, layered over the native roots; read strictly.
     pub ca_bundle_pem: Option<Vec<u8>>,
-    /// Whether the operating system's trust anchors count too.
+    /// Adds the operating system's trust anchors.
     pub native_roots: bool,
     /// The name that the certificate must have, when it is not the endpoint's host.
     pub server_name: Option<String>,

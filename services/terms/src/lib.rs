@@ -1,7 +1,8 @@
 //! The vocabulary that the gateway and the services share.
 //!
 //! [`Environment`] and [`Access`] describe a caller, [`api_key`] holds the form of API keys, and
-//! [`headers`] and [`metadata`] name the fields of HTTP and gRPC that both sides read or write.
+//! [`headers`] and [`metadata`] name the fields of HTTP and gRPC that both sides read or write;
+//! [`header_policy`] says which fields end at the gateway.
 //! The crate does no I/O and imports no other crate of the workspace. The protobuf forms of these
 //! types, and the conversions, are in `tollgate-proto`.
 
@@ -10,6 +11,7 @@
 mod access;
 pub mod api_key;
 mod environment;
+pub mod header_policy;
 pub mod headers;
 pub mod metadata;
 

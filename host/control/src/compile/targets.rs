@@ -54,8 +54,8 @@ fn settings(own: &UpstreamConfig) -> Result<UpstreamSettings, ConfigProblem> {
     Ok(UpstreamSettings {
         name: own.name.as_str().into(),
         protocol: match own.protocol {
-            UpstreamProtocol::Grpc => upstream::Protocol::Grpc,
-            UpstreamProtocol::Http => upstream::Protocol::Http,
+            UpstreamProtocol::Grpc => upstream::WireProtocol::Grpc,
+            UpstreamProtocol::Http => upstream::WireProtocol::Http,
         },
         endpoints: own.endpoints.clone(),
         tls: secure.then(|| TlsSettings {

@@ -1,4 +1,4 @@
-//! What is recorded of an exchange.
+//! The record of an exchange in the access log.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tollgate_chain::GrpcCode;
 
 use super::AccessLog;
 
-/// What only the gateway knows of an exchange. Put it into the response's extensions; the
+/// Facts of an exchange that only the gateway knows. Put it into the response's extensions; the
 /// listener moves it into the record.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Facts {
@@ -47,7 +47,7 @@ pub struct Facts {
 
 /// One line of the access log.
 #[derive(Debug, Serialize)]
-pub(crate) struct Record {
+pub(crate) struct AccessRecord {
     #[serde(serialize_with = "rfc3339")]
     pub(crate) time: OffsetDateTime,
     pub(crate) request_id: Box<str>,
@@ -66,7 +66,7 @@ pub(crate) struct Record {
     pub(crate) internal: Option<Box<str>>,
     pub(crate) response_bytes: u64,
     pub(crate) duration_us: u64,
-    /// Whether the whole response was handed to the connection.
+    /// Set when the whole response was handed to the connection.
     pub(crate) complete: bool,
     #[serde(flatten)]
     pub(crate) facts: Facts,
@@ -78,15 +78,15 @@ pub(crate) struct Record {
 pub(crate) struct Recording {
     log: AccessLog,
     started: Instant,
-    record: Option<Box<Record>>,
+    record: Option<Box<AccessRecord>>,
 }
 
 impl Recording {
-    pub(crate) fn new(log: AccessLog, record: Record) -> Self {
+    pub(crate) fn new(log: AccessLog, record: AccessRecord) -> Self {
         Self { log, started: Instant::now(), record: Some(Box::new(record)) }
     }
 
-    pub(crate) fn with(&mut self, change: impl FnOnce(&mut Record)) {
+    pub(crate) fn with(&mut self, change: impl FnOnce(&mut AccessRecord)) {
         if let Some(record) = &mut self.record {
             change(record);
         }

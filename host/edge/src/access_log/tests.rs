@@ -4,8 +4,8 @@ use std::sync::mpsc::Receiver;
 
 use super::*;
 
-fn record(path: &str) -> Record {
-    Record {
+fn record(path: &str) -> AccessRecord {
+    AccessRecord {
         time: time::OffsetDateTime::UNIX_EPOCH,
         request_id: "request-1".into(),
         client: Ipv4Addr::LOCALHOST.into(),

@@ -12,22 +12,22 @@ use tollgate_chain::Error;
 
 use super::pieces::Pieces;
 use super::waiting::{BodyTimeouts, Waiting};
-use crate::listener::Pulse;
+use crate::listener::ConnectionState;
 
 /// A request's body. As a [`Body`] it streams within limit and time; [`RequestBody::collect`]
 /// reads it whole. Trailers are dropped: they must not reach routing or authentication.
 #[derive(Debug)]
 pub struct RequestBody {
-    source: Source,
+    source: RequestSource,
     limit: usize,
     received: usize,
     waiting: Waiting,
-    /// Told when the body is dropped unread, so that the connection closes with patience.
-    pulse: Option<Arc<Pulse>>,
+    /// Notified when the body is dropped unread, so that the connection closes with patience.
+    state: Option<Arc<ConnectionState>>,
 }
 
 #[derive(Debug)]
-enum Source {
+enum RequestSource {
     Nothing,
     Whole(Bytes),
     Incoming(Incoming),
@@ -37,29 +37,34 @@ impl RequestBody {
     /// No body.
     #[must_use]
     pub fn empty() -> Self {
-        Self::of(Source::Nothing, usize::MAX, BodyTimeouts::default(), None)
+        Self::of(RequestSource::Nothing, usize::MAX, BodyTimeouts::default(), None)
     }
 
     /// A body that is there already, for replays and tests.
     #[must_use]
     pub fn from_bytes(bytes: Bytes) -> Self {
-        Self::of(Source::Whole(bytes), usize::MAX, BodyTimeouts::default(), None)
+        Self::of(RequestSource::Whole(bytes), usize::MAX, BodyTimeouts::default(), None)
     }
 
     pub(crate) fn incoming(
         incoming: Incoming,
         limit: usize,
         timeouts: BodyTimeouts,
-        pulse: &Arc<Pulse>,
+        state: &Arc<ConnectionState>,
     ) -> Self {
         if incoming.is_end_stream() {
-            return Self::of(Source::Nothing, limit, timeouts, None);
+            return Self::of(RequestSource::Nothing, limit, timeouts, None);
         }
-        Self::of(Source::Incoming(incoming), limit, timeouts, Some(Arc::clone(pulse)))
+        Self::of(RequestSource::Incoming(incoming), limit, timeouts, Some(Arc::clone(state)))
     }
 
-    fn of(source: Source, limit: usize, timeouts: BodyTimeouts, pulse: Option<Arc<Pulse>>) -> Self {
-        Self { source, limit, received: 0, waiting: Waiting::new(timeouts), pulse }
+    fn of(
+        source: RequestSource,
+        limit: usize,
+        timeouts: BodyTimeouts,
+        state: Option<Arc<ConnectionState>>,
+    ) -> Self {
+        Self { source, limit, received: 0, waiting: Waiting::new(timeouts), state }
     }
 
     /// Sets the bound in bytes and the bounds in time, in place of the listener's.
@@ -70,13 +75,13 @@ impl RequestBody {
         self
     }
 
-    /// Whether there certainly is no body. A chunked body may still turn out to be empty.
+    /// Tells whether there certainly is no body. A chunked body may still turn out to be empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.is_end_stream()
     }
 
-    /// Whether the declared length is within the limit; does not read, so that no
+    /// Checks that the declared length is within the limit; does not read, so that no
     /// `100 Continue` is sent for a body that will be refused.
     ///
     /// # Errors
@@ -110,14 +115,15 @@ impl RequestBody {
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         let incoming = match &mut self.source {
-            Source::Nothing => return Poll::Ready(None),
-            Source::Whole(bytes) => {
+            RequestSource::Nothing => return Poll::Ready(None),
+            RequestSource::Whole(bytes) => {
                 let bytes = std::mem::take(bytes);
-                self.source = Source::Nothing;
+                self.source = RequestSource::Nothing;
                 return Poll::Ready(self.account(bytes));
             }
-            Source::Incoming(incoming) => incoming,
+            RequestSource::Incoming(incoming) => incoming,
         };
+
         match Pin::new(incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                 Ok(bytes) => {
@@ -152,8 +158,8 @@ impl RequestBody {
     }
 
     fn end(&mut self) {
-        self.source = Source::Nothing;
-        self.pulse = None;
+        self.source = RequestSource::Nothing;
+        self.state = None;
     }
 }
 
@@ -170,25 +176,25 @@ impl Body for RequestBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
-            Source::Nothing => true,
-            Source::Whole(bytes) => bytes.is_empty(),
-            Source::Incoming(incoming) => incoming.is_end_stream(),
+            RequestSource::Nothing => true,
+            RequestSource::Whole(bytes) => bytes.is_empty(),
+            RequestSource::Incoming(incoming) => incoming.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
-            Source::Nothing => SizeHint::with_exact(0),
-            Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Source::Incoming(incoming) => incoming.size_hint(),
+            RequestSource::Nothing => SizeHint::with_exact(0),
+            RequestSource::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            RequestSource::Incoming(incoming) => incoming.size_hint(),
         }
     }
 }
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        if let Some(pulse) = &self.pulse {
-            pulse.left_unread();
+        if let Some(state) = &self.state {
+            state.left_unread();
         }
     }
 }

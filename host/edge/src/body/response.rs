@@ -14,9 +14,9 @@ use super::pieces::Pieces;
 use crate::exchange::Ending;
 
 /// A response's body.
-pub struct ResponseBody(Kind);
+pub struct ResponseBody(ResponseSource);
 
-enum Kind {
+enum ResponseSource {
     Nothing,
     Whole(Bytes),
     Incoming(Incoming),
@@ -27,26 +27,26 @@ impl ResponseBody {
     /// No content.
     #[must_use]
     pub fn empty() -> Self {
-        Self(Kind::Nothing)
+        Self(ResponseSource::Nothing)
     }
 
     /// These bytes.
     #[must_use]
     pub fn full(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        Self(if bytes.is_empty() { Kind::Nothing } else { Kind::Whole(bytes) })
+        Self(if bytes.is_empty() { ResponseSource::Nothing } else { ResponseSource::Whole(bytes) })
     }
 
     /// An upstream's body, passed on with its trailers.
     #[must_use]
     pub fn incoming(incoming: Incoming) -> Self {
-        Self(Kind::Incoming(incoming))
+        Self(ResponseSource::Incoming(incoming))
     }
 
     /// Any other stream. An error resets the stream or closes the connection.
     #[must_use]
     pub fn stream(body: impl Body<Data = Bytes, Error = Error> + Send + 'static) -> Self {
-        Self(Kind::Stream(Box::pin(body)))
+        Self(ResponseSource::Stream(Box::pin(body)))
     }
 
     /// Reads the body to its end. A body of one piece is not copied; trailers are dropped.
@@ -71,10 +71,10 @@ impl ResponseBody {
 impl std::fmt::Debug for ResponseBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let kind = match &self.0 {
-            Kind::Nothing => "Nothing",
-            Kind::Whole(_) => "Whole",
-            Kind::Incoming(_) => "Incoming",
-            Kind::Stream(_) => "Stream",
+            ResponseSource::Nothing => "Nothing",
+            ResponseSource::Whole(_) => "Whole",
+            ResponseSource::Incoming(_) => "Incoming",
+            ResponseSource::Stream(_) => "Stream",
         };
         f.debug_tuple("ResponseBody").field(&kind).finish()
     }
@@ -101,55 +101,55 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match &mut self.0 {
-            Kind::Nothing => Poll::Ready(None),
-            Kind::Whole(bytes) => {
+            ResponseSource::Nothing => Poll::Ready(None),
+            ResponseSource::Whole(bytes) => {
                 let bytes = std::mem::take(bytes);
-                self.0 = Kind::Nothing;
+                self.0 = ResponseSource::Nothing;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Kind::Incoming(incoming) => {
+            ResponseSource::Incoming(incoming) => {
                 Pin::new(incoming).poll_frame(cx).map_err(|error| Error::UpstreamUnavailable {
                     internal: format!("the upstream's body broke off: {error}"),
                     unsent: false,
                 })
             }
-            Kind::Stream(body) => body.as_mut().poll_frame(cx),
+            ResponseSource::Stream(body) => body.as_mut().poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Kind::Nothing => true,
-            Kind::Whole(_) => false,
-            Kind::Incoming(incoming) => incoming.is_end_stream(),
-            Kind::Stream(body) => body.is_end_stream(),
+            ResponseSource::Nothing => true,
+            ResponseSource::Whole(_) => false,
+            ResponseSource::Incoming(incoming) => incoming.is_end_stream(),
+            ResponseSource::Stream(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Kind::Nothing => SizeHint::with_exact(0),
-            Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Incoming(incoming) => incoming.size_hint(),
-            Kind::Stream(body) => body.size_hint(),
+            ResponseSource::Nothing => SizeHint::with_exact(0),
+            ResponseSource::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            ResponseSource::Incoming(incoming) => incoming.size_hint(),
+            ResponseSource::Stream(body) => body.size_hint(),
         }
     }
 }
 
 /// A response's body on its way to the socket, with what happens when it is through.
 #[derive(Debug)]
-pub(crate) struct Outgoing {
+pub(crate) struct RecordedBody {
     body: ResponseBody,
     ending: Ending,
 }
 
-impl Outgoing {
+impl RecordedBody {
     pub(crate) fn new(body: ResponseBody, ending: Ending) -> Self {
         Self { body, ending }
     }
 }
 
-impl Body for Outgoing {
+impl Body for RecordedBody {
     type Data = Bytes;
     type Error = Error;
 
@@ -178,7 +178,7 @@ impl Body for Outgoing {
     }
 }
 
-impl Drop for Outgoing {
+impl Drop for RecordedBody {
     fn drop(&mut self) {
         if self.body.is_end_stream() {
             self.ending.complete();

@@ -1,5 +1,5 @@
-//! How long a body may keep us waiting. Only time spent waiting for the sender counts: when the
-//! receiver is the slow one, nobody is asked for more and the clock stands.
+//! Bounds on the time spent waiting for a body. Only waiting for the sender counts: while the
+//! receiver is the slow one, the sender is not asked for more and the clock stands.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -40,7 +40,7 @@ impl BodyTimeouts {
         Self { idle, whole: Duration::from_secs(900), floor: 0, floor_after: Duration::ZERO }
     }
 
-    /// How much longer a wait that starts now may last.
+    /// Returns how much longer a wait that starts now may last.
     fn allowed(&self, waited: Duration, received: usize) -> Duration {
         let whole = self.whole.saturating_sub(waited);
         let floor = match self.floor {

@@ -14,9 +14,11 @@ use super::{is_h2, malformed};
 pub(super) fn of(parts: &Parts, secure: bool) -> Result<Authority, Error> {
     let mut hosts = parts.headers.get_all(HOST).iter();
     let host = hosts.next();
+
     if hosts.next().is_some() {
         return Err(malformed("the request has more than one Host field"));
     }
+
     let host = match host {
         Some(value) => {
             let text = value.to_str().map_err(|_| malformed("the Host field is not valid"))?;
@@ -24,13 +26,16 @@ pub(super) fn of(parts: &Parts, secure: bool) -> Result<Authority, Error> {
         }
         None => None,
     };
+
     let target = match parts.uri.authority() {
         Some(authority) => Some(canonical(authority.as_str(), secure)?),
         None => None,
     };
+
     if parts.uri.scheme_str().is_some_and(|scheme| scheme != "http" && scheme != "https") {
         return Err(malformed("the scheme of the target is not http or https"));
     }
+
     let chosen = match (target, host) {
         (Some(target), Some(host)) if is_h2(parts.version) && target != host => {
             return Err(malformed("the Host field differs from the authority"));
@@ -42,6 +47,7 @@ pub(super) fn of(parts: &Parts, secure: bool) -> Result<Authority, Error> {
         (Some(target), _) => target,
         (None, Some(host)) => host,
     };
+
     Ok(Authority::from_canonical(chosen))
 }
 
@@ -53,8 +59,10 @@ pub fn canonical(text: &str, secure: bool) -> Result<Cow<'_, str>, Error> {
     if text.contains('@') {
         return Err(malformed("the authority carries user information"));
     }
+
     let (host, port) = split(text)?;
     let port = effective_port(port, secure)?;
+
     if let Some(literal) = host.strip_prefix('[') {
         let address = literal
             .strip_suffix(']')
@@ -62,9 +70,11 @@ pub fn canonical(text: &str, secure: bool) -> Result<Cow<'_, str>, Error> {
             .ok_or_else(|| malformed("the host is not a valid IPv6 literal"))?;
         return Ok(join(&format!("[{address}]"), port).into());
     }
+
     let bare = host.strip_suffix('.').unwrap_or(host);
     name(bare)?;
     let plain = !bare.bytes().any(|byte| byte.is_ascii_uppercase());
+
     Ok(match port {
         None if plain => Cow::Borrowed(bare),
         Some(_) if plain && bare.len() == host.len() => Cow::Borrowed(text),
@@ -102,10 +112,13 @@ fn effective_port(port: Option<&str>, secure: bool) -> Result<Option<&str>, Erro
 /// A registered name of letters, digits, `-`, `_` in labels, or a dotted IPv4 address.
 fn name(host: &str) -> Result<(), Error> {
     let invalid = || malformed("the host is not valid");
+
     if host.is_empty() || host.len() > 253 {
         return Err(invalid());
     }
+
     let mut label = 0;
+
     for byte in host.bytes() {
         match byte {
             b'.' if label == 0 => return Err(invalid()),
@@ -114,13 +127,16 @@ fn name(host: &str) -> Result<(), Error> {
             _ => return Err(invalid()),
         }
     }
+
     // A host that ends in a number is read as an IPv4 address by many (WHATWG URL): only the
     // plain form may pass, lest `0x7f.1` or `127.1` name somebody else elsewhere.
     let last = host.rsplit('.').next().unwrap_or(host);
     let numeric = last.bytes().all(|byte| byte.is_ascii_digit());
+
     if label == 0 || (numeric && host.parse::<Ipv4Addr>().is_err()) {
         return Err(invalid());
     }
+
     Ok(())
 }
 

@@ -19,14 +19,14 @@ impl TrustedProxies {
         Self(ranges.into_iter().collect())
     }
 
-    /// Whether an address is in one of the ranges.
+    /// Tells whether an address is in one of the ranges.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|range| range.contains(&address))
     }
 }
 
-/// What was found out.
+/// The caller, as the connection and trusted proxies tell.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Client {
     pub(super) address: IpAddr,
@@ -37,9 +37,11 @@ pub(super) struct Client {
 /// is no address ends the walk: what is left of it was written by nobody we trust.
 pub(super) fn resolve(origin: Origin<'_>, headers: &HeaderMap, forwarding: bool) -> Client {
     let peer = origin.peer.to_canonical();
+
     if !forwarding || !origin.trusted.contains(peer) {
         return Client { address: peer, secure: origin.secure };
     }
+
     let mut address = peer;
     let lines: Vec<&str> = headers
         .get_all("x-forwarded-for")
@@ -53,11 +55,13 @@ pub(super) fn resolve(origin: Origin<'_>, headers: &HeaderMap, forwarding: bool)
             break;
         }
     }
+
     let mut schemes = headers.get_all("x-forwarded-proto").iter();
     let secure = match (schemes.next(), schemes.next()) {
         (Some(scheme), None) => scheme.as_bytes().eq_ignore_ascii_case(b"https"),
         _ => origin.secure,
     };
+
     Client { address, secure }
 }
 

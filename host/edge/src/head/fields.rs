@@ -1,4 +1,4 @@
-//! Header fields: what must be refused, and what never goes further than this hop.
+//! Checks header fields, and drops those that end at this hop.
 
 use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TE,
@@ -6,13 +6,14 @@ use http::header::{
 };
 use http::request::Parts;
 use tollgate_chain::Error;
+use tollgate_terms::header_policy::FieldPolicy;
 
 use super::{is_h2, malformed};
 
-/// What one pass over the fields found; a request of an ordinary client sets few of these.
+/// Findings of one pass over the fields; a request of an ordinary client sets few of these.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "independent findings of one pass")]
-pub(super) struct Seen {
+pub(super) struct FieldFindings {
     connection: bool,
     hop: bool,
     te: bool,
@@ -27,45 +28,54 @@ pub(super) struct Seen {
 }
 
 /// Passes once over the fields and refuses what must be refused.
-pub(super) fn scan(parts: &Parts) -> Result<Seen, Error> {
-    let mut seen = Seen::default();
+pub(super) fn scan(parts: &Parts) -> Result<FieldFindings, Error> {
+    let mut findings = FieldFindings::default();
     let h2 = is_h2(parts.version);
+
     for (name, value) in &parts.headers {
         let text = name.as_str();
         if text.as_bytes().contains(&b'_') {
             return Err(malformed("field names with `_` are not accepted"));
         }
-        seen.note(text);
-        seen.padded |= h2 && trimmed(value).len() != value.len();
+        findings.note(text);
+        findings.padded |= h2 && trimmed(value).len() != value.len();
     }
-    if seen.transfer {
+
+    if findings.transfer {
         transfer_encoding(&parts.headers)?;
     }
-    if seen.length {
+
+    if findings.length {
         content_length(&parts.headers)?;
     }
-    if seen.expect {
+
+    if findings.expect {
         expect(&parts.headers)?;
     }
-    Ok(seen)
+
+    Ok(findings)
 }
 
-impl Seen {
+impl FieldFindings {
     fn note(&mut self, name: &str) {
         let bytes = name.as_bytes();
+
         match bytes.first() {
             Some(b'c') if name == "connection" => self.connection = true,
             Some(b'c') if name == "content-length" => self.length = true,
             Some(b'e') if name == "expect" => self.expect = true,
-            Some(b'f') if name == "forwarded" => self.forwarding = true,
+            Some(b'f') if FieldPolicy::of(name).is_forwarding() => self.forwarding = true,
             Some(b'h') if name == "host" => self.host = true,
             Some(b'k') if name == "keep-alive" => self.hop = true,
             Some(b'p') if name == "proxy-connection" => self.hop = true,
             Some(b't') if name == "te" => self.te = true,
             Some(b't') if name == "transfer-encoding" => self.transfer = true,
             Some(b'u') if name == "upgrade" => self.hop = true,
-            Some(b'x') if is_forwarding(name) => self.forwarding = true,
-            Some(b'x') if is_reserved(name) => self.reserved = true,
+            Some(b'x') => {
+                let policy = FieldPolicy::of(name);
+                self.forwarding |= policy.is_forwarding();
+                self.reserved |= policy.is_dropped_on_arrival();
+            }
             _ => {}
         }
     }
@@ -111,39 +121,45 @@ fn expect(headers: &HeaderMap) -> Result<(), Error> {
 }
 
 /// Removes what ends at this hop or is ours to say, and trims what HTTP/2 left untrimmed.
-pub(super) fn clean(headers: &mut HeaderMap, seen: &Seen) -> Result<(), Error> {
-    if seen.padded {
+pub(super) fn clean(headers: &mut HeaderMap, findings: &FieldFindings) -> Result<(), Error> {
+    if findings.padded {
         trim(headers)?;
     }
-    if seen.connection {
+
+    if findings.connection {
         nominated(headers)?;
     }
-    if seen.te && !only_trailers(headers) {
+
+    if findings.te && !only_trailers(headers) {
         headers.remove(TE);
     }
-    if seen.hop {
+
+    if findings.hop {
         for name in ["keep-alive", "proxy-connection"] {
             headers.remove(name);
         }
         headers.remove(UPGRADE);
     }
+
     for (present, name) in
-        [(seen.transfer, TRANSFER_ENCODING), (seen.expect, EXPECT), (seen.host, HOST)]
+        [(findings.transfer, TRANSFER_ENCODING), (findings.expect, EXPECT), (findings.host, HOST)]
     {
         if present {
             headers.remove(name);
         }
     }
-    if seen.forwarding || seen.reserved {
+
+    if findings.forwarding || findings.reserved {
         let names: Vec<HeaderName> = headers
             .keys()
-            .filter(|name| is_forwarding(name.as_str()) || is_reserved(name.as_str()))
+            .filter(|name| FieldPolicy::of(name.as_str()).is_dropped_on_arrival())
             .cloned()
             .collect();
         for name in names {
             headers.remove(name);
         }
     }
+
     Ok(())
 }
 
@@ -168,7 +184,7 @@ fn nominated(headers: &mut HeaderMap) -> Result<(), Error> {
         }
         let name = HeaderName::from_bytes(token)
             .map_err(|_| malformed("the Connection field is not valid"))?;
-        if is_protected(name.as_str()) {
+        if FieldPolicy::of(name.as_str()).is_protected() {
             return Err(malformed(format!("the Connection field must not name `{name}`")));
         }
         headers.remove(name);
@@ -194,42 +210,4 @@ fn trimmed(value: &HeaderValue) -> &[u8] {
         (Some(first), Some(last)) if space(first) || space(last) => bytes.trim_ascii(),
         _ => bytes,
     }
-}
-
-/// Fields by which proxies speak of the caller; believed of trusted peers, passed on for nobody.
-fn is_forwarding(name: &str) -> bool {
-    name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "x-real-ip")
-}
-
-/// Fields that this gateway writes itself towards upstreams.
-fn is_reserved(name: &str) -> bool {
-    name.starts_with("x-tollgate-")
-        || name.starts_with("x-tenant-")
-        || matches!(name, "x-operation-key" | "x-request-fingerprint")
-}
-
-/// Fields that this gateway acts upon, beside those of the two lists above.
-fn is_protected(name: &str) -> bool {
-    const NAMES: [&str; 19] = [
-        "authorization",
-        "connect-protocol-version",
-        "connect-timeout-ms",
-        "content-encoding",
-        "content-length",
-        "content-type",
-        "cookie",
-        "expect",
-        "host",
-        "idempotency-key",
-        "origin",
-        "proxy-authorization",
-        "transfer-encoding",
-        "x-api-key",
-        "x-request-id",
-        "x-request-timeout",
-        "connection",
-        "access-control-request-method",
-        "access-control-request-headers",
-    ];
-    NAMES.contains(&name) || name.starts_with("grpc-") || is_forwarding(name) || is_reserved(name)
 }

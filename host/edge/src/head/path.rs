@@ -8,12 +8,15 @@ use tollgate_chain::Error;
 /// [`Error::PathNotCanonical`], saying what was expected.
 pub fn check(path: &str) -> Result<(), Error> {
     let bytes = path.as_bytes();
+
     if bytes.first() != Some(&b'/') {
         return Err(not("it must start with `/`"));
     }
+
     let mut escaped = false;
     let mut special = false;
     let mut previous = 0;
+
     for &byte in bytes {
         match byte {
             b'%' => escaped = true,
@@ -26,9 +29,11 @@ pub fn check(path: &str) -> Result<(), Error> {
         }
         previous = byte;
     }
+
     if special {
         no_dots(bytes)?;
     }
+
     if escaped { check_escapes(bytes) } else { Ok(()) }
 }
 

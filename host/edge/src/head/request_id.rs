@@ -57,7 +57,7 @@ impl RequestId {
         self.0.to_str().unwrap_or_default()
     }
 
-    /// As a field value.
+    /// Returns it as a field value.
     #[must_use]
     pub fn value(&self) -> &HeaderValue {
         &self.0

@@ -57,10 +57,12 @@ fn an_authority_that_is_missing_doubled_or_odd_is_malformed() {
         ("http://a/", H2, &[("host", "a"), ("host", "a")]),
         ("http://u@a/", H2, &[]),
     ];
+
     for (target, version, fields) in cases {
         let error = refusal("GET", target, version, fields);
         assert!(matches!(error, Error::MalformedRequest { .. }), "{target} {fields:?}: {error:?}");
     }
+
     let bare = refusal("GET", "/", H2, &[]);
     assert!(matches!(bare, Error::MalformedRequest { .. }), "{bare:?}");
 }
@@ -131,6 +133,7 @@ fn a_path_with_two_readings_is_refused() {
     ] {
         assert!(matches!(check_path(path), Err(Error::PathNotCanonical { .. })), "{path}");
     }
+
     for path in [
         "/",
         "/a",
@@ -240,6 +243,7 @@ fn what_ends_at_this_hop_does_not_go_further() {
             ("accept", "*/*"),
         ],
     ));
+
     let left: Vec<_> = head.headers.keys().map(HeaderName::as_str).collect();
     assert_eq!(left, ["accept"]);
 }
@@ -265,8 +269,10 @@ fn the_client_is_the_first_untrusted_address_from_the_right() {
             Checked::ServerOptions => panic!("an exchange was expected"),
         }
     };
+
     let address = |text: &str| text.parse::<IpAddr>().unwrap();
     const XFF: &str = "x-forwarded-for";
+
     for (peer, lines, expected) in [
         ("192.0.2.1", &[(XFF, "198.51.100.7")][..], "192.0.2.1"),
         ("10.0.0.1", &[], "10.0.0.1"),
@@ -281,6 +287,7 @@ fn the_client_is_the_first_untrusted_address_from_the_right() {
     ] {
         assert_eq!(client(peer, lines).0, address(expected), "{peer} {lines:?}");
     }
+
     assert!(client("10.0.0.1", &[("x-forwarded-proto", "https")]).1, "TLS ended at the proxy");
     assert!(!client("192.0.2.1", &[("x-forwarded-proto", "https")]).1, "nobody may claim TLS");
 }

@@ -1,4 +1,4 @@
-//! Who may have a connection: a total, and a share for each address.
+//! Admission of connections: a total, and a share for each address.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

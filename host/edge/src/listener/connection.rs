@@ -19,36 +19,38 @@ use tokio::time::timeout;
 
 use super::frames::Frames;
 use super::io::{Guarded, Spoken, sniff};
-use super::pulse::{Order, Pulse};
-use super::roster::Roster;
+use super::registry::ConnectionRegistry;
+use super::state::{ConnectionState, DrainDemand};
 use super::watch::{Clocks, End, Graceful, Watched};
-use super::{Link, Shared};
+use super::{Link, ListenerShared};
 use crate::Limits;
-use crate::body::Outgoing;
+use crate::body::RecordedBody;
 use crate::exchange::{Handler, exchange};
 
 /// Serves a connection to its end.
 pub(super) async fn serve<H: Handler>(
     stream: TcpStream,
     peer: IpAddr,
-    shared: Arc<Shared<H>>,
-    roster: Arc<Roster>,
+    shared: Arc<ListenerShared<H>>,
+    registry: Arc<ConnectionRegistry>,
 ) {
     let limits = &shared.settings.limits;
-    let pulse = Arc::new(Pulse::new(about(limits.age_max)));
-    let _entry = roster.enter(&pulse);
+    let state = Arc::new(ConnectionState::new(about(limits.age_max)));
+    let _entry = registry.enter(&state);
     let link = Link {
         shared: Arc::clone(&shared),
         peer,
         secure: shared.settings.tls.is_some(),
         server_name: None,
-        pulse: Arc::clone(&pulse),
+        state: Arc::clone(&state),
     };
+
     let Some(tls) = &shared.settings.tls else {
         return converse(stream, None, link).await;
     };
     let handshake = timeout(limits.handshake_timeout, tls.acceptor().accept(stream));
-    match unless_told(&pulse, handshake).await {
+
+    match unless_told(&state, handshake).await {
         Some(Ok(Ok(stream))) => {
             let (_, session) = stream.get_ref();
             let spoken = match session.alpn_protocol() {
@@ -81,14 +83,16 @@ where
         Some(spoken) => (spoken, Bytes::new()),
         None => {
             let sniffed = timeout(limits.head_timeout, sniff(&mut stream));
-            match unless_told(&link.pulse, sniffed).await {
+            match unless_told(&link.state, sniffed).await {
                 Some(Ok(Ok(sniffed))) => sniffed,
                 _ => return,
             }
         }
     };
+
     let peer = link.peer;
     let link = Arc::new(link);
+
     match run(stream, spoken, read, link).await {
         End::Closed(Ok(())) => {}
         End::Closed(Err(error)) => tracing::debug!(%peer, %error, "connection failed"),
@@ -109,26 +113,27 @@ async fn run<H: Handler, S>(stream: S, spoken: Spoken, read: Bytes, link: Arc<Li
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let pulse = Arc::clone(&link.pulse);
+    let state = Arc::clone(&link.state);
     let limits = &link.shared.settings.limits.clone();
     let frames = (spoken == Spoken::Http2).then(|| Frames::new(limits.control_frames_max));
-    let io = TokioIo::new(Guarded::new(stream, read, Arc::clone(&pulse), frames));
+    let io = TokioIo::new(Guarded::new(stream, read, Arc::clone(&state), frames));
     let service = service_fn(move |request| exchange(Arc::clone(&link), request));
     let clocks = Clocks {
         head: (spoken == Spoken::Http1).then_some(limits.head_timeout),
         idle: limits.idle_timeout,
         stall: limits.stall_timeout,
         // A client of HTTP/1 that was not told may be sending its next request by then.
-        old: (spoken == Spoken::Http2).then(|| pulse.old()),
+        old: (spoken == Spoken::Http2).then(|| state.old()),
     };
+
     match spoken {
         Spoken::Http1 => {
             let connection = http1_builder(limits).serve_connection(io, service);
-            Watched::new(connection, pulse, clocks).await
+            Watched::new(connection, state, clocks).await
         }
         Spoken::Http2 => {
             let connection = http2_builder(limits).serve_connection(io, service);
-            Watched::new(connection, pulse, clocks).await
+            Watched::new(connection, state, clocks).await
         }
     }
 }
@@ -156,7 +161,7 @@ fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
 
 impl<I, S> Graceful for http1::Connection<I, S>
 where
-    S: HttpService<Incoming, ResBody = Outgoing>,
+    S: HttpService<Incoming, ResBody = RecordedBody>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     I: hyper::rt::Read + hyper::rt::Write + Unpin,
 {
@@ -167,10 +172,10 @@ where
 
 impl<I, S, E> Graceful for http2::Connection<I, S, E>
 where
-    S: HttpService<Incoming, ResBody = Outgoing>,
+    S: HttpService<Incoming, ResBody = RecordedBody>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     I: hyper::rt::Read + hyper::rt::Write + Unpin,
-    E: hyper::rt::bounds::Http2ServerConnExec<S::Future, Outgoing>,
+    E: hyper::rt::bounds::Http2ServerConnExec<S::Future, RecordedBody>,
 {
     fn finish(self: Pin<&mut Self>) {
         self.graceful_shutdown();
@@ -178,11 +183,11 @@ where
 }
 
 /// Waits for something that comes before the first request; none when a drain comes first.
-async fn unless_told<F: Future>(pulse: &Pulse, waiting: F) -> Option<F::Output> {
+async fn unless_told<F: Future>(state: &ConnectionState, waiting: F) -> Option<F::Output> {
     let mut waiting = std::pin::pin!(waiting);
     poll_fn(|cx| {
-        pulse.register(cx.waker());
-        if pulse.order() != Order::Serve {
+        state.register(cx.waker());
+        if state.order() != DrainDemand::Serve {
             return Poll::Ready(None);
         }
         waiting.as_mut().poll(cx).map(Some)

@@ -55,12 +55,12 @@ impl Frames {
             let skipped = self.skip.min(bytes.len());
             self.skip -= skipped;
             bytes = bytes.get(skipped..).unwrap_or_default();
-            let taken = bytes.len().min(HEADER - self.filled);
-            let (head, rest) = bytes.split_at_checked(taken).unwrap_or((bytes, &[]));
+            let copied = bytes.len().min(HEADER - self.filled);
+            let (head, rest) = bytes.split_at_checked(copied).unwrap_or((bytes, &[]));
             for (to, from) in self.header.iter_mut().skip(self.filled).zip(head) {
                 *to = *from;
             }
-            self.filled += taken;
+            self.filled += copied;
             bytes = rest;
             if self.filled == HEADER && !self.frame() {
                 return false;

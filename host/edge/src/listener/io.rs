@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::frames::Frames;
-use super::pulse::Pulse;
+use super::state::ConnectionState;
 
 /// Which protocol a connection speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,7 @@ const PREFACE: &[u8] = b"PRI";
 pub(super) struct Guarded<S> {
     stream: S,
     read: Bytes,
-    pulse: Arc<Pulse>,
+    state: Arc<ConnectionState>,
     frames: Option<Frames>,
     linger: Option<Linger>,
     blocked: bool,
@@ -57,15 +57,20 @@ struct Linger {
 
 impl<S> Guarded<S> {
     /// `frames` counts those of HTTP/2; without it the connection is HTTP/1.
-    pub(super) fn new(stream: S, read: Bytes, pulse: Arc<Pulse>, frames: Option<Frames>) -> Self {
-        Self { stream, read, pulse, frames, linger: None, blocked: false }
+    pub(super) fn new(
+        stream: S,
+        read: Bytes,
+        state: Arc<ConnectionState>,
+        frames: Option<Frames>,
+    ) -> Self {
+        Self { stream, read, state, frames, linger: None, blocked: false }
     }
 
     /// Notes whether the peer takes what we send, when that changes.
-    fn taken<T>(&mut self, polled: Poll<T>) -> Poll<T> {
+    fn note_blocked<T>(&mut self, polled: Poll<T>) -> Poll<T> {
         if polled.is_pending() != self.blocked {
             self.blocked = !self.blocked;
-            self.pulse.set_blocked(self.blocked);
+            self.state.set_blocked(self.blocked);
         }
         polled
     }
@@ -75,10 +80,10 @@ impl<S> Guarded<S> {
             return Ok(());
         }
         match &mut self.frames {
-            None => self.pulse.received(),
+            None => self.state.received(),
             Some(frames) => {
                 if !frames.feed(bytes) {
-                    self.pulse.flood();
+                    self.state.flood();
                     return Err(io::Error::other("the peer floods us with control frames"));
                 }
             }
@@ -113,7 +118,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
-        let written = ready!(self.taken(polled))?;
+        let written = ready!(self.note_blocked(polled))?;
         if let Some(frames) = &mut self.frames {
             frames.sent(written);
         }
@@ -126,7 +131,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        let written = ready!(self.taken(polled))?;
+        let written = ready!(self.note_blocked(polled))?;
         if let Some(frames) = &mut self.frames {
             frames.sent(written);
         }
@@ -139,7 +144,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_flush(cx);
-        self.taken(polled)
+        self.note_blocked(polled)
     }
 
     /// Closing a socket that holds unread bytes resets it, and the reset overtakes our answer.
@@ -147,16 +152,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     /// (RFC 9112 §9.6).
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
+
         if this.linger.is_none() {
             ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
-            if !this.pulse.is_unread() {
+            if !this.state.is_unread() {
                 return Poll::Ready(Ok(()));
             }
         }
+
         let linger = this
             .linger
             .get_or_insert_with(|| Linger { timer: Box::pin(sleep(LINGER)), left: LINGER_BYTES });
         let mut scratch = [0; 4096];
+
         while linger.left > 0 && linger.timer.as_mut().poll(cx).is_pending() {
             let mut buf = ReadBuf::new(&mut scratch);
             match Pin::new(&mut this.stream).poll_read(cx, &mut buf) {
@@ -167,11 +175,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
                 Poll::Ready(_) => break,
             }
         }
+
         Poll::Ready(Ok(()))
     }
 }
 
-/// How long, and for how many bytes, a refused body is thrown away.
+/// The time and the bytes for which a refused body is thrown away.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 1024 * 1024;
 
@@ -194,8 +203,8 @@ mod tests {
             (b"", Spoken::Http1),
         ] {
             let mut stream = bytes;
-            let (found, read) = sniff(&mut stream).await.unwrap();
-            assert_eq!(found, spoken);
+            let (sniffed, read) = sniff(&mut stream).await.unwrap();
+            assert_eq!(sniffed, spoken);
             assert_eq!([&read, stream].concat(), bytes, "nothing is lost");
         }
     }

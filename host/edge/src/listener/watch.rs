@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::pulse::{Order, Pulse};
+use super::state::{ConnectionState, DrainDemand};
 
 /// A connection that can be asked to finish.
 pub(super) trait Graceful: Future<Output = Result<(), hyper::Error>> {
@@ -31,7 +31,7 @@ pub(super) struct Clocks {
     pub(super) old: Option<Instant>,
 }
 
-/// How a connection ended.
+/// The end of a connection.
 #[derive(Debug)]
 pub(super) enum End {
     /// By itself, or after it was asked to.
@@ -46,7 +46,7 @@ pub(super) enum End {
     Flooded,
 }
 
-/// What is due.
+/// The action that is due.
 #[derive(Debug, Clone, Copy)]
 enum Due {
     /// The last byte of a head.
@@ -60,7 +60,7 @@ enum Due {
 /// A connection and its clocks, as one future.
 pub(super) struct Watched<C> {
     connection: Pin<Box<C>>,
-    pulse: Arc<Pulse>,
+    state: Arc<ConnectionState>,
     clocks: Clocks,
     finishing: Option<Instant>,
     armed: Instant,
@@ -68,10 +68,10 @@ pub(super) struct Watched<C> {
 }
 
 impl<C: Graceful> Watched<C> {
-    pub(super) fn new(connection: C, pulse: Arc<Pulse>, clocks: Clocks) -> Self {
+    pub(super) fn new(connection: C, state: Arc<ConnectionState>, clocks: Clocks) -> Self {
         let armed = clocks.old.unwrap_or_else(|| Instant::now() + clocks.idle);
         let timer = Box::pin(sleep_until(armed));
-        Self { connection: Box::pin(connection), pulse, clocks, finishing: None, armed, timer }
+        Self { connection: Box::pin(connection), state, clocks, finishing: None, armed, timer }
     }
 
     fn finish(&mut self) {
@@ -84,7 +84,7 @@ impl<C: Graceful> Watched<C> {
     /// The next moment at which something is due, and what.
     fn due(&self) -> (Instant, Due) {
         let (at, due) = self.due_by_state();
-        match self.pulse.blocked_since() {
+        match self.state.blocked_since() {
             Some(since) if since + self.clocks.stall < at => {
                 (since + self.clocks.stall, Due::Taking)
             }
@@ -94,17 +94,17 @@ impl<C: Graceful> Watched<C> {
 
     fn due_by_state(&self) -> (Instant, Due) {
         if let Some(since) = self.finishing {
-            return match self.pulse.idle_since() {
+            return match self.state.idle_since() {
                 Some(idle) => (idle.max(since) + FAREWELL, Due::End),
                 None => (since + FINISH_MAX, Due::End),
             };
         }
-        if let (Some(head), Some(since)) = (self.clocks.head, self.pulse.head_since()) {
+        if let (Some(head), Some(since)) = (self.clocks.head, self.state.head_since()) {
             return (since + head, Due::Head);
         }
-        let idle = match (self.pulse.idle_since(), self.clocks.head) {
+        let idle = match (self.state.idle_since(), self.clocks.head) {
             (None, _) => return (self.clocks.old.unwrap_or_else(far), Due::End),
-            (Some(since), Some(head)) if self.pulse.is_fresh() => since + head,
+            (Some(since), Some(head)) if self.state.is_fresh() => since + head,
             (Some(since), _) => since + self.clocks.idle,
         };
         (self.clocks.old.map_or(idle, |old| idle.min(old)), Due::End)
@@ -139,15 +139,17 @@ impl<C: Graceful> Future for Watched<C> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
         let this = &mut *self;
-        this.pulse.register(cx.waker());
-        match this.pulse.order() {
-            Order::Serve => {}
-            Order::Finish => this.finish(),
-            Order::Abort => return Poll::Ready(End::Aborted),
+        this.state.register(cx.waker());
+
+        match this.state.order() {
+            DrainDemand::Serve => {}
+            DrainDemand::Finish => this.finish(),
+            DrainDemand::Abort => return Poll::Ready(End::Aborted),
         }
+
         loop {
             if let Poll::Ready(result) = this.connection.as_mut().poll(cx) {
-                let flooded = this.pulse.is_flooded();
+                let flooded = this.state.is_flooded();
                 return Poll::Ready(if flooded { End::Flooded } else { End::Closed(result) });
             }
             match this.poll_due(cx) {
@@ -168,8 +170,9 @@ fn far() -> Instant {
     Instant::now() + FINISH_MAX
 }
 
-/// How long a connection without exchanges may take to say goodbye.
+/// The time that a connection without exchanges may take to close.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// How long exchanges may go on once a connection was asked to finish: longer than any stream.
+/// The time for which exchanges may go on once a connection was asked to finish: longer than any
+/// stream.
 const FINISH_MAX: Duration = Duration::from_secs(960);

@@ -34,6 +34,7 @@ impl Protocol {
         let is = |name: &str| {
             strip_prefix(subtype, name).is_some_and(|rest| rest.is_empty() || rest.starts_with('+'))
         };
+
         if is("grpc") {
             Self::Grpc
         } else if is("grpc-web") {

@@ -21,6 +21,7 @@ pub(super) fn body(
     retry_after: Option<u64>,
 ) -> (StatusCode, &'static str, Bytes) {
     let ok = StatusCode::OK;
+
     match protocol {
         Protocol::Json | Protocol::Grpc => (ok, "application/grpc", Bytes::new()),
         Protocol::GrpcWeb => (ok, "application/grpc-web+proto", Bytes::new()),
@@ -58,7 +59,7 @@ pub(super) fn trailers_only(
     header_text(headers, "grpc-status-details-bin", STANDARD_NO_PAD.encode(status).into());
 }
 
-/// What must be escaped in `grpc-message`: everything but visible ASCII and space, and `%`.
+/// The characters to escape in `grpc-message`: everything but visible ASCII and space, and `%`.
 const MESSAGE: &AsciiSet = &CONTROLS.add(b'%');
 
 fn connect(view: &ProblemView<'_>, retry_after: Option<u64>) -> serde_json::Value {
@@ -85,12 +86,14 @@ fn details(view: &ProblemView<'_>, retry_after: Option<u64>) -> Vec<(&'static st
     bytes_field(&mut info, 1, view.code().to_ascii_uppercase().as_bytes());
     bytes_field(&mut info, 2, b"tollgate");
     let mut details = vec![("google.rpc.ErrorInfo", info)];
+
     if let Some(seconds) = retry_after {
         let (mut delay, mut retry) = (Vec::new(), Vec::new());
         varint_field(&mut delay, 1, seconds);
         bytes_field(&mut retry, 1, &delay);
         details.push(("google.rpc.RetryInfo", retry));
     }
+
     if !view.violations.is_empty() {
         let mut request = Vec::new();
         for violation in view.violations {
@@ -102,6 +105,7 @@ fn details(view: &ProblemView<'_>, retry_after: Option<u64>) -> Vec<(&'static st
         }
         details.push(("google.rpc.BadRequest", request));
     }
+
     details
 }
 

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use http::header::HeaderName;
+use http::header::{HeaderName, SERVER, SET_COOKIE};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tollgate_chain::{
@@ -80,6 +80,7 @@ fn every() -> Vec<(Error, u16, &'static str, u32)> {
         (Error::Draining, 503, "draining", 14),
         (Error::Internal { internal: internal() }, 500, "internal", 13),
     ];
+
     all.iter().for_each(|(error, ..)| listed(error));
     all
 }
@@ -143,13 +144,13 @@ async fn every_error_has_its_status_and_slug_and_keeps_its_secrets() {
         assert_eq!(ended.internal.is_some(), error.internal().is_some());
         let text = body(response).await;
         assert!(!String::from_utf8_lossy(&text).contains("secret"), "{error:?}");
-        let told: Value = serde_json::from_slice(&text).unwrap();
-        assert_eq!(told["type"], format!("https://errors.example/{slug}"));
-        assert_eq!(told["status"], status);
-        assert_eq!(told["code"], slug.replace('-', "_"));
-        assert_eq!(told["request_id"], "request-1");
-        assert_eq!(told["instance"], "/v1/x");
-        assert!(told["title"].is_string() && told["detail"].is_string());
+        let value: Value = serde_json::from_slice(&text).unwrap();
+        assert_eq!(value["type"], format!("https://errors.example/{slug}"));
+        assert_eq!(value["status"], status);
+        assert_eq!(value["code"], slug.replace('-', "_"));
+        assert_eq!(value["request_id"], "request-1");
+        assert_eq!(value["instance"], "/v1/x");
+        assert!(value["title"].is_string() && value["detail"].is_string());
     }
 }
 
@@ -190,8 +191,8 @@ async fn the_catalogue_names_the_gateway_where_an_error_is_mapped_and_nowhere_el
         mapped.push(json(responder().problem(&error, &caller(Protocol::Json))).await);
     }
     for row in CATALOGUE.iter().filter(|row| **row != ProblemType::REFUSED) {
-        let is_row = |told: &Value| {
-            (&told["code"], &told["title"], &told["status"])
+        let is_row = |value: &Value| {
+            (&value["code"], &value["title"], &value["status"])
                 == (
                     &Value::from(row.slug.replace('-', "_")),
                     &Value::from(row.title),
@@ -212,8 +213,8 @@ async fn a_problems_type_can_lead_to_its_section_of_the_reference() {
     for row in CATALOGUE.iter().filter(|row| row.type_uri.is_none()) {
         let content = Content::Problem(row.problem("detail"));
         let reply = Reply { status: row.status, content };
-        let told = json(responder.reply(&reply, &caller(Protocol::Json))).await;
-        let (_, anchor) = told["type"].as_str().unwrap().split_once('#').unwrap();
+        let value = json(responder.reply(&reply, &caller(Protocol::Json))).await;
+        let (_, anchor) = value["type"].as_str().unwrap().split_once('#').unwrap();
         assert!(headings.contains(&anchor), "problems.md has no section {anchor}");
     }
 }
@@ -222,17 +223,17 @@ async fn a_problems_type_can_lead_to_its_section_of_the_reference() {
 async fn connect_callers_get_their_own_json_and_status() {
     let response = responder().problem(&Error::RouteNotFound, &caller(Protocol::Connect));
     assert_eq!(response.status(), 501);
-    let told = json(response).await;
-    assert_eq!(told["code"], "unimplemented");
-    assert_eq!(told["details"][0]["type"], "google.rpc.ErrorInfo");
+    let value = json(response).await;
+    assert_eq!(value["code"], "unimplemented");
+    assert_eq!(value["details"][0]["type"], "google.rpc.ErrorInfo");
 
     let response = responder().problem(&Error::Overloaded, &caller(Protocol::ConnectStreamJson));
     assert_eq!(response.status(), 200);
     let envelope = body(response).await;
     let (flag, length, text) = (envelope[0], &envelope[1..5], &envelope[5..]);
     assert_eq!((flag, length), (2, &u32::try_from(text.len()).unwrap().to_be_bytes()[..]));
-    let told: Value = serde_json::from_slice(text).unwrap();
-    assert_eq!(told["error"]["code"], "unavailable");
+    let value: Value = serde_json::from_slice(text).unwrap();
+    assert_eq!(value["error"]["code"], "unavailable");
 }
 
 #[test]
@@ -273,9 +274,9 @@ async fn violations_and_members_become_members_of_the_problem() {
         description: "must be positive".to_owned(),
     };
     let error = Error::InvalidArgument { detail: "wrong".to_owned(), violations: vec![violation] };
-    let told = json(responder().problem(&error, &caller(Protocol::Json))).await;
-    assert_eq!(told["errors"][0]["field"], "amount");
-    assert_eq!(told["errors"][0]["reason"], "out_of_range");
+    let value = json(responder().problem(&error, &caller(Protocol::Json))).await;
+    assert_eq!(value["errors"][0]["field"], "amount");
+    assert_eq!(value["errors"][0]["reason"], "out_of_range");
 
     let problem = Problem {
         type_uri: Some("https://iana.org/assignments/http-problem-types#quota-exceeded".into()),
@@ -286,10 +287,10 @@ async fn violations_and_members_become_members_of_the_problem() {
         ..problem("quota-exceeded")
     };
     let reply = Reply { status: 429, content: Content::Problem(problem) };
-    let told = json(responder().reply(&reply, &caller(Protocol::Json))).await;
-    assert_eq!(told["type"], "https://iana.org/assignments/http-problem-types#quota-exceeded");
-    assert_eq!(told["violated-policies"][0], "per-minute");
-    assert_eq!(told["status"], 429, "a policy cannot displace the host's members");
+    let value = json(responder().reply(&reply, &caller(Protocol::Json))).await;
+    assert_eq!(value["type"], "https://iana.org/assignments/http-problem-types#quota-exceeded");
+    assert_eq!(value["violated-policies"][0], "per-minute");
+    assert_eq!(value["status"], 429, "a policy cannot displace the host's members");
 }
 
 #[test]
@@ -338,6 +339,7 @@ fn a_finished_response_has_what_all_have_and_not_what_none_may() {
         version: Version::HTTP_2,
         last: false,
     };
+
     for _ in 0..2 {
         responder().finish(&mut response, &stamp);
         let headers = response.headers();
@@ -349,6 +351,7 @@ fn a_finished_response_has_what_all_have_and_not_what_none_may() {
         assert!(!headers.contains_key(SERVER) && !headers.contains_key(SET_COOKIE));
         assert!(response.body().is_end_stream(), "HEAD has no content");
     }
+
     stamp.version = Version::HTTP_11;
     let mut response = responder().problem(&Error::BodyTimeout, &caller(Protocol::Json));
     responder().finish(&mut response, &stamp);
@@ -362,6 +365,7 @@ fn a_finished_response_has_what_all_have_and_not_what_none_may() {
     let mut response = Response::new(ResponseBody::empty());
     stamp.last = true;
     responder().finish(&mut response, &stamp);
+
     assert_eq!(response.headers()[CONNECTION], "close", "the listener drains");
 }
 
@@ -375,6 +379,7 @@ fn a_content_type_tells_the_protocol() {
         }
         Protocol::of(&headers)
     };
+
     for (content_type, connect, protocol) in [
         ("application/json", false, Protocol::Json),
         ("application/json; charset=utf-8", true, Protocol::Connect),
@@ -390,5 +395,6 @@ fn a_content_type_tells_the_protocol() {
     ] {
         assert_eq!(of(content_type, connect), protocol, "{content_type}");
     }
+
     assert_eq!(Protocol::of(&HeaderMap::new()), Protocol::Json);
 }

@@ -11,6 +11,7 @@ const SOON: Duration = Duration::from_millis(150);
 #[tokio::test]
 async fn a_head_that_trickles_is_cut_off_whatever_came_before() {
     let edge = Edge::with(|settings| settings.limits.head_timeout = SOON);
+
     for before in ["", "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n"] {
         let stream = edge.connect().await;
         let (mut reading, mut writing) = stream.into_split();

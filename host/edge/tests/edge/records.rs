@@ -37,6 +37,7 @@ async fn a_record_tells_what_was_asked_and_answered_without_its_secrets() {
         .ask("GET /echo?key=secret HTTP/1.1\r\nHost: A\r\nX-Request-Id: my-request-1\r\nAuthorization: secret\r\n\r\n")
         .await;
     let record = &records(&lines, 1).await[0];
+
     for (name, value) in [
         ("request_id", Value::from("my-request-1")),
         ("client", "127.0.0.1".into()),
@@ -52,6 +53,7 @@ async fn a_record_tells_what_was_asked_and_answered_without_its_secrets() {
     ] {
         assert_eq!(record[name], value, "{name}");
     }
+
     assert!(record["duration_us"].is_u64() && record["time"].as_str().unwrap().ends_with('Z'));
     assert!(!record.to_string().contains("secret"));
 }

@@ -228,7 +228,7 @@ where
     (client, driving)
 }
 
-/// What is written, for all to see.
+/// A target whose content tests can read.
 #[derive(Clone, Default)]
 pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 

@@ -1,24 +1,18 @@
 //! JSON → gRPC → JSON: one unary call over a Route's binding.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, TE};
 use http::{Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Limited};
 use tokio::time::{Instant, timeout_at};
 use tollgate_chain::{Error, GrpcCode, GrpcFailure, Member, ProblemType};
+use tollgate_terms::header_policy::PASSED_AS_METADATA;
 use tollgate_terms::headers::GRPC_TIMEOUT;
 use tollgate_transcode::grpc;
 
 use super::{ANSWER_BYTES_MAX, ForwardContext, Whole, identify};
 use crate::exchange::Flow;
 use crate::snapshot::Call;
-
-/// Fields of the caller's that become metadata; every other stays at the gate.
-const PASSED: [HeaderName; 3] = [
-    HeaderName::from_static("traceparent"),
-    HeaderName::from_static("tracestate"),
-    HeaderName::from_static("accept-language"),
-];
 
 /// Calls the method and translates its answer.
 pub(super) async fn call(
@@ -65,7 +59,7 @@ fn request(
     headers.insert(TE, HeaderValue::from_static("trailers"));
     let left = context.deadline.saturating_duration_since(Instant::now());
     headers.insert(GRPC_TIMEOUT, grpc::timeout(left).ok_or(Error::UpstreamTimeout)?);
-    for name in PASSED {
+    for name in PASSED_AS_METADATA {
         if let Some(value) = flow.head.headers.get(&name) {
             headers.insert(name, value.clone());
         }

@@ -6,7 +6,7 @@ use http::uri::PathAndQuery;
 use http::{Request, Response, Uri};
 use tollgate_chain::Error;
 use tollgate_edge::ResponseBody;
-use tollgate_upstream::strip_client_fields;
+use tollgate_upstream::strip_before_forwarding;
 
 use super::{ForwardContext, identify};
 use crate::exchange::Flow;
@@ -46,7 +46,7 @@ fn request<B>(flow: &Flow, context: &ForwardContext<'_>, body: B) -> Result<Requ
 fn headers(flow: &Flow) -> Result<HeaderMap, Error> {
     let mut headers = flow.head.headers.clone();
     headers.remove(http::header::HOST);
-    strip_client_fields(&mut headers);
+    strip_before_forwarding(&mut headers);
     let client = HeaderValue::try_from(flow.head.client.to_string())
         .map_err(|_| Error::Internal { internal: "an address is no field value".to_owned() })?;
     headers.insert(FORWARDED_FOR, client);

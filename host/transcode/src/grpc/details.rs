@@ -12,7 +12,7 @@ use crate::wire::{Broken, Cursor, Raw};
 /// Most entries of any list that is passed on.
 const ENTRIES_MAX: usize = 64;
 
-/// What the caller may learn.
+/// Details that the caller may learn.
 #[derive(Debug, Default)]
 pub(super) struct Details {
     violations: Vec<Violation>,
@@ -58,7 +58,7 @@ impl Details {
             "google.rpc.ErrorInfo" => {
                 self.text("reason", text(content, 1)?);
                 self.text("domain", text(content, 2)?);
-                self.texts("metadata", list(content, 3, |own| join(own, "=", [1, 2]))?);
+                self.texts("metadata", list(content, 3, |pair| join(pair, "=", [1, 2]))?);
             }
             "google.rpc.RetryInfo" => {
                 let delay = parts(content, 1)?.last().copied().unwrap_or_default();
@@ -69,20 +69,24 @@ impl Details {
                 }
             }
             "google.rpc.QuotaFailure" => {
-                let own = list(content, 1, |own| join(own, ": ", [1, 2]))?;
-                self.texts("violated-policies", own);
+                let violated = list(content, 1, |violation| join(violation, ": ", [1, 2]))?;
+                self.texts("violated-policies", violated);
             }
             "google.rpc.PreconditionFailure" => {
-                self.texts("violations", list(content, 1, |own| join(own, ": ", [1, 2, 3]))?);
+                self.texts(
+                    "violations",
+                    list(content, 1, |violation| join(violation, ": ", [1, 2, 3]))?,
+                );
             }
             "google.rpc.ResourceInfo" => self.text("resource", join(content, "/", [1, 2])?),
             "google.rpc.LocalizedMessage" => {
-                self.detail = Some(text(content, 2)?).filter(|own| !own.is_empty());
+                self.detail = Some(text(content, 2)?).filter(|text| !text.is_empty());
                 self.text("language", text(content, 1)?);
             }
-            "google.rpc.Help" => self.texts("help", list(content, 1, |own| text(own, 2))?),
+            "google.rpc.Help" => self.texts("help", list(content, 1, |link| text(link, 2))?),
             _ => {}
         }
+
         Ok(())
     }
 
@@ -104,8 +108,8 @@ impl Details {
 fn parts(message: &[u8], number: u32) -> Result<Vec<&[u8]>, Broken> {
     let mut parts = Vec::new();
     let mut cursor = Cursor(message);
-    while let Some((own, raw)) = cursor.field()? {
-        if let (true, Raw::Bytes(bytes)) = (own == number, raw) {
+    while let Some((found_number, raw)) = cursor.field()? {
+        if let (true, Raw::Bytes(bytes)) = (found_number == number, raw) {
             parts.push(bytes);
         }
     }
@@ -139,9 +143,9 @@ fn join<const N: usize>(
 ) -> Result<String, Broken> {
     let mut joined = Vec::with_capacity(N);
     for number in numbers {
-        let own = text(message, number)?;
-        if !own.is_empty() {
-            joined.push(own);
+        let part = text(message, number)?;
+        if !part.is_empty() {
+            joined.push(part);
         }
     }
     Ok(joined.join(separator))

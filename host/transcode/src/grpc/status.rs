@@ -25,7 +25,7 @@ pub fn status(
     trailers: Option<&HeaderMap>,
     http: StatusCode,
 ) -> Result<(), Box<GrpcFailure>> {
-    let source = match trailers.filter(|own| own.contains_key("grpc-status")) {
+    let source = match trailers.filter(|map| map.contains_key("grpc-status")) {
         Some(trailers) => trailers,
         None => headers,
     };
@@ -45,7 +45,7 @@ pub fn status(
         .unwrap_or_default();
     let internal = format!("grpc-status {code}: {message}");
     let mut failure = failure(code, message, internal);
-    let bytes = source.get("grpc-status-details-bin").and_then(|own| unpack(own.as_bytes()));
+    let bytes = source.get("grpc-status-details-bin").and_then(|value| unpack(value.as_bytes()));
     if let (Some(bytes), false) = (bytes, is_opaque(code)) {
         // Details that cannot be read are dropped: they never turn a refusal into a fault.
         if let Ok(details) = Details::read(&bytes) {

@@ -6,14 +6,14 @@ use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, Ma
 use serde_json::value::RawValue;
 
 use super::message::{MessageSeed, MessageVisitor};
-use super::{ANYS_MAX, Reader, Step};
-use crate::schema::{Form, MessageId};
+use super::{ANYS_MAX, JsonReader, PathStep};
+use crate::schema::{JsonForm, MessageId};
 use crate::text::put_string;
 use crate::wire::{Layout, close, open, put_tag};
 
 /// Reads an Any into its two fields.
 pub(super) fn read<'de, D: Deserializer<'de>>(
-    reader: &mut Reader<'_>,
+    reader: &mut JsonReader<'_>,
     tokens: D,
 ) -> Result<bool, D::Error> {
     let json = <&RawValue>::deserialize(tokens)?.get();
@@ -32,16 +32,17 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
     }
 }
 
-fn content(reader: &mut Reader<'_>, json: &str) -> Result<(), serde_json::Error> {
+fn content(reader: &mut JsonReader<'_>, json: &str) -> Result<(), serde_json::Error> {
     let Some(url) = serde_json::Deserializer::from_str(json).deserialize_any(TypeVisitor)? else {
         if json.bytes().filter(|b| !b.is_ascii_whitespace()).eq(*b"{}") {
             return Ok(());
         }
         return Err(reader.refuse("any_type", "an Any needs an @type"));
     };
+
     let name = url.rsplit_once('/').map(|(_, name)| name);
     let Some(id) = name.and_then(|name| reader.schema.find(name)) else {
-        reader.trail.push(Step::Field("@type"));
+        reader.trail.push(PathStep::Field("@type"));
         return Err(reader.refuse("any_type", "no such type is known here"));
     };
     put_string(reader.out, 1, &url);
@@ -49,11 +50,13 @@ fn content(reader: &mut Reader<'_>, json: &str) -> Result<(), serde_json::Error>
     let start = open(reader.out);
     let message = reader.schema.message(id);
     let mut tokens = serde_json::Deserializer::from_str(json);
-    if message.form == Form::Plain {
+
+    if message.form == JsonForm::Plain {
         tokens.deserialize_any(MessageVisitor { reader, message, typed: true })?;
     } else {
         tokens.deserialize_any(WrappedVisitor { reader, id })?;
     }
+
     close(reader.out, start);
     Ok(())
 }
@@ -83,7 +86,7 @@ impl<'de> Visitor<'de> for TypeVisitor {
 
 /// `{"@type": …, "value": …}`: a type whose JSON form is not that of its fields.
 struct WrappedVisitor<'r, 's> {
-    reader: &'r mut Reader<'s>,
+    reader: &'r mut JsonReader<'s>,
     id: MessageId,
 }
 
@@ -98,12 +101,13 @@ impl<'de> Visitor<'de> for WrappedVisitor<'_, '_> {
         let Self { reader, id } = self;
         reader.enter()?;
         let mut read = false;
+
         while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
             match &*key {
                 "@type" => drop(map.next_value::<IgnoredAny>()?),
                 "value" if !read => {
                     read = true;
-                    reader.trail.push(Step::Field("value"));
+                    reader.trail.push(PathStep::Field("value"));
                     map.next_value_seed(MessageSeed { reader, id })?;
                     reader.trail.pop();
                 }
@@ -111,9 +115,11 @@ impl<'de> Visitor<'de> for WrappedVisitor<'_, '_> {
                 _ => return Err(reader.refuse("unknown_field", "expected @type and value alone")),
             }
         }
+
         if !read {
             return Err(reader.refuse("any_value", "expected a value"));
         }
+
         reader.leave();
         Ok(())
     }

@@ -6,14 +6,14 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::value::ValueSeed;
-use super::{Reader, Step};
-use crate::schema::{Field, Kind, Shape};
+use super::{JsonReader, PathStep};
+use crate::schema::{Field, FieldKind, Shape};
 use crate::text;
 use crate::wire::{Layout, close, open, put_tag};
 
 /// The value of a field. The outcome says whether it was set, or `null`.
 pub(super) struct FieldSeed<'r, 's> {
-    pub(super) reader: &'r mut Reader<'s>,
+    pub(super) reader: &'r mut JsonReader<'s>,
     pub(super) field: &'s Field,
 }
 
@@ -32,7 +32,7 @@ impl<'de> DeserializeSeed<'de> for FieldSeed<'_, '_> {
 }
 
 pub(super) struct ListVisitor<'r, 's> {
-    pub(super) reader: &'r mut Reader<'s>,
+    pub(super) reader: &'r mut JsonReader<'s>,
     pub(super) field: &'s Field,
 }
 
@@ -55,13 +55,16 @@ impl<'de> Visitor<'de> for ListVisitor<'_, '_> {
         let begin = reader.out.len();
         let number = if packed { None } else { Some(field.number) };
         let mut start = begin;
+
         if packed {
             put_tag(reader.out, field.number, Layout::Bytes);
             start = open(reader.out);
         }
+
         let mut index = 0;
+
         loop {
-            reader.trail.push(Step::Index(index));
+            reader.trail.push(PathStep::Index(index));
             match list.next_element_seed(ValueSeed { reader, number, kind })? {
                 None => break,
                 Some(false) => {
@@ -72,21 +75,24 @@ impl<'de> Visitor<'de> for ListVisitor<'_, '_> {
             reader.trail.pop();
             index += 1;
         }
+
         reader.trail.pop();
+
         if packed && index == 0 {
             reader.out.truncate(begin);
         } else if packed {
             close(reader.out, start);
         }
+
         reader.leave();
         Ok(true)
     }
 }
 
 pub(super) struct MapVisitor<'r, 's> {
-    pub(super) reader: &'r mut Reader<'s>,
+    pub(super) reader: &'r mut JsonReader<'s>,
     pub(super) field: &'s Field,
-    pub(super) key: Kind,
+    pub(super) key: FieldKind,
 }
 
 impl<'de> Visitor<'de> for MapVisitor<'_, '_> {
@@ -103,7 +109,8 @@ impl<'de> Visitor<'de> for MapVisitor<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
         let Self { reader, field, key } = self;
         reader.enter()?;
-        let mut seen: HashSet<Box<[u8]>> = HashSet::new();
+        let mut keys: HashSet<Box<[u8]>> = HashSet::new();
+
         loop {
             let begin = reader.out.len();
             put_tag(reader.out, field.number, Layout::Bytes);
@@ -112,7 +119,7 @@ impl<'de> Visitor<'de> for MapVisitor<'_, '_> {
                 reader.out.truncate(begin);
                 break;
             }
-            if !seen.insert(reader.out.get(start..).unwrap_or_default().into()) {
+            if !keys.insert(reader.out.get(start..).unwrap_or_default().into()) {
                 return Err(reader.refuse("duplicate", "the key is given more than once"));
             }
             let value = ValueSeed { reader, number: Some(2), kind: field.kind };
@@ -122,6 +129,7 @@ impl<'de> Visitor<'de> for MapVisitor<'_, '_> {
             close(reader.out, start);
             reader.trail.pop();
         }
+
         reader.leave();
         Ok(true)
     }
@@ -129,8 +137,8 @@ impl<'de> Visitor<'de> for MapVisitor<'_, '_> {
 
 /// Writes the key as the entry's first field and notes it in the trail.
 struct MapKeySeed<'r, 's> {
-    reader: &'r mut Reader<'s>,
-    kind: Kind,
+    reader: &'r mut JsonReader<'s>,
+    kind: FieldKind,
 }
 
 impl<'de> DeserializeSeed<'de> for MapKeySeed<'_, '_> {
@@ -149,8 +157,8 @@ impl Visitor<'_> for MapKeySeed<'_, '_> {
     }
 
     fn visit_str<E: de::Error>(self, key: &str) -> Result<(), E> {
-        let Reader { schema, out, trail, .. } = &mut *self.reader;
-        trail.push(Step::Key(key.to_owned()));
+        let JsonReader { schema, out, trail, .. } = &mut *self.reader;
+        trail.push(PathStep::Key(key.to_owned()));
         match text::put_field(schema, out, 1, self.kind, key) {
             Ok(()) => Ok(()),
             Err(expected) => Err(self.reader.expected(expected)),

@@ -7,13 +7,13 @@ use smallvec::{SmallVec, smallvec};
 
 use super::field::FieldSeed;
 use super::value::ValueSeed;
-use super::{Reader, Step, any};
-use crate::schema::{Field, Form, Message, MessageId};
+use super::{JsonReader, PathStep, any};
+use crate::schema::{Field, JsonForm, Message, MessageId};
 use crate::wellknown;
 
 /// The content of a message. The outcome says whether there was one, or `null`.
 pub(super) struct MessageSeed<'r, 's> {
-    pub(super) reader: &'r mut Reader<'s>,
+    pub(super) reader: &'r mut JsonReader<'s>,
     pub(super) id: MessageId,
 }
 
@@ -23,19 +23,24 @@ impl<'de> DeserializeSeed<'de> for MessageSeed<'_, '_> {
     fn deserialize<D: Deserializer<'de>>(self, tokens: D) -> Result<bool, D::Error> {
         let Self { reader, id } = self;
         let message = reader.schema.message(id);
+
         match message.form {
-            Form::Plain => tokens.deserialize_any(MessageVisitor { reader, message, typed: false }),
-            Form::Any => any::read(reader, tokens),
-            Form::Timestamp | Form::Duration | Form::FieldMask => {
+            JsonForm::Plain => {
+                tokens.deserialize_any(MessageVisitor { reader, message, typed: false })
+            }
+            JsonForm::Any => any::read(reader, tokens),
+            JsonForm::Timestamp | JsonForm::Duration | JsonForm::FieldMask => {
                 tokens.deserialize_any(TextVisitor { reader, form: message.form })
             }
-            Form::Value => tokens.deserialize_any(super::value::FreeVisitor { reader, message }),
-            Form::Wrapper => {
+            JsonForm::Value => {
+                tokens.deserialize_any(super::value::FreeVisitor { reader, message })
+            }
+            JsonForm::Wrapper => {
                 let inner = only_field(reader, message)?;
                 ValueSeed { reader, number: Some(inner.number), kind: inner.kind }
                     .deserialize(tokens)
             }
-            Form::Struct | Form::ListValue => {
+            JsonForm::Struct | JsonForm::ListValue => {
                 let field = only_field(reader, message)?;
                 FieldSeed { reader, field }.deserialize(tokens)
             }
@@ -44,7 +49,7 @@ impl<'de> DeserializeSeed<'de> for MessageSeed<'_, '_> {
 }
 
 fn only_field<'s, E: de::Error>(
-    reader: &mut Reader<'s>,
+    reader: &mut JsonReader<'s>,
     message: &'s Message,
 ) -> Result<&'s Field, E> {
     message.fields.first().ok_or_else(|| reader.refuse("unsupported", "a message without a field"))
@@ -52,7 +57,7 @@ fn only_field<'s, E: de::Error>(
 
 /// A plain message; `typed` ones have an `@type` that was read before.
 pub(super) struct MessageVisitor<'r, 's> {
-    pub(super) reader: &'r mut Reader<'s>,
+    pub(super) reader: &'r mut JsonReader<'s>,
     pub(super) message: &'s Message,
     pub(super) typed: bool,
 }
@@ -73,12 +78,13 @@ impl<'de> Visitor<'de> for MessageVisitor<'_, '_> {
         reader.enter()?;
         let mut fields = Marks::new(message.fields.len());
         let mut oneofs = Marks::new(message.oneofs);
+
         while let Some(key) = map.next_key_seed(KeySeed { reader, message, typed })? {
             let Some((index, field)) = key else {
                 map.next_value::<de::IgnoredAny>()?;
                 continue;
             };
-            reader.trail.push(Step::Field(&field.json));
+            reader.trail.push(PathStep::Field(&field.json));
             if !fields.mark(index) {
                 return Err(reader.refuse("duplicate", "the field is given more than once"));
             }
@@ -92,13 +98,14 @@ impl<'de> Visitor<'de> for MessageVisitor<'_, '_> {
             reader.numbers.pop();
             reader.trail.pop();
         }
+
         reader.leave();
         Ok(true)
     }
 }
 
 /// A field that the path sets may be repeated with the same value.
-fn check_bound<E: de::Error>(reader: &mut Reader<'_>, start: usize) -> Result<(), E> {
+fn check_bound<E: de::Error>(reader: &mut JsonReader<'_>, start: usize) -> Result<(), E> {
     let Some(bound) = reader.bound.iter().find(|bound| bound.numbers == reader.numbers) else {
         return Ok(());
     };
@@ -117,7 +124,7 @@ impl Marks {
         Self(smallvec![0; count.div_ceil(64)])
     }
 
-    /// Whether it was not seen before.
+    /// Notes a key and tells whether it is new.
     fn mark(&mut self, index: usize) -> bool {
         let Some(word) = self.0.get_mut(index / 64) else { return false };
         let bit = 1u64 << (index % 64);
@@ -129,7 +136,7 @@ impl Marks {
 
 /// A key, looked up as it is read. Nothing for the `@type` of a typed message.
 struct KeySeed<'r, 's> {
-    reader: &'r mut Reader<'s>,
+    reader: &'r mut JsonReader<'s>,
     message: &'s Message,
     typed: bool,
 }
@@ -154,9 +161,9 @@ impl<'s> Visitor<'_> for KeySeed<'_, 's> {
             return Ok(None);
         }
         match self.message.named(key) {
-            Some(found) => Ok(Some(found)),
+            Some(field) => Ok(Some(field)),
             None => {
-                self.reader.trail.push(Step::Unknown(key.to_owned()));
+                self.reader.trail.push(PathStep::Unknown(key.to_owned()));
                 let description = format!("{} has no such field", self.message.name);
                 Err(self.reader.refuse("unknown_field", description))
             }
@@ -166,8 +173,8 @@ impl<'s> Visitor<'_> for KeySeed<'_, 's> {
 
 /// A message whose JSON form is a string.
 struct TextVisitor<'r, 's> {
-    reader: &'r mut Reader<'s>,
-    form: Form,
+    reader: &'r mut JsonReader<'s>,
+    form: JsonForm,
 }
 
 impl Visitor<'_> for TextVisitor<'_, '_> {

@@ -6,18 +6,18 @@ use std::fmt;
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::Reader;
+use super::JsonReader;
 use super::field::{ListVisitor, MapVisitor};
 use super::message::MessageSeed;
-use crate::schema::{Field, Kind, Message, Shape};
+use crate::schema::{Field, FieldKind, Message, Shape};
 use crate::text;
 use crate::wire::{Layout, close, open, put_bytes, put_tag};
 
 /// A value, with its tag unless it is packed. The outcome says whether it was set, or `null`.
 pub(super) struct ValueSeed<'r, 's> {
-    pub(super) reader: &'r mut Reader<'s>,
+    pub(super) reader: &'r mut JsonReader<'s>,
     pub(super) number: Option<u32>,
-    pub(super) kind: Kind,
+    pub(super) kind: FieldKind,
 }
 
 impl<'de> DeserializeSeed<'de> for ValueSeed<'_, '_> {
@@ -26,32 +26,40 @@ impl<'de> DeserializeSeed<'de> for ValueSeed<'_, '_> {
     fn deserialize<D: Deserializer<'de>>(self, tokens: D) -> Result<bool, D::Error> {
         let Self { reader, number, kind } = self;
         let begin = reader.out.len();
+
         if let Some(number) = number {
             put_tag(reader.out, number, kind.layout());
         }
-        let set = if let Kind::Message(id) = kind {
+
+        let set = if let FieldKind::Message(id) = kind {
             let start = open(reader.out);
             let set = MessageSeed { reader, id }.deserialize(tokens)?;
             if set {
                 close(reader.out, start);
             }
             set
-        } else if matches!(kind, Kind::Bool | Kind::String | Kind::Bytes) {
+        } else if matches!(kind, FieldKind::Bool | FieldKind::String | FieldKind::Bytes) {
             tokens.deserialize_any(ScalarVisitor { reader, kind })?
         } else {
             // The token itself, so that no number passes through a double on its way.
             number_token(reader, kind, <&RawValue>::deserialize(tokens)?.get())?
         };
+
         if !set {
             reader.out.truncate(begin);
         }
+
         Ok(set)
     }
 }
 
-fn number_token<E: de::Error>(reader: &mut Reader<'_>, kind: Kind, token: &str) -> Result<bool, E> {
-    let Reader { schema, out, .. } = reader;
-    let null_value = matches!(kind, Kind::Enum(id) if schema.enumeration(id).null);
+fn number_token<E: de::Error>(
+    reader: &mut JsonReader<'_>,
+    kind: FieldKind,
+    token: &str,
+) -> Result<bool, E> {
+    let JsonReader { schema, out, .. } = reader;
+    let null_value = matches!(kind, FieldKind::Enum(id) if schema.enumeration(id).null);
     let written = match token.as_bytes().first() {
         Some(b'n') if null_value => text::put_integer(out, kind, 0),
         Some(b'n') => return Ok(false),
@@ -59,18 +67,19 @@ fn number_token<E: de::Error>(reader: &mut Reader<'_>, kind: Kind, token: &str) 
             Ok(TextToken(text)) => text::put_value(schema, out, kind, &text),
             Err(error) => return Err(reader.refuse("malformed_json", error.to_string())),
         },
-        Some(b'-' | b'0'..=b'9') if matches!(kind, Kind::Double | Kind::Float) => {
+        Some(b'-' | b'0'..=b'9') if matches!(kind, FieldKind::Double | FieldKind::Float) => {
             text::put_float(out, kind, token, false)
         }
         Some(b'-' | b'0'..=b'9') => {
             text::bare_integer(token).and_then(|value| text::put_integer(out, kind, value))
         }
-        _ if matches!(kind, Kind::Enum(_)) => Err("the name or number of an enum's value"),
+        _ if matches!(kind, FieldKind::Enum(_)) => Err("the name or number of an enum's value"),
         _ => Err("a number"),
     };
+
     match written {
         Ok(()) => Ok(true),
-        Err("an integer") if matches!(kind, Kind::Enum(_)) => {
+        Err("an integer") if matches!(kind, FieldKind::Enum(_)) => {
             Err(reader.expected("the name or number of an enum's value"))
         }
         Err(expected) => Err(reader.expected(expected)),
@@ -81,17 +90,17 @@ fn number_token<E: de::Error>(reader: &mut Reader<'_>, kind: Kind, token: &str) 
 struct TextToken<'a>(#[serde(borrow)] Cow<'a, str>);
 
 struct ScalarVisitor<'r, 's> {
-    reader: &'r mut Reader<'s>,
-    kind: Kind,
+    reader: &'r mut JsonReader<'s>,
+    kind: FieldKind,
 }
 
 impl Visitor<'_> for ScalarVisitor<'_, '_> {
     type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.kind == Kind::Bool {
+        f.write_str(if self.kind == FieldKind::Bool {
             "true or false"
-        } else if self.kind == Kind::Bytes {
+        } else if self.kind == FieldKind::Bytes {
             "a string of base64"
         } else {
             "a string"
@@ -103,7 +112,7 @@ impl Visitor<'_> for ScalarVisitor<'_, '_> {
     }
 
     fn visit_bool<E: de::Error>(self, value: bool) -> Result<bool, E> {
-        if self.kind != Kind::Bool {
+        if self.kind != FieldKind::Bool {
             return Err(E::invalid_type(de::Unexpected::Bool(value), &self));
         }
         self.reader.out.push(value.into());
@@ -111,10 +120,10 @@ impl Visitor<'_> for ScalarVisitor<'_, '_> {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<bool, E> {
-        if self.kind == Kind::Bool {
+        if self.kind == FieldKind::Bool {
             return Err(E::invalid_type(de::Unexpected::Str(text), &self));
         }
-        let Reader { schema, out, .. } = &mut *self.reader;
+        let JsonReader { schema, out, .. } = &mut *self.reader;
         match text::put_value(schema, out, self.kind, text) {
             Ok(()) => Ok(true),
             Err(expected) => Err(self.reader.expected(expected)),
@@ -124,7 +133,7 @@ impl Visitor<'_> for ScalarVisitor<'_, '_> {
 
 /// `google.protobuf.Value`: anything at all. `null` is one of its values.
 pub(super) struct FreeVisitor<'r, 's> {
-    pub(super) reader: &'r mut Reader<'s>,
+    pub(super) reader: &'r mut JsonReader<'s>,
     pub(super) message: &'s Message,
 }
 
@@ -144,11 +153,11 @@ impl<'s> FreeVisitor<'_, 's> {
     /// The only field of the Struct or ListValue behind this member.
     fn inner<E: de::Error>(&mut self, number: u32) -> Result<&'s Field, E> {
         let schema = self.reader.schema;
-        let found = self.message.numbered(number).and_then(|(_, field)| {
-            let Kind::Message(id) = field.kind else { return None };
+        let field = self.message.numbered(number).and_then(|(_, field)| {
+            let FieldKind::Message(id) = field.kind else { return None };
             schema.message(id).fields.first()
         });
-        found.ok_or_else(|| self.reader.refuse("unsupported", "an unusual google.protobuf.Value"))
+        field.ok_or_else(|| self.reader.refuse("unsupported", "an unusual google.protobuf.Value"))
     }
 }
 

@@ -72,6 +72,7 @@ fn an_encoded_set_gives_the_same_bindings() {
 #[test]
 fn what_cannot_be_bound_is_refused_at_load() {
     let descriptors = descriptors();
+
     for (method, text) in [
         ("Watch", "streams"),
         ("NoField", "`nothing` to the path"),
@@ -89,6 +90,7 @@ fn what_cannot_be_bound_is_refused_at_load() {
             .expect_err(method);
         assert!(error.to_string().contains(text), "{method}: {error}");
     }
+
     let missing = Descriptors::compile(&["nope.proto".into()], &[]).unwrap_err();
     assert_eq!(missing.to_string(), "compile nope.proto");
 }
@@ -106,11 +108,13 @@ fn path_and_query_fill_the_message() {
         serde_json::json!({"id": "7", "name": "a b+", "tags": ["x", "y"], "deep": true,
             "color": "RED", "numbers": [1, -2], "left": "l"})
     );
+
     assert_eq!(
         shown("filter.owner_name=o&filter.limit=0&filter.inner.inner.ownerName=deep"),
         serde_json::json!({"id": "7", "filter": {"ownerName": "o", "limit": 0,
             "inner": {"inner": {"ownerName": "deep"}}}})
     );
+
     assert_eq!(
         shown("updateMask=userName,child.i64&since=2024-01-01T00:00:00Z&ratio=1e3&token=AQI&&"),
         serde_json::json!({"id": "7", "updateMask": "userName,child.i64",
@@ -122,6 +126,7 @@ fn path_and_query_fill_the_message() {
 fn a_query_that_does_not_fit_is_refused_by_name() {
     let descriptors = descriptors();
     let own = transcoder(&descriptors, "Get", 1);
+
     for (query, field, reason) in [
         ("nope=1", "nope", "unknown_parameter"),
         ("filter.nope=1", "filter.nope", "unknown_parameter"),
@@ -144,8 +149,10 @@ fn a_query_that_does_not_fit_is_refused_by_name() {
         let violation = violation(refused.expect_err(query));
         assert_eq!((&*violation.field, &*violation.reason), (field, reason), "{query}");
     }
+
     let many = "tags=x&".repeat(257);
     let refused = own.request(&variables(&[("id", "7")]), Some(&many), None, b"").unwrap_err();
+
     assert_eq!(violation(refused).reason, "too_many");
 }
 
@@ -184,6 +191,7 @@ fn a_body_field_takes_the_body_and_the_rest_goes_to_path_and_query() {
         call(Some("dryRun=true"), r#"{"i32":5,"userName":"users/1"}"#).unwrap(),
         serde_json::json!({"thing": {"userName": "users/1", "i32": 5}, "region": "eu", "dryRun": true})
     );
+
     assert_eq!(
         call(None, "").unwrap(),
         serde_json::json!({"thing": {"userName": "users/1"}, "region": "eu"})
@@ -193,6 +201,7 @@ fn a_body_field_takes_the_body_and_the_rest_goes_to_path_and_query() {
     let refused = violation(call(Some("thing.i32=1"), "{}").unwrap_err());
     assert_eq!((&*refused.field, &*refused.reason), ("thing.i32", "conflict"));
     let refused = violation(call(None, r#"{"child":{"i32":"x"}}"#).unwrap_err());
+
     assert_eq!(refused.field, "thing.child.i32");
 }
 
@@ -200,6 +209,7 @@ fn a_body_field_takes_the_body_and_the_rest_goes_to_path_and_query() {
 fn only_json_is_read_and_only_where_a_body_belongs() {
     let descriptors = descriptors();
     let own = transcoder(&descriptors, "Create", 0);
+
     for media in [
         "application/json",
         "Application/JSON",
@@ -209,6 +219,7 @@ fn only_json_is_read_and_only_where_a_body_belongs() {
     ] {
         assert!(own.request(&[], None, Some(media), b"{}").is_ok(), "{media}");
     }
+
     for media in [
         None,
         Some("text/plain"),
@@ -220,8 +231,10 @@ fn only_json_is_read_and_only_where_a_body_belongs() {
         let refused = own.request(&[], None, media, b"{}").unwrap_err();
         assert_eq!(refused, Refusal::UnsupportedMediaType { accept: "application/json" });
     }
+
     let get = transcoder(&descriptors, "Get", 1);
     let refused = get.request(&variables(&[("id", "1")]), None, Some("application/json"), b"{}");
+
     assert!(matches!(refused, Err(Refusal::InvalidArgument { .. })));
 }
 

@@ -22,7 +22,7 @@ fn through(own: &Transcoder, json: &str) -> String {
     String::from_utf8(content.body.to_vec()).unwrap()
 }
 
-/// What is read, and how it is written.
+/// Texts that are read, and how they are written.
 const ACCEPTED: &[(&str, &str)] = &[
     ("{}", "{}"),
     ("", "{}"),
@@ -117,6 +117,7 @@ fn accepted_values_come_out_canonical() {
 #[test]
 fn what_readers_could_read_differently_is_refused() {
     let own = thing();
+
     for (json, field, reason) in [
         (r#"{"i32":1,"i32":2}"#, "i32", "duplicate"),
         (r#"{"userName":"a","user_name":"b"}"#, "userName", "duplicate"),
@@ -229,6 +230,7 @@ fn values_outside_their_type_are_refused_with_their_field() {
 #[test]
 fn what_is_no_json_is_refused() {
     let own = thing();
+
     for json in [
         "{} x",
         "{}{}",
@@ -254,6 +256,7 @@ fn what_is_no_json_is_refused() {
     ] {
         assert!(read(&own, json).is_err(), "{json:?}");
     }
+
     let broken = b"{\"userName\":\"\xff\"}";
     assert!(own.request(&[], None, JSON, broken).is_err());
 }
@@ -278,6 +281,7 @@ fn a_hundred_levels_are_read_and_one_more_is_refused() {
 fn an_any_needs_a_type_that_is_known() {
     let own = thing();
     let prefix = "type.googleapis.com/";
+
     for any in [
         r#"{"i32":1}"#.to_owned(),
         format!(r#"{{"@type":"{prefix}nope.Nope"}}"#),
@@ -291,10 +295,13 @@ fn an_any_needs_a_type_that_is_known() {
     ] {
         assert!(read(&own, &format!("{{\"any\":{any}}}")).is_err(), "{any}");
     }
+
     let mut nested = "{}".to_owned();
+
     for _ in 0..8 {
         nested = format!(r#"{{"@type":"{prefix}sample.v1.Thing","any":{nested}}}"#);
     }
+
     assert!(read(&own, &format!("{{\"any\":{nested}}}")).is_err());
 }
 
@@ -370,23 +377,28 @@ proptest! {
             "blob": base64::engine::general_purpose::STANDARD.encode(blob),
             "at": at, "tags": tags, "free": {"x": name, "y": [real.is_finite(), null]},
         });
+
         let own = thing();
         let once = through(&own, &json.to_string());
         let twice = through(&own, &once);
         prop_assert_eq!(&once, &twice);
         let back: serde_json::Value = serde_json::from_str(&once).unwrap();
+
         if wide != 0 {
             prop_assert_eq!(back["i64"].as_str().unwrap(), wide.to_string());
         }
+
         if !name.is_empty() {
             prop_assert_eq!(back["userName"].as_str().unwrap(), name);
         }
+
         if real.is_finite() && real != 0.0 {
             // Not through the foreign reader's own numbers, which may be off by one bit.
             let text = once.split_once("\"real\":").unwrap().1;
             let text = &text[..text.find([',', '}']).unwrap()];
             prop_assert_eq!(text.parse::<f64>().unwrap(), real);
         }
+
         if seconds != 0 {
             prop_assert_eq!(back["at"].as_str().unwrap(), at);
         }

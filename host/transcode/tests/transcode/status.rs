@@ -41,6 +41,7 @@ fn detail(name: &str, content: &[u8]) -> Vec<u8> {
 fn every_status_has_its_place_in_http() {
     let ok = grpc::status(&HeaderMap::new(), Some(&trailers("0", "", None)), StatusCode::OK);
     assert_eq!(ok, Ok(()));
+
     for (code, http, slug, shown) in [
         (1, 499, "cancelled", true),
         (2, 500, "internal", false),
@@ -89,11 +90,13 @@ fn an_answer_without_a_status_is_judged_by_http() {
         let failure = grpc::status(&HeaderMap::new(), None, http).unwrap_err();
         assert_eq!((failure.code, failure.status), (GrpcCode::from(code), status), "{http}");
     }
+
     let nonsense = trailers("x", "", None);
     let failure = grpc::status(&HeaderMap::new(), Some(&nonsense), StatusCode::OK).unwrap_err();
     assert_eq!(failure.code, GrpcCode::Unknown);
     let only = trailers("5", "", None);
     let failure = grpc::status(&only, None, StatusCode::OK).unwrap_err();
+
     assert_eq!((failure.status, &*failure.problem.detail), (404, "Not found"));
 }
 
@@ -124,6 +127,7 @@ fn details_become_members_and_debug_info_never_shows() {
         detail("Unheard", b"\xff\xff"),
     ]
     .concat();
+
     let map = trailers("8", "no", Some(&details));
     let failure = grpc::status(&HeaderMap::new(), Some(&map), StatusCode::OK).unwrap_err();
     assert_eq!(failure.violations[0].field, "userInfo.firstName");
@@ -146,6 +150,7 @@ fn details_become_members_and_debug_info_never_shows() {
     assert!(!format!("{failure:?}").contains("secrets"));
     let map = trailers("13", "no", Some(&details));
     let failure = grpc::status(&HeaderMap::new(), Some(&map), StatusCode::OK).unwrap_err();
+
     assert!(failure.problem.members.is_empty() && failure.violations.is_empty());
 }
 
@@ -196,7 +201,9 @@ fn a_timeout_is_rounded_down_and_never_zero() {
         assert_eq!(grpc::timeout(left).unwrap(), text);
         assert!(grpc::parse_timeout(text).unwrap() <= left);
     }
+
     assert_eq!(grpc::timeout(Duration::ZERO), None);
+
     for (text, read) in [
         ("1H", Some(Duration::from_secs(3600))),
         ("2M", Some(Duration::from_secs(120))),

@@ -11,14 +11,14 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::error::ConnectError;
+use crate::error::ConnectionError;
 
-/// How long the last good answer may stand in for one that failed.
+/// The age at which the last good answer may no longer stand in for one that failed.
 const LAST_GOOD: Duration = Duration::from_secs(60);
 /// Addresses tried for one connection; more would only divide its time further.
 const ADDRESSES_MAX: usize = 8;
 
-pub(super) struct Resolver {
+pub(super) struct NameResolver {
     host: Arc<str>,
     port: u16,
     literal: Option<SocketAddr>,
@@ -27,19 +27,19 @@ pub(super) struct Resolver {
     last_good: Mutex<Option<(Instant, Vec<SocketAddr>)>>,
 }
 
-impl Resolver {
+impl NameResolver {
     pub(super) fn new(host: Arc<str>, port: u16) -> Self {
         let literal = host.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, port));
         Self { host, port, literal, turn: AtomicUsize::new(0), last_good: Mutex::new(None) }
     }
 
-    pub(super) async fn addresses(&self) -> Result<Vec<SocketAddr>, ConnectError> {
+    pub(super) async fn addresses(&self) -> Result<Vec<SocketAddr>, ConnectionError> {
         if let Some(address) = self.literal {
             return Ok(vec![address]);
         }
         let answer = tokio::net::lookup_host((&*self.host, self.port)).await;
         let outcome = match answer {
-            Ok(found) => Ok(found.collect::<Vec<_>>()),
+            Ok(addresses) => Ok(addresses.collect::<Vec<_>>()),
             Err(source) => Err(source),
         };
         self.settle(outcome, Instant::now())
@@ -50,20 +50,21 @@ impl Resolver {
         &self,
         answer: std::io::Result<Vec<SocketAddr>>,
         now: Instant,
-    ) -> Result<Vec<SocketAddr>, ConnectError> {
+    ) -> Result<Vec<SocketAddr>, ConnectionError> {
         let host = || self.host.clone();
         let failure = match answer {
-            Ok(found) if !found.is_empty() => {
-                *self.last_good.lock() = Some((now, found.clone()));
-                return Ok(self.turned(found));
+            Ok(addresses) if !addresses.is_empty() => {
+                *self.last_good.lock() = Some((now, addresses.clone()));
+                return Ok(self.turned(addresses));
             }
-            Ok(_) => ConnectError::NoAddress { host: host() },
-            Err(source) => ConnectError::Resolve { host: host(), source: Arc::new(source) },
+            Ok(_) => ConnectionError::NoAddress { host: host() },
+            Err(source) => ConnectionError::Resolve { host: host(), source: Arc::new(source) },
         };
+
         match &*self.last_good.lock() {
-            Some((when, found)) if now.saturating_duration_since(*when) < LAST_GOOD => {
+            Some((when, addresses)) if now.saturating_duration_since(*when) < LAST_GOOD => {
                 tracing::warn!(%failure, "name not resolved; using the last good addresses");
-                Ok(self.turned(found.clone()))
+                Ok(self.turned(addresses.clone()))
             }
             _ => Err(failure),
         }
@@ -88,26 +89,29 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_needs_no_name_server() {
-        let resolver = Resolver::new("::1".into(), 8080);
-        let found = resolver.addresses().await.unwrap();
-        assert_eq!(found, vec!["[::1]:8080".parse::<SocketAddr>().unwrap()]);
+        let resolver = NameResolver::new("::1".into(), 8080);
+        let addresses = resolver.addresses().await.unwrap();
+        assert_eq!(addresses, vec!["[::1]:8080".parse::<SocketAddr>().unwrap()]);
     }
 
     #[test]
     fn an_empty_answer_keeps_the_last_good_one_for_a_minute() {
-        let resolver = Resolver::new("service".into(), 80);
+        let resolver = NameResolver::new("service".into(), 80);
         let start = Instant::now();
         assert!(resolver.settle(Ok(vec![]), start).is_err());
         resolver.settle(Ok(vec![address(1)]), start).unwrap();
         let soon = start + Duration::from_secs(59);
         assert_eq!(resolver.settle(Ok(vec![]), soon).unwrap(), vec![address(1)]);
         let late = start + Duration::from_secs(61);
-        assert!(matches!(resolver.settle(Ok(vec![]), late), Err(ConnectError::NoAddress { .. })));
+        assert!(matches!(
+            resolver.settle(Ok(vec![]), late),
+            Err(ConnectionError::NoAddress { .. })
+        ));
     }
 
     #[test]
     fn connections_begin_with_different_addresses_of_a_name() {
-        let resolver = Resolver::new("service".into(), 80);
+        let resolver = NameResolver::new("service".into(), 80);
         let now = Instant::now();
         let answer = || resolver.settle(Ok(vec![address(1), address(2)]), now).unwrap();
         assert_eq!(answer(), vec![address(1), address(2)]);
@@ -116,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_new_answer_replaces_the_old_one() {
-        let resolver = Resolver::new("service".into(), 80);
+        let resolver = NameResolver::new("service".into(), 80);
         let now = Instant::now();
         resolver.settle(Ok(vec![address(1)]), now).unwrap();
         assert_eq!(resolver.settle(Ok(vec![address(9)]), now).unwrap(), vec![address(9)]);

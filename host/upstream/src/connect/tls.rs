@@ -15,23 +15,23 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::error::{ConnectError, Error};
-use crate::settings::{Protocol, TlsSettings};
+use crate::error::{ConnectionError, Error};
+use crate::settings::{TlsSettings, WireProtocol};
 
 /// TLS towards one endpoint.
 #[derive(Clone)]
-pub(crate) struct Tls {
+pub(crate) struct ClientTls {
     connector: TlsConnector,
     server_name: ServerName<'static>,
     spki_sha256: Arc<[[u8; 32]]>,
     needs_h2: bool,
 }
 
-impl Tls {
+impl ClientTls {
     /// Reads the trust anchors: the one place where files of the operating system are read.
     pub(crate) fn new(
         settings: &TlsSettings,
-        protocol: Protocol,
+        protocol: WireProtocol,
         host: &str,
     ) -> Result<Self, Error> {
         let config = client_config(settings, protocol)?;
@@ -39,7 +39,7 @@ impl Tls {
             connector: TlsConnector::from(Arc::new(config)),
             server_name: server_name(settings.server_name.as_deref().unwrap_or(host))?,
             spki_sha256: settings.spki_sha256.as_slice().into(),
-            needs_h2: protocol == Protocol::Grpc,
+            needs_h2: protocol == WireProtocol::Grpc,
         })
     }
 
@@ -53,26 +53,26 @@ impl Tls {
         &self,
         host: &Arc<str>,
         tcp: TcpStream,
-    ) -> Result<TlsStream<TcpStream>, ConnectError> {
+    ) -> Result<TlsStream<TcpStream>, ConnectionError> {
         let stream =
             self.connector.connect(self.server_name.clone(), tcp).await.map_err(|source| {
-                ConnectError::Tls { host: host.clone(), source: Arc::new(source) }
+                ConnectionError::Tls { host: host.clone(), source: Arc::new(source) }
             })?;
         let (_, session) = stream.get_ref();
         if self.needs_h2 && session.alpn_protocol() != Some(b"h2") {
-            return Err(ConnectError::NoH2 { host: host.clone() });
+            return Err(ConnectionError::NoH2 { host: host.clone() });
         }
         let leaf = session.peer_certificates().and_then(<[_]>::first);
         if !self.spki_sha256.is_empty() && !leaf.is_some_and(|leaf| self.is_pinned(leaf)) {
-            return Err(ConnectError::Pin { host: host.clone() });
+            return Err(ConnectionError::Pin { host: host.clone() });
         }
         Ok(stream)
     }
 
     fn is_pinned(&self, leaf: &CertificateDer<'_>) -> bool {
         let Ok(parsed) = rustls::server::ParsedCertificate::try_from(leaf) else { return false };
-        let found = digest(&SHA256, &parsed.subject_public_key_info());
-        self.spki_sha256.iter().any(|pin| pin == found.as_ref())
+        let key_digest = digest(&SHA256, &parsed.subject_public_key_info());
+        self.spki_sha256.iter().any(|pin| pin == key_digest.as_ref())
     }
 }
 
@@ -80,7 +80,7 @@ fn server_name(name: &str) -> Result<ServerName<'static>, Error> {
     ServerName::try_from(name.to_owned()).map_err(|_| Error::ServerName { name: name.to_owned() })
 }
 
-fn client_config(settings: &TlsSettings, protocol: Protocol) -> Result<ClientConfig, Error> {
+fn client_config(settings: &TlsSettings, protocol: WireProtocol) -> Result<ClientConfig, Error> {
     let native = if settings.native_roots { native_roots() } else { Vec::new() };
     let roots = roots(settings.ca_bundle_pem.as_deref(), native)?;
     // Explicit, so that no process-wide default can be another provider.
@@ -91,19 +91,19 @@ fn client_config(settings: &TlsSettings, protocol: Protocol) -> Result<ClientCon
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = match protocol {
-        Protocol::Grpc => vec![b"h2".to_vec()],
-        Protocol::Http => vec![b"http/1.1".to_vec()],
+        WireProtocol::Grpc => vec![b"h2".to_vec()],
+        WireProtocol::Http => vec![b"http/1.1".to_vec()],
     };
     config.resumption = Resumption::in_memory_sessions(64);
     Ok(config)
 }
 
 fn native_roots() -> Vec<CertificateDer<'static>> {
-    let found = rustls_native_certs::load_native_certs();
-    for error in &found.errors {
+    let native = rustls_native_certs::load_native_certs();
+    for error in &native.errors {
         tracing::warn!(%error, "native trust anchors are incomplete");
     }
-    found.certs
+    native.certs
 }
 
 /// The union of a strictly read bundle and leniently read native anchors.
@@ -114,6 +114,7 @@ fn roots(
     let mut roots = RootCertStore::empty();
     let (added, ignored) = roots.add_parsable_certificates(native);
     let mut pinned = 0;
+
     if let Some(bundle) = bundle {
         for block in CertificateDer::pem_slice_iter(bundle) {
             let certificate = block.map_err(|source| Error::Pem { read: pinned, source })?;
@@ -126,9 +127,11 @@ fn roots(
             return Err(Error::EmptyBundle);
         }
     }
+
     if roots.is_empty() {
         return Err(Error::NoAnchors);
     }
+
     tracing::debug!(native = added, ignored, pinned, "trust anchors read");
     Ok(roots)
 }

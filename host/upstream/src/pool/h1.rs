@@ -10,11 +10,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{AGE_MAX, ANSWER_HEAD_BYTES_MAX, Answer, Attempt, Endpoint, Held, Place};
-use crate::connect::{Connector, Stream};
-use crate::error::{ConnectError, chain_text};
-use crate::outgoing::Outgoing;
-use crate::retry::Failure;
+use super::{
+    AGE_MAX, ANSWER_HEAD_BYTES_MAX, Attempt, Endpoint, PoolLease, PooledAnswer, RequestSlot,
+};
+use crate::connect::{Connector, TransportStream};
+use crate::error::{ConnectionError, chain_text};
+use crate::outgoing::OutboundBody;
+use crate::retry::AttemptFailure;
 
 /// A connection given back is busy for the moment in which its driver notices the end of the
 /// answer; one that takes longer is broken.
@@ -22,12 +24,12 @@ const SETTLING_MAX: Duration = Duration::from_millis(50);
 /// Idle connections looked at for one that is ready at once.
 const LOOKED_AT_MAX: usize = 4;
 
-/// What a connection reads ahead of who reads the answer.
+/// The bytes that a connection reads ahead of the reader of its answer.
 const READ_BYTES_MAX: usize = 128 * 1024;
 
 /// The sending half of a connection.
 pub(crate) struct Sender {
-    requests: http1::SendRequest<Outgoing>,
+    requests: http1::SendRequest<OutboundBody>,
     opened: Instant,
 }
 
@@ -37,27 +39,34 @@ struct Idle {
 }
 
 #[derive(Default)]
-pub(crate) struct Pool {
+pub(crate) struct Http1Pool {
     idle: Mutex<Vec<Idle>>,
 }
 
-type Opened = Result<(Sender, Place), ConnectError>;
+type Opened = Result<(Sender, RequestSlot), ConnectionError>;
 
-impl Pool {
-    pub(super) async fn attempt(&self, place: Place, attempt: Attempt) -> Result<Answer, Failure> {
+impl Http1Pool {
+    pub(super) async fn attempt(
+        &self,
+        place: RequestSlot,
+        attempt: Attempt,
+    ) -> Result<PooledAnswer, AttemptFailure> {
         let Attempt { request, fresh } = attempt;
         let kept = if fresh { self.drop_one() } else { self.take().await };
         let (mut sender, place) = match kept {
             Some(sender) => (sender, place),
             None => match open(place).await {
                 Ok(opened) => opened,
-                Err(error) => return Err(Failure::Unconnected { error, request }),
+                Err(error) => return Err(AttemptFailure::Unconnected { error, request }),
             },
         };
+
         match sender.requests.try_send_request(*request).await {
-            Ok(response) => Ok(Answer { response, held: Held::Http1 { sender, place } }),
+            Ok(response) => {
+                Ok(PooledAnswer { response, lease: PoolLease::Http1 { sender, place } })
+            }
             Err(mut error) => Err(match error.take_message() {
-                Some(request) => Failure::Unprocessed {
+                Some(request) => AttemptFailure::Unprocessed {
                     cause: chain_text(error.error()),
                     request: Some(Box::new(request)),
                 },
@@ -136,38 +145,41 @@ impl Pool {
     }
 }
 
-fn lost(error: &hyper::Error) -> Failure {
+fn lost(error: &hyper::Error) -> AttemptFailure {
     let cause = chain_text(error);
     if error.is_parse() {
-        return Failure::Final(tollgate_chain::Error::UpstreamInvalid { internal: cause });
+        return AttemptFailure::Final(tollgate_chain::Error::UpstreamInvalid { internal: cause });
     }
-    Failure::Lost { cause }
+    AttemptFailure::Lost { cause }
 }
 
 /// Opens a connection on a task of its own: a caller who leaves does not throw away the work, the
 /// connection is kept for the next one.
-async fn open(place: Place) -> Opened {
+async fn open(place: RequestSlot) -> Opened {
     let host = place.endpoint.connector.host().clone();
-    let (tell, told) = oneshot::channel::<Opened>();
+    let (tell, opened) = oneshot::channel::<Opened>();
     tokio::spawn(async move {
         let outcome = handshake(&place.endpoint).await;
         if let Err(Ok((sender, place))) = tell.send(outcome.map(|sender| (sender, place))) {
-            Held::Http1 { sender, place }.give_back(true);
+            PoolLease::Http1 { sender, place }.give_back(true);
         }
     });
-    told.await.unwrap_or(Err(ConnectError::Dropped { host }))
+    opened.await.unwrap_or(Err(ConnectionError::Dropped { host }))
 }
 
-async fn handshake(endpoint: &Arc<Endpoint>) -> Result<Sender, ConnectError> {
+async fn handshake(endpoint: &Arc<Endpoint>) -> Result<Sender, ConnectionError> {
     let outcome = handshake_until(&endpoint.connector, endpoint.connector.deadline()).await;
     endpoint.opened(outcome.as_ref().err());
     outcome
 }
 
-async fn handshake_until(connector: &Connector, deadline: Instant) -> Result<Sender, ConnectError> {
+async fn handshake_until(
+    connector: &Connector,
+    deadline: Instant,
+) -> Result<Sender, ConnectionError> {
     match connector.connect(deadline).await? {
-        Stream::Plain(stream) => drive(connector, stream, deadline).await,
-        Stream::Tls(stream) => drive(connector, stream, deadline).await,
+        TransportStream::Plain(stream) => drive(connector, stream, deadline).await,
+        TransportStream::Tls(stream) => drive(connector, stream, deadline).await,
     }
 }
 
@@ -175,7 +187,7 @@ async fn drive<S>(
     connector: &Connector,
     stream: S,
     deadline: Instant,
-) -> Result<Sender, ConnectError>
+) -> Result<Sender, ConnectionError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -190,5 +202,6 @@ where
             tracing::debug!(error = chain_text(&error), "upstream connection ended");
         }
     });
+
     Ok(Sender { requests, opened: Instant::now() })
 }

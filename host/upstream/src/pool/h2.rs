@@ -15,11 +15,13 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 
-use super::{AGE_MAX, ANSWER_HEAD_BYTES_MAX, Answer, Attempt, Endpoint, Held, Place};
+use super::{
+    AGE_MAX, ANSWER_HEAD_BYTES_MAX, Attempt, Endpoint, PoolLease, PooledAnswer, RequestSlot,
+};
 use crate::connect::{self, Connector};
-use crate::error::{ConnectError, chain_text};
-use crate::outgoing::Outgoing;
-use crate::retry::{Failure, is_unprocessed};
+use crate::error::{ConnectionError, chain_text};
+use crate::outgoing::OutboundBody;
+use crate::retry::{AttemptFailure, is_unprocessed};
 
 /// Connections to one endpoint at most, whatever the settings allow.
 const CONNECTIONS_MAX: usize = 8;
@@ -33,7 +35,7 @@ const PINGS: Pings = Pings { interval: Duration::from_secs(20), timeout: Duratio
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
 
-/// How often a connection is asked whether it lives, and how long it has to say so.
+/// The interval of HTTP/2 pings, and the time for their answer.
 #[derive(Clone, Copy)]
 pub(super) struct Pings {
     interval: Duration,
@@ -41,7 +43,7 @@ pub(super) struct Pings {
 }
 
 struct Connection {
-    requests: http2::SendRequest<Outgoing>,
+    requests: http2::SendRequest<OutboundBody>,
     opened: Instant,
     last_used: Mutex<Instant>,
     streams: AtomicUsize,
@@ -57,16 +59,16 @@ impl Connection {
 }
 
 /// One stream's share in a connection.
-pub(crate) struct Stream(Arc<Connection>);
+pub(crate) struct StreamGuard(Arc<Connection>);
 
-impl Stream {
+impl StreamGuard {
     fn new(connection: Arc<Connection>) -> Self {
         connection.streams.fetch_add(1, Ordering::AcqRel);
         Self(connection)
     }
 }
 
-impl Drop for Stream {
+impl Drop for StreamGuard {
     fn drop(&mut self) {
         if self.0.streams.fetch_sub(1, Ordering::AcqRel) == 1 {
             *self.0.last_used.lock() = Instant::now();
@@ -74,26 +76,26 @@ impl Drop for Stream {
     }
 }
 
-type Opening = Shared<BoxFuture<'static, Result<Arc<Connection>, ConnectError>>>;
+type Opening = Shared<BoxFuture<'static, Result<Arc<Connection>, ConnectionError>>>;
 
 #[derive(Default)]
-struct State {
+struct Http2State {
     connections: Vec<Arc<Connection>>,
     opening: Option<Opening>,
 }
 
-pub(crate) struct Pool {
-    state: Mutex<State>,
+pub(crate) struct Http2Pool {
+    state: Mutex<Http2State>,
     connections_max: usize,
     pings: Pings,
 }
 
-enum Found {
-    Ready(Stream),
+enum StreamLookup {
+    Ready(StreamGuard),
     Soon(Opening),
 }
 
-impl Pool {
+impl Http2Pool {
     pub(super) fn new(connections_max: usize) -> Self {
         let connections_max = connections_max.clamp(1, CONNECTIONS_MAX);
         Self { state: Mutex::default(), connections_max, pings: PINGS }
@@ -103,36 +105,41 @@ impl Pool {
         self.connections_max * STREAMS_MAX
     }
 
-    pub(super) async fn attempt(&self, place: Place, attempt: Attempt) -> Result<Answer, Failure> {
+    pub(super) async fn attempt(
+        &self,
+        place: RequestSlot,
+        attempt: Attempt,
+    ) -> Result<PooledAnswer, AttemptFailure> {
         let Attempt { request, .. } = attempt;
         let stream = match self.stream(&place.endpoint).await {
             Ok(stream) => stream,
-            Err(error) => return Err(Failure::Unconnected { error, request }),
+            Err(error) => return Err(AttemptFailure::Unconnected { error, request }),
         };
         match stream.0.requests.clone().try_send_request(*request).await {
-            Ok(response) => {
-                Ok(Answer { response, held: Held::Http2 { _stream: stream, _place: place } })
-            }
+            Ok(response) => Ok(PooledAnswer {
+                response,
+                lease: PoolLease::Http2 { _stream: stream, _place: place },
+            }),
             Err(mut error) => Err(match error.take_message() {
                 Some(request) => {
                     stream.0.dead.store(true, Ordering::Release);
                     let cause = chain_text(error.error());
-                    Failure::Unprocessed { cause, request: Some(Box::new(request)) }
+                    AttemptFailure::Unprocessed { cause, request: Some(Box::new(request)) }
                 }
                 None => failed(&stream.0, error.error()),
             }),
         }
     }
 
-    async fn stream(&self, endpoint: &Arc<Endpoint>) -> Result<Stream, ConnectError> {
+    async fn stream(&self, endpoint: &Arc<Endpoint>) -> Result<StreamGuard, ConnectionError> {
         match self.find(endpoint) {
-            Found::Ready(stream) => Ok(stream),
-            Found::Soon(opening) => opening.await.map(Stream::new),
+            StreamLookup::Ready(stream) => Ok(stream),
+            StreamLookup::Soon(opening) => opening.await.map(StreamGuard::new),
         }
     }
 
     /// The least busy connection, or one in the making; begins another one where that helps.
-    fn find(&self, endpoint: &Arc<Endpoint>) -> Found {
+    fn find(&self, endpoint: &Arc<Endpoint>) -> StreamLookup {
         let now = Instant::now();
         let mut state = self.state.lock();
         state.connections.retain(|connection| connection.is_usable(now));
@@ -143,15 +150,16 @@ impl Pool {
             .min_by_key(|(streams, _)| *streams)
             .map(|(streams, connection)| (streams, connection.clone()));
         let room = state.connections.len() < self.connections_max;
+
         match least {
             Some((streams, connection)) => {
                 if streams >= STREAMS_SPREAD && room {
                     // Nobody waits for it: it will be found by those who come later.
                     drop(state.open(endpoint, self.pings));
                 }
-                Found::Ready(Stream::new(connection))
+                StreamLookup::Ready(StreamGuard::new(connection))
             }
-            None => Found::Soon(state.open(endpoint, self.pings)),
+            None => StreamLookup::Soon(state.open(endpoint, self.pings)),
         }
     }
 
@@ -163,7 +171,7 @@ impl Pool {
         });
     }
 
-    fn settle(&self, outcome: &Result<Arc<Connection>, ConnectError>) {
+    fn settle(&self, outcome: &Result<Arc<Connection>, ConnectionError>) {
         let mut state = self.state.lock();
         state.opening = None;
         if let Ok(connection) = outcome {
@@ -172,7 +180,7 @@ impl Pool {
     }
 }
 
-impl State {
+impl Http2State {
     /// Begins a connection, or joins the one that is being made.
     fn open(&mut self, endpoint: &Arc<Endpoint>, pings: Pings) -> Opening {
         // One that ended and is still here ended with its runtime, before it could be settled.
@@ -188,15 +196,17 @@ impl State {
             }
             outcome
         });
-        let opening =
-            task.map(|ended| ended.unwrap_or(Err(ConnectError::Dropped { host }))).boxed().shared();
+        let opening = task
+            .map(|ended| ended.unwrap_or(Err(ConnectionError::Dropped { host })))
+            .boxed()
+            .shared();
         self.opening = Some(opening.clone());
         opening
     }
 }
 
-/// What a failed stream says about the request and about its connection.
-fn failed(connection: &Connection, error: &hyper::Error) -> Failure {
+/// Classifies a failed stream, and marks its connection dead where that failed with it.
+fn failed(connection: &Connection, error: &hyper::Error) -> AttemptFailure {
     let cause = chain_text(error);
     let reset =
         std::error::Error::source(error).and_then(|source| source.downcast_ref::<h2::Error>());
@@ -204,16 +214,16 @@ fn failed(connection: &Connection, error: &hyper::Error) -> Failure {
         connection.dead.store(true, Ordering::Release);
     }
     if is_unprocessed(error) {
-        return Failure::Unprocessed { cause, request: None };
+        return AttemptFailure::Unprocessed { cause, request: None };
     }
     if reset.is_some_and(h2::Error::is_library) {
         // The peer broke the protocol: what it said is no answer.
-        return Failure::Final(tollgate_chain::Error::UpstreamInvalid { internal: cause });
+        return AttemptFailure::Final(tollgate_chain::Error::UpstreamInvalid { internal: cause });
     }
-    Failure::Lost { cause }
+    AttemptFailure::Lost { cause }
 }
 
-async fn handshake(endpoint: &Arc<Endpoint>, pings: Pings) -> Result<Connection, ConnectError> {
+async fn handshake(endpoint: &Arc<Endpoint>, pings: Pings) -> Result<Connection, ConnectionError> {
     let outcome = handshake_until(endpoint, endpoint.connector.deadline(), pings).await;
     endpoint.opened(outcome.as_ref().err());
     outcome
@@ -223,11 +233,11 @@ async fn handshake_until(
     endpoint: &Endpoint,
     deadline: Instant,
     pings: Pings,
-) -> Result<Connection, ConnectError> {
+) -> Result<Connection, ConnectionError> {
     let connector = &endpoint.connector;
     match connector.connect(deadline).await? {
-        connect::Stream::Plain(stream) => drive(connector, stream, deadline, pings).await,
-        connect::Stream::Tls(stream) => drive(connector, stream, deadline, pings).await,
+        connect::TransportStream::Plain(stream) => drive(connector, stream, deadline, pings).await,
+        connect::TransportStream::Tls(stream) => drive(connector, stream, deadline, pings).await,
     }
 }
 
@@ -236,7 +246,7 @@ async fn drive<S>(
     stream: S,
     deadline: Instant,
     pings: Pings,
-) -> Result<Connection, ConnectError>
+) -> Result<Connection, ConnectionError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -258,6 +268,7 @@ where
             tracing::debug!(error = chain_text(&error), "upstream connection ended");
         }
     });
+
     let now = Instant::now();
     Ok(Connection {
         requests,

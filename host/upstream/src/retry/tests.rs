@@ -1,27 +1,27 @@
 use super::*;
 
-fn request() -> Option<Box<Request<Outgoing>>> {
-    Some(Box::new(Request::new(Outgoing::Empty)))
+fn request() -> Option<Box<Request<OutboundBody>>> {
+    Some(Box::new(Request::new(OutboundBody::Empty)))
 }
 
-fn lost() -> Failure {
-    Failure::Lost { cause: "reset".into() }
+fn lost() -> AttemptFailure {
+    AttemptFailure::Lost { cause: "reset".into() }
 }
 
-fn unprocessed() -> Failure {
-    Failure::Unprocessed { cause: "refused".into(), request: request() }
+fn unprocessed() -> AttemptFailure {
+    AttemptFailure::Unprocessed { cause: "refused".into(), request: request() }
 }
 
-fn unconnected() -> Failure {
-    let error = ConnectError::Dropped { host: "a".into() };
-    Failure::Unconnected { error, request: Box::new(Request::new(Outgoing::Empty)) }
+fn unconnected() -> AttemptFailure {
+    let error = ConnectionError::Dropped { host: "a".into() };
+    AttemptFailure::Unconnected { error, request: Box::new(Request::new(OutboundBody::Empty)) }
 }
 
-/// Whether a first failure leads to another attempt.
-fn again(safety: Safety, failure: Failure) -> bool {
-    let mut course = Course::new(safety, 5);
-    course.begin(0);
-    course.after(failure, &Budget::new(), &request).is_ok()
+/// Tells whether a first failure leads to another attempt.
+fn again(safety: Safety, failure: AttemptFailure) -> bool {
+    let mut retry = RetryState::new(safety, 5);
+    retry.begin(0);
+    retry.after(failure, &Budget::new(), &request).is_ok()
 }
 
 #[test]
@@ -38,21 +38,21 @@ fn what_was_certainly_not_processed_is_sent_again() {
 
 #[test]
 fn what_cannot_be_made_once_more_is_not_sent_again() {
-    let gone = Failure::Unprocessed { cause: "refused".into(), request: None };
+    let gone = AttemptFailure::Unprocessed { cause: "refused".into(), request: None };
     for (safety, failure) in [(Safety::Repeatable, lost()), (Safety::Once, gone)] {
-        let mut course = Course::new(safety, 5);
-        course.begin(0);
-        assert!(course.after(failure, &Budget::new(), &|| None).is_err());
+        let mut retry = RetryState::new(safety, 5);
+        retry.begin(0);
+        assert!(retry.after(failure, &Budget::new(), &|| None).is_err());
     }
 }
 
 #[test]
 fn the_error_says_whether_the_request_was_certainly_not_processed() {
     let ended = |failure| {
-        let mut course = Course::new(Safety::Once, 5);
-        course.resent = true;
-        course.attempts = ATTEMPTS_MAX;
-        match course.after(failure, &Budget::new(), &request) {
+        let mut retry = RetryState::new(Safety::Once, 5);
+        retry.resent = true;
+        retry.attempts = ATTEMPTS_MAX;
+        match retry.after(failure, &Budget::new(), &request) {
             Err(Error::UpstreamUnavailable { unsent, .. }) => unsent,
             other => panic!("{:?}", other.map(|_| ())),
         }
@@ -64,37 +64,37 @@ fn the_error_says_whether_the_request_was_certainly_not_processed() {
 
 #[test]
 fn a_request_is_sent_twice_at_most() {
-    let (mut course, budget) = (Course::new(Safety::Repeatable, 5), Budget::new());
-    course.begin(0);
-    assert!(course.after(lost(), &budget, &request).is_ok());
-    course.begin(0);
-    assert!(course.after(unprocessed(), &budget, &request).is_err());
+    let (mut retry, budget) = (RetryState::new(Safety::Repeatable, 5), Budget::new());
+    retry.begin(0);
+    assert!(retry.after(lost(), &budget, &request).is_ok());
+    retry.begin(0);
+    assert!(retry.after(unprocessed(), &budget, &request).is_err());
 }
 
 #[test]
 fn three_connections_are_tried_at_most() {
-    let (mut course, budget) = (Course::new(Safety::Once, 5), Budget::new());
+    let (mut retry, budget) = (RetryState::new(Safety::Once, 5), Budget::new());
     for endpoint in 0..ATTEMPTS_MAX - 1 {
-        course.begin(endpoint);
-        assert!(course.after(unconnected(), &budget, &request).is_ok());
+        retry.begin(endpoint);
+        assert!(retry.after(unconnected(), &budget, &request).is_ok());
     }
-    course.begin(ATTEMPTS_MAX);
-    assert!(course.after(unconnected(), &budget, &request).is_err());
+    retry.begin(ATTEMPTS_MAX);
+    assert!(retry.after(unconnected(), &budget, &request).is_err());
 }
 
 #[test]
 fn an_endpoint_alone_that_cannot_be_reached_is_not_knocked_at_again() {
-    let mut course = Course::new(Safety::Repeatable, 1);
-    course.begin(0);
-    assert!(course.after(unconnected(), &Budget::new(), &request).is_err());
+    let mut retry = RetryState::new(Safety::Repeatable, 1);
+    retry.begin(0);
+    assert!(retry.after(unconnected(), &Budget::new(), &request).is_err());
 }
 
 #[test]
 fn a_second_attempt_on_the_same_endpoint_gets_a_new_connection() {
-    let mut course = Course::new(Safety::Once, 5);
-    assert!(!course.begin(0));
-    assert!(!course.begin(1));
-    assert!(course.begin(0));
+    let mut retry = RetryState::new(Safety::Once, 5);
+    assert!(!retry.begin(0));
+    assert!(!retry.begin(1));
+    assert!(retry.begin(0));
 }
 
 #[test]
@@ -102,9 +102,9 @@ fn retries_stop_when_the_budget_is_spent_and_resume_with_successes() {
     let budget = Budget::new();
     let mut sent_again = 0;
     let attempt = |budget: &Budget| {
-        let mut course = Course::new(Safety::Repeatable, 5);
-        course.begin(0);
-        course.after(lost(), budget, &request).is_ok()
+        let mut retry = RetryState::new(Safety::Repeatable, 5);
+        retry.begin(0);
+        retry.after(lost(), budget, &request).is_ok()
     };
     while attempt(&budget) {
         sent_again += 1;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use tollgate_upstream::{Protocol, Safety, Upstream};
+use tollgate_upstream::{Safety, Upstream, WireProtocol};
 
 use crate::SendBytes as _;
 use crate::server::{Gate, Server, get, read, settings, soon, text, until};
@@ -15,7 +15,7 @@ async fn every_endpoint_gets_its_share() {
         servers.push(Server::start(|_| async { text("hello") }).await);
     }
     let endpoints: Vec<_> = servers.iter().map(Server::endpoint).collect();
-    for protocol in [Protocol::Http, Protocol::Grpc] {
+    for protocol in [WireProtocol::Http, WireProtocol::Grpc] {
         let upstream = Upstream::new(settings(protocol, &endpoints)).unwrap();
         for _ in 0..30 {
             let ask = || async {
@@ -43,10 +43,12 @@ async fn an_endpoint_that_is_stuck_gets_few_of_the_requests() {
         })
         .await
     };
+
     let quick = Server::start(|_| async { text("hello") }).await;
     let endpoints = [stuck.endpoint(), quick.endpoint()];
-    let upstream = Arc::new(Upstream::new(settings(Protocol::Http, &endpoints)).unwrap());
+    let upstream = Arc::new(Upstream::new(settings(WireProtocol::Http, &endpoints)).unwrap());
     let mut requests = Vec::new();
+
     for sent in 1..=100 {
         let upstream = upstream.clone();
         requests.push(tokio::spawn(async move {
@@ -54,8 +56,10 @@ async fn an_endpoint_that_is_stuck_gets_few_of_the_requests() {
         }));
         until("it arrives", || stuck.seen.requests() + quick.seen.requests() == sent).await;
     }
+
     assert!(stuck.seen.requests() <= 10, "{}", stuck.seen.requests());
     gate.open();
+
     for request in requests {
         assert_eq!(request.await.unwrap(), "hello");
     }

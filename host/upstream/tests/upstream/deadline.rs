@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, StreamBody};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tollgate_chain::Error;
-use tollgate_upstream::{Protocol, Safety, Upstream};
+use tollgate_upstream::{Safety, Upstream, WireProtocol};
 
 use crate::SendBytes as _;
 use crate::server::{Server, get, settings, soon, text, until};
@@ -20,7 +20,7 @@ fn shortly() -> Instant {
     Instant::now() + Duration::from_millis(80)
 }
 
-/// What the server does with a call before it waits for the caller's reset.
+/// The server's treatment of a call before it waits for the caller's reset.
 #[derive(Clone, Copy)]
 enum Stall {
     BeforeHead,
@@ -55,13 +55,14 @@ async fn stalling(stall: Stall) -> (Server, mpsc::Receiver<Reason>) {
         }
     })
     .await;
+
     (server, told)
 }
 
 #[tokio::test]
 async fn a_call_without_an_answer_times_out_and_its_stream_is_cancelled() {
     let (server, mut resets) = stalling(Stall::BeforeHead).await;
-    let upstream = server.upstream(Protocol::Grpc);
+    let upstream = server.upstream(WireProtocol::Grpc);
     let outcome = upstream.send_bytes(get("/"), shortly(), Safety::Repeatable).await;
     assert_eq!(outcome.unwrap_err(), Error::UpstreamTimeout);
     assert_eq!(resets.recv().await, Some(Reason::CANCEL));
@@ -71,7 +72,7 @@ async fn a_call_without_an_answer_times_out_and_its_stream_is_cancelled() {
 #[tokio::test]
 async fn an_answer_that_stops_coming_times_out_and_its_stream_is_cancelled() {
     let (server, mut resets) = stalling(Stall::InBody).await;
-    let upstream = server.upstream(Protocol::Grpc);
+    let upstream = server.upstream(WireProtocol::Grpc);
     let answer = upstream.send_bytes(get("/"), shortly(), Safety::Once).await.unwrap();
     let mut body = answer.into_body();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "begun");
@@ -83,7 +84,7 @@ async fn an_answer_that_stops_coming_times_out_and_its_stream_is_cancelled() {
 #[tokio::test]
 async fn an_answer_that_is_dropped_cancels_its_stream_though_the_request_still_goes_on() {
     let (server, mut resets) = stalling(Stall::InBody).await;
-    let upstream = server.upstream(Protocol::Grpc);
+    let upstream = server.upstream(WireProtocol::Grpc);
     let (parts, receiver) = mpsc::channel::<Result<Frame<Bytes>, Error>>(1);
     let body = StreamBody::new(tokio_stream::wrappers::ReceiverStream::new(receiver));
     let request = Request::post("/").body(body).unwrap();
@@ -95,7 +96,7 @@ async fn an_answer_that_is_dropped_cancels_its_stream_though_the_request_still_g
 #[tokio::test]
 async fn a_caller_who_leaves_cancels_the_stream_and_leaves_the_connection_to_others() {
     let (server, mut resets) = stalling(Stall::BeforeHead).await;
-    let upstream = Arc::new(server.upstream(Protocol::Grpc));
+    let upstream = Arc::new(server.upstream(WireProtocol::Grpc));
     for round in 1..=3 {
         let leaver = tokio::spawn({
             let upstream = upstream.clone();
@@ -111,7 +112,7 @@ async fn a_caller_who_leaves_cancels_the_stream_and_leaves_the_connection_to_oth
 #[tokio::test]
 async fn a_deadline_that_passed_already_calls_nobody() {
     let server = Server::start(|_| async { text("") }).await;
-    let upstream = server.upstream(Protocol::Http);
+    let upstream = server.upstream(WireProtocol::Http);
     let outcome = upstream.send_bytes(get("/"), Instant::now(), Safety::Repeatable).await;
     assert_eq!(outcome.unwrap_err(), Error::UpstreamTimeout);
     assert_eq!(server.seen.connections(), 0);
@@ -126,7 +127,7 @@ async fn http1_times_out_too_and_the_connection_is_not_used_again() {
         text("hello")
     })
     .await;
-    let upstream = server.upstream(Protocol::Http);
+    let upstream = server.upstream(WireProtocol::Http);
     let outcome = upstream.send_bytes(get("/stall"), shortly(), Safety::Once).await;
     assert_eq!(outcome.unwrap_err(), Error::UpstreamTimeout);
     let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
@@ -141,7 +142,7 @@ async fn a_peer_that_never_finishes_its_handshake_is_given_up_after_the_connect_
         std::future::pending::<()>().await;
     })
     .await;
-    let mut settings = settings(Protocol::Http, &[format!("https://{}", server.address)]);
+    let mut settings = settings(WireProtocol::Http, &[format!("https://{}", server.address)]);
     settings.connect_timeout = Duration::from_millis(60);
     let upstream = Upstream::new(settings).unwrap();
     match upstream.send_bytes(get("/"), soon(), Safety::Once).await {
@@ -155,7 +156,7 @@ async fn a_peer_that_never_finishes_its_handshake_is_given_up_after_the_connect_
 #[tokio::test]
 async fn short_deadlines_of_callers_do_not_eject_a_service() {
     let (server, _resets) = stalling(Stall::BeforeHead).await;
-    let upstream = server.upstream(Protocol::Grpc);
+    let upstream = server.upstream(WireProtocol::Grpc);
     for _ in 0..8 {
         let deadline = Instant::now() + Duration::from_millis(10);
         let outcome = upstream.send_bytes(get("/"), deadline, Safety::Once).await;

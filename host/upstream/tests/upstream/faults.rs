@@ -2,7 +2,7 @@
 
 use tokio::net::TcpListener;
 use tollgate_chain::{Error, UpstreamState};
-use tollgate_upstream::{Protocol, Safety, Upstream};
+use tollgate_upstream::{Safety, Upstream, WireProtocol};
 
 use crate::SendBytes as _;
 use crate::server::{Server, get, read, settings, soon, text, until};
@@ -12,7 +12,8 @@ async fn a_service_that_is_down_is_ejected_after_five_failures_and_taken_back_wh
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    for protocol in [Protocol::Http, Protocol::Grpc] {
+
+    for protocol in [WireProtocol::Http, WireProtocol::Grpc] {
         let upstream = Upstream::new(settings(protocol, &[format!("http://{address}")])).unwrap();
         let mut failures = Vec::new();
         while upstream.state() == UpstreamState::Ready {
@@ -51,7 +52,7 @@ async fn one_endpoint_that_loses_connections_is_left_alone_while_others_serve() 
     .await;
     let good = Server::start(|_| async { text("hello") }).await;
     let endpoints = [bad.endpoint(), good.endpoint()];
-    let upstream = Upstream::new(settings(Protocol::Http, &endpoints)).unwrap();
+    let upstream = Upstream::new(settings(WireProtocol::Http, &endpoints)).unwrap();
     for _ in 0..100 {
         let answer = upstream.send_bytes(get("/"), soon(), Safety::Repeatable).await.unwrap();
         assert_eq!(read(answer).await, "hello");
@@ -68,7 +69,7 @@ async fn a_service_alone_is_not_ejected_for_the_connections_it_loses() {
         }
     })
     .await;
-    let upstream = server.upstream(Protocol::Http);
+    let upstream = server.upstream(WireProtocol::Http);
     for _ in 0..10 {
         upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap_err();
     }

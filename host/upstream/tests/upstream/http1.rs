@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tollgate_chain::Error;
-use tollgate_upstream::{Protocol, Safety, Upstream};
+use tollgate_upstream::{Safety, Upstream, WireProtocol};
 
 use crate::SendBytes as _;
 use crate::server::{Gate, Server, get, read, read_head, settings, soon, text, until};
@@ -49,7 +49,7 @@ async fn says(answer: &'static str) -> Server {
 #[tokio::test]
 async fn a_request_goes_out_in_origin_form_with_the_endpoints_host_and_without_hop_by_hop_fields() {
     let server = mirror().await;
-    let upstream = server.upstream(Protocol::Http);
+    let upstream = server.upstream(WireProtocol::Http);
     let request = Request::get("http://elsewhere:1/a/b?c=d")
         .version(http::Version::HTTP_2)
         .header("connection", "x-gone")
@@ -69,7 +69,7 @@ async fn a_request_goes_out_in_origin_form_with_the_endpoints_host_and_without_h
 #[tokio::test]
 async fn a_host_that_the_caller_chose_is_kept() {
     let server = mirror().await;
-    let upstream = server.upstream(Protocol::Http);
+    let upstream = server.upstream(WireProtocol::Http);
     let mut request = get("/");
     request.headers_mut().insert("host", HeaderValue::from_static("chosen.example"));
     let head = read(upstream.send_bytes(request, soon(), Safety::Once).await.unwrap()).await;
@@ -80,7 +80,7 @@ async fn a_host_that_the_caller_chose_is_kept() {
 #[tokio::test]
 async fn requests_one_after_another_share_one_connection() {
     let server = Server::start(|_| async { text("hello") }).await;
-    let upstream = server.upstream(Protocol::Http);
+    let upstream = server.upstream(WireProtocol::Http);
     for _ in 0..50 {
         let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
         assert_eq!(read(answer).await, "hello");
@@ -102,19 +102,22 @@ async fn a_connection_is_shared_on_several_threads_too_whatever_the_answers_fram
         }
     })
     .await;
-    let upstream = server.upstream(Protocol::Http);
+
+    let upstream = server.upstream(WireProtocol::Http);
+
     for round in 0..300 {
         let (path, size) = [("/empty", 0), ("/large", 300_000), ("/chunked", 2)][round % 3];
         let answer = upstream.send_bytes(get(path), soon(), Safety::Once).await.unwrap();
         assert_eq!(read(answer).await.len(), size);
     }
+
     assert_eq!((server.seen.connections(), server.seen.requests()), (1, 300));
 }
 
 #[tokio::test]
 async fn a_thousand_requests_at_once_share_the_connections_that_are_allowed() {
     let server = Server::start(|_| async { text("hello") }).await;
-    let mut settings = settings(Protocol::Http, &[server.endpoint()]);
+    let mut settings = settings(WireProtocol::Http, &[server.endpoint()]);
     settings.connections_max = 8;
     let upstream = Upstream::new(settings).unwrap();
     let mut requests: FuturesUnordered<_> = (0..1_000)
@@ -143,7 +146,8 @@ async fn waiting_for_a_connection_ends_with_the_deadline_and_the_place_is_found_
         })
         .await
     };
-    let mut settings = settings(Protocol::Http, &[server.endpoint()]);
+
+    let mut settings = settings(WireProtocol::Http, &[server.endpoint()]);
     settings.connections_max = 1;
     let upstream = Arc::new(Upstream::new(settings).unwrap());
     let first = tokio::spawn({
@@ -160,13 +164,14 @@ async fn waiting_for_a_connection_ends_with_the_deadline_and_the_place_is_found_
         read(upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap()).await,
         "late"
     );
+
     assert_eq!(server.seen.connections(), 1);
 }
 
 #[tokio::test]
 async fn an_answer_that_is_dropped_unread_costs_its_connection_and_frees_its_place() {
     let server = Server::start(|_| async { text(vec![b'x'; 8 << 20]) }).await;
-    let mut settings = settings(Protocol::Http, &[server.endpoint()]);
+    let mut settings = settings(WireProtocol::Http, &[server.endpoint()]);
     settings.connections_max = 1;
     let upstream = Upstream::new(settings).unwrap();
     for _ in 0..3 {
@@ -184,7 +189,7 @@ async fn of_two_lengths_only_the_chunks_count_and_no_hop_by_hop_field_comes_back
          2\r\nhi\r\n0\r\n\r\n",
     )
     .await;
-    let upstream = server.upstream(Protocol::Http);
+    let upstream = server.upstream(WireProtocol::Http);
     for _ in 0..2 {
         let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
         let names: Vec<_> = answer.headers().keys().map(|name| name.as_str().to_owned()).collect();
@@ -200,7 +205,7 @@ async fn trailers_come_through() {
          2\r\nhi\r\n0\r\nx-sum: 7\r\n\r\n",
     )
     .await;
-    let upstream = server.upstream(Protocol::Http);
+    let upstream = server.upstream(WireProtocol::Http);
     let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
     let collected = answer.into_body().collect().await.unwrap();
     assert_eq!(collected.trailers().unwrap()["x-sum"], "7");
@@ -213,7 +218,7 @@ async fn what_is_no_answer_is_called_invalid() {
     let long = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(100_000));
     for answer in ["SSH-2.0-OpenSSH\r\n\r\n", "HTTP/1.1 abc\r\n\r\n", many.leak(), long.leak()] {
         let server = says(answer).await;
-        let upstream = server.upstream(Protocol::Http);
+        let upstream = server.upstream(WireProtocol::Http);
         let error = upstream.send_bytes(get("/"), soon(), Safety::Repeatable).await.unwrap_err();
         assert!(matches!(error, Error::UpstreamInvalid { .. }), "{error:?}");
         assert_eq!(server.seen.requests(), 1, "an invalid answer is no reason to ask again");
@@ -224,7 +229,7 @@ async fn what_is_no_answer_is_called_invalid() {
 async fn an_upgrade_that_nobody_asked_for_is_invalid() {
     let server =
         says("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n").await;
-    let upstream = server.upstream(Protocol::Http);
+    let upstream = server.upstream(WireProtocol::Http);
     let error = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap_err();
     assert!(matches!(error, Error::UpstreamInvalid { .. }), "{error:?}");
 }
@@ -232,7 +237,7 @@ async fn an_upgrade_that_nobody_asked_for_is_invalid() {
 #[tokio::test]
 async fn connect_is_never_forwarded() {
     let server = mirror().await;
-    let upstream = server.upstream(Protocol::Http);
+    let upstream = server.upstream(WireProtocol::Http);
     let request = Request::connect("elsewhere:443").body(Bytes::new()).unwrap();
     let error = upstream.send_bytes(request, soon(), Safety::Once).await.unwrap_err();
     assert!(matches!(error, Error::Internal { .. }), "{error:?}");
@@ -253,7 +258,9 @@ async fn a_body_is_streamed_out_as_it_comes() {
         text(collected.to_bytes())
     })
     .await;
-    let upstream = server.upstream(Protocol::Http);
+
+    let upstream = server.upstream(WireProtocol::Http);
+
     for _ in 0..2 {
         let (parts, body) = streamed();
         let request = Request::post("/").body(body).unwrap();
@@ -266,6 +273,7 @@ async fn a_body_is_streamed_out_as_it_comes() {
         let (answer, ()) = tokio::join!(upstream.send(request, soon(), Safety::Once), feed);
         assert_eq!(read(answer.unwrap()).await, "one two three");
     }
+
     assert_eq!(server.seen.connections(), 1, "the connection is kept after a streamed body");
 }
 
@@ -276,7 +284,7 @@ async fn the_request_bodys_own_failure_is_told_and_not_the_upstreams() {
         text("")
     })
     .await;
-    for protocol in [Protocol::Http, Protocol::Grpc] {
+    for protocol in [WireProtocol::Http, WireProtocol::Grpc] {
         let upstream = server.upstream(protocol);
         let (parts, body) = streamed();
         parts.send(Ok(Frame::data(Bytes::from("begun")))).await.unwrap();
@@ -292,7 +300,7 @@ async fn the_request_bodys_own_failure_is_told_and_not_the_upstreams() {
 #[tokio::test]
 async fn an_answer_before_the_end_of_the_body_ends_the_body_and_the_connection() {
     let server = says("HTTP/1.1 413 Content Too Large\r\ncontent-length: 2\r\n\r\nno").await;
-    let upstream = server.upstream(Protocol::Http);
+    let upstream = server.upstream(WireProtocol::Http);
     let (parts, body) = streamed();
     parts.send(Ok(Frame::data(Bytes::from("begun")))).await.unwrap();
     let request = Request::post("/").body(body).unwrap();
@@ -310,7 +318,7 @@ async fn a_body_cut_short_is_an_error_and_not_an_end() {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf").await;
     })
     .await;
-    let upstream = server.upstream(Protocol::Http);
+    let upstream = server.upstream(WireProtocol::Http);
     let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
     let error = answer.into_body().collect().await.unwrap_err();
     assert!(matches!(error, Error::UpstreamUnavailable { unsent: false, .. }), "{error:?}");
@@ -319,7 +327,7 @@ async fn a_body_cut_short_is_an_error_and_not_an_end() {
 #[tokio::test]
 async fn connections_that_nobody_uses_are_closed() {
     let server = Server::start(|_| async { text("hello") }).await;
-    for protocol in [Protocol::Http, Protocol::Grpc] {
+    for protocol in [WireProtocol::Http, WireProtocol::Grpc] {
         let mut settings = settings(protocol, &[server.endpoint()]);
         settings.idle_timeout = Duration::from_millis(40);
         let upstream = Upstream::new(settings).unwrap();
@@ -333,7 +341,7 @@ async fn connections_that_nobody_uses_are_closed() {
 #[tokio::test]
 async fn connections_are_closed_with_their_upstream() {
     let server = Server::start(|_| async { text("hello") }).await;
-    for protocol in [Protocol::Http, Protocol::Grpc] {
+    for protocol in [WireProtocol::Http, WireProtocol::Grpc] {
         let upstream = server.upstream(protocol);
         read(upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap()).await;
         drop(upstream);
@@ -344,7 +352,7 @@ async fn connections_are_closed_with_their_upstream() {
 #[tokio::test]
 async fn extensions_of_the_caller_do_not_reach_the_connection() {
     let server = mirror().await;
-    let upstream = server.upstream(Protocol::Http);
+    let upstream = server.upstream(WireProtocol::Http);
     let mut request = get("/");
     request.extensions_mut().insert(HeaderMap::<HeaderValue>::new());
     let answer = upstream.send_bytes(request, soon(), Safety::Once).await.unwrap();

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
-use tollgate_upstream::{Protocol, Safety};
+use tollgate_upstream::{Safety, WireProtocol};
 
 use crate::SendBytes as _;
 use crate::server::{Answer, Gate, Server, get, read, soon, text};
@@ -28,7 +28,8 @@ async fn a_request_goes_out_with_the_endpoints_authority_and_te_trailers() {
         ))
     })
     .await;
-    let upstream = server.upstream(Protocol::Grpc);
+
+    let upstream = server.upstream(WireProtocol::Grpc);
     let request = Request::post("/pkg.Service/Method")
         .header("host", "client.example")
         .header("connection", "te")
@@ -37,6 +38,7 @@ async fn a_request_goes_out_with_the_endpoints_authority_and_te_trailers() {
         .body(Bytes::from("message"))
         .unwrap();
     let answer = read(upstream.send_bytes(request, soon(), Safety::Once).await.unwrap()).await;
+
     assert_eq!(
         answer,
         format!(
@@ -57,7 +59,7 @@ fn with_trailers() -> Answer {
 #[tokio::test]
 async fn trailers_come_through() {
     let server = Server::start(|_| async { with_trailers() }).await;
-    let upstream = server.upstream(Protocol::Grpc);
+    let upstream = server.upstream(WireProtocol::Grpc);
     let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
     let collected = answer.into_body().collect().await.unwrap();
     assert_eq!(collected.trailers().unwrap()["grpc-status"], "0");
@@ -67,7 +69,7 @@ async fn trailers_come_through() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_that_come_together_share_the_one_connection_that_is_made_for_them() {
     let server = Server::start(|_| async { text("hello") }).await;
-    let upstream = server.upstream(Protocol::Grpc);
+    let upstream = server.upstream(WireProtocol::Grpc);
     let ask =
         || async { read(upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap()).await };
     for answer in join_all((0..50).map(|_| ask())).await {
@@ -90,8 +92,10 @@ async fn many_requests_in_hand_spread_over_a_few_connections_and_all_are_answere
         })
         .await
     };
-    let upstream = Arc::new(server.upstream(Protocol::Grpc));
+
+    let upstream = Arc::new(server.upstream(WireProtocol::Grpc));
     let mut waves = Vec::new();
+
     for wave in 1..=4 {
         for _ in 0..100 {
             let upstream = upstream.clone();
@@ -101,9 +105,11 @@ async fn many_requests_in_hand_spread_over_a_few_connections_and_all_are_answere
         }
         crate::server::until("the wave arrives", || server.seen.requests() == wave * 100).await;
     }
+
     let connections = server.seen.connections();
     assert!((2..=8).contains(&connections), "{connections}");
     gate.open();
+
     for answer in waves {
         assert_eq!(answer.await.unwrap(), "hello");
     }
@@ -115,7 +121,7 @@ async fn a_streamed_body_and_its_answer_flow_at_the_same_time() {
         Response::new(BodyExt::boxed(request.into_body().map_err(|_| unreachable!())))
     })
     .await;
-    let upstream = server.upstream(Protocol::Grpc);
+    let upstream = server.upstream(WireProtocol::Grpc);
     let (parts, receiver) = tokio::sync::mpsc::channel::<Result<_, tollgate_chain::Error>>(1);
     let body = StreamBody::new(tokio_stream::wrappers::ReceiverStream::new(receiver));
     let request = Request::post("/").body(body).unwrap();
@@ -147,12 +153,16 @@ async fn after_a_graceful_go_away_requests_move_to_a_new_connection_and_none_fai
         }
     })
     .await;
-    let upstream = server.upstream(Protocol::Grpc);
+
+    let upstream = server.upstream(WireProtocol::Grpc);
+
     for _ in 0..30 {
         let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
         assert_eq!(read(answer).await, "");
     }
+
     assert_eq!(server.seen.requests(), 30);
     assert!(server.seen.open.load(Ordering::SeqCst) <= 8);
+
     assert!(server.seen.connections() >= 10);
 }

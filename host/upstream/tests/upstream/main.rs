@@ -1,4 +1,4 @@
-//! What the upstream promises, against real servers on loopback: HTTP/1.1, HTTP/2, TLS, and
+//! The promises of the upstream, against real servers on loopback: HTTP/1.1, HTTP/2, TLS, and
 //! servers that misbehave by script.
 
 #![allow(

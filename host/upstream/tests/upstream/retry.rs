@@ -1,4 +1,4 @@
-//! What is sent twice, counted by the server.
+//! Requests that are sent twice, counted by the server.
 
 use bytes::Bytes;
 use h2::Reason;
@@ -7,7 +7,7 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tollgate_chain::Error;
-use tollgate_upstream::{Protocol, Safety, Upstream};
+use tollgate_upstream::{Safety, Upstream, WireProtocol};
 
 use crate::SendBytes as _;
 use crate::server::{Server, get, read, read_head, settings, soon, text};
@@ -35,7 +35,7 @@ async fn forgetful() -> Server {
 #[tokio::test]
 async fn a_kept_connection_that_is_closed_under_a_repeatable_request_costs_one_more_sending() {
     let server = forgetful().await;
-    let upstream = server.upstream(Protocol::Http);
+    let upstream = server.upstream(WireProtocol::Http);
     for _ in 0..3 {
         let answer = upstream.send_bytes(get("/"), soon(), Safety::Repeatable).await.unwrap();
         assert_eq!(read(answer).await, "hi");
@@ -46,7 +46,7 @@ async fn a_kept_connection_that_is_closed_under_a_repeatable_request_costs_one_m
 #[tokio::test]
 async fn a_request_that_may_run_once_is_not_sent_again_after_it_was_written() {
     let server = forgetful().await;
-    let upstream = server.upstream(Protocol::Http);
+    let upstream = server.upstream(WireProtocol::Http);
     read(upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap()).await;
     assert!(!unavailable(upstream.send_bytes(get("/"), soon(), Safety::Once).await));
     assert_eq!(server.seen.requests(), 2);
@@ -60,7 +60,7 @@ async fn a_connection_that_the_server_closed_meanwhile_costs_nobody_a_request() 
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
     })
     .await;
-    let upstream = server.upstream(Protocol::Http);
+    let upstream = server.upstream(WireProtocol::Http);
     for round in 1..=20 {
         let answer = upstream.send_bytes(get("/"), soon(), Safety::Repeatable).await.unwrap();
         assert_eq!(read(answer).await, "hi");
@@ -76,7 +76,7 @@ async fn a_server_that_always_hangs_up_sees_a_request_twice_at_most() {
         }
     })
     .await;
-    let upstream = server.upstream(Protocol::Http);
+    let upstream = server.upstream(WireProtocol::Http);
     assert!(!unavailable(upstream.send_bytes(get("/"), soon(), Safety::Repeatable).await));
     assert_eq!(server.seen.requests(), 2);
     assert!(!unavailable(upstream.send_bytes(get("/"), soon(), Safety::Once).await));
@@ -91,7 +91,7 @@ async fn a_streamed_body_is_not_sent_again() {
         }
     })
     .await;
-    let upstream = server.upstream(Protocol::Http);
+    let upstream = server.upstream(WireProtocol::Http);
     let part = Ok::<_, Error>(Frame::data(Bytes::from("body")));
     let body = StreamBody::new(futures_util::stream::iter([part]));
     let request = Request::post("/").body(body).unwrap();
@@ -106,7 +106,7 @@ async fn an_endpoint_that_cannot_be_reached_is_passed_over_for_any_request() {
         format!("http://{}", listener.local_addr().unwrap())
     };
     let server = Server::start(|_| async { text("hello") }).await;
-    for protocol in [Protocol::Http, Protocol::Grpc] {
+    for protocol in [WireProtocol::Http, WireProtocol::Grpc] {
         let settings = settings(protocol, &[nobody.clone(), server.endpoint(), nobody.clone()]);
         let upstream = Upstream::new(settings).unwrap();
         for _ in 0..50 {
@@ -121,7 +121,7 @@ async fn an_endpoint_that_cannot_be_reached_is_passed_over_for_any_request() {
 async fn without_a_reachable_endpoint_the_request_is_certainly_unsent_and_the_cause_is_told() {
     let upstream = {
         let server = Server::start(|_| async { text("") }).await;
-        server.upstream(Protocol::Http)
+        server.upstream(WireProtocol::Http)
     };
     tokio::task::yield_now().await;
     match upstream.send_bytes(get("/"), soon(), Safety::Once).await {
@@ -151,7 +151,7 @@ async fn resetting(reason: Reason, resets: usize) -> Server {
 #[tokio::test]
 async fn a_refused_stream_is_sent_again_even_if_it_may_run_only_once() {
     let server = resetting(Reason::REFUSED_STREAM, 1).await;
-    let upstream = server.upstream(Protocol::Grpc);
+    let upstream = server.upstream(WireProtocol::Grpc);
     let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!((server.seen.connections(), server.seen.requests()), (1, 2));
@@ -160,7 +160,7 @@ async fn a_refused_stream_is_sent_again_even_if_it_may_run_only_once() {
 #[tokio::test]
 async fn a_stream_that_is_always_refused_is_sent_twice_and_called_unsent() {
     let server = resetting(Reason::REFUSED_STREAM, usize::MAX).await;
-    let upstream = server.upstream(Protocol::Grpc);
+    let upstream = server.upstream(WireProtocol::Grpc);
     assert!(unavailable(upstream.send_bytes(get("/"), soon(), Safety::Once).await));
     assert_eq!(server.seen.requests(), 2);
 }
@@ -169,11 +169,11 @@ async fn a_stream_that_is_always_refused_is_sent_twice_and_called_unsent() {
 async fn any_other_reset_is_repeated_only_where_that_is_safe() {
     for reason in [Reason::INTERNAL_ERROR, Reason::CANCEL, Reason::ENHANCE_YOUR_CALM] {
         let server = resetting(reason, 1).await;
-        let upstream = server.upstream(Protocol::Grpc);
+        let upstream = server.upstream(WireProtocol::Grpc);
         assert!(!unavailable(upstream.send_bytes(get("/"), soon(), Safety::Once).await));
         assert_eq!(server.seen.requests(), 1);
         let server = resetting(reason, 1).await;
-        let upstream = server.upstream(Protocol::Grpc);
+        let upstream = server.upstream(WireProtocol::Grpc);
         assert!(upstream.send_bytes(get("/"), soon(), Safety::Repeatable).await.is_ok());
         assert_eq!(server.seen.requests(), 2);
     }
@@ -193,13 +193,15 @@ async fn a_connection_lost_within_a_call_is_repeated_only_where_that_is_safe() {
             }
         })
     };
+
     let server = lossy().await;
-    let upstream = server.upstream(Protocol::Grpc);
+    let upstream = server.upstream(WireProtocol::Grpc);
     assert!(!unavailable(upstream.send_bytes(get("/"), soon(), Safety::Once).await));
     assert_eq!(server.seen.requests(), 1);
     let server = lossy().await;
-    let upstream = server.upstream(Protocol::Grpc);
+    let upstream = server.upstream(WireProtocol::Grpc);
     assert!(upstream.send_bytes(get("/"), soon(), Safety::Repeatable).await.is_ok());
+
     assert_eq!((server.seen.connections(), server.seen.requests()), (2, 2));
 }
 
@@ -237,7 +239,7 @@ async fn leaving(last_stream: u8) -> Server {
 #[tokio::test]
 async fn a_stream_above_the_last_one_of_a_go_away_is_sent_again_even_if_it_may_run_only_once() {
     let server = leaving(0).await;
-    let upstream = server.upstream(Protocol::Grpc);
+    let upstream = server.upstream(WireProtocol::Grpc);
     let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
     assert_eq!(read(answer).await, "hello");
     assert_eq!((server.seen.connections(), server.seen.requests()), (2, 2));
@@ -246,7 +248,7 @@ async fn a_stream_above_the_last_one_of_a_go_away_is_sent_again_even_if_it_may_r
 #[tokio::test]
 async fn a_stream_within_a_go_away_that_is_cut_off_may_have_been_processed() {
     let server = leaving(1).await;
-    let upstream = server.upstream(Protocol::Grpc);
+    let upstream = server.upstream(WireProtocol::Grpc);
     assert!(!unavailable(upstream.send_bytes(get("/"), soon(), Safety::Once).await));
     assert_eq!((server.seen.connections(), server.seen.requests()), (1, 1));
     let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();

@@ -20,11 +20,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tollgate_upstream::{Protocol, Upstream, UpstreamBody, UpstreamSettings};
+use tollgate_upstream::{Upstream, UpstreamBody, UpstreamSettings, WireProtocol};
 
 pub(crate) type Answer = Response<BoxBody<Bytes, Infallible>>;
 
-/// What a server saw.
+/// Counters of a server.
 #[derive(Default)]
 pub(crate) struct Seen {
     pub(crate) connections: AtomicUsize,
@@ -113,6 +113,7 @@ impl Server {
                 });
             }
         });
+
         Self { address, seen, task }
     }
 
@@ -120,7 +121,7 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    pub(crate) fn upstream(&self, protocol: Protocol) -> Upstream {
+    pub(crate) fn upstream(&self, protocol: WireProtocol) -> Upstream {
         Upstream::new(settings(protocol, &[self.endpoint()])).unwrap()
     }
 }
@@ -140,7 +141,7 @@ where
     let _ = builder.serve_connection(TokioIo::new(stream), service).await;
 }
 
-pub(crate) fn settings(protocol: Protocol, endpoints: &[String]) -> UpstreamSettings {
+pub(crate) fn settings(protocol: WireProtocol, endpoints: &[String]) -> UpstreamSettings {
     UpstreamSettings {
         name: "service".into(),
         protocol,

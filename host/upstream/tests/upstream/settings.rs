@@ -1,11 +1,11 @@
 //! Settings that could never work are refused before anything is connected.
 
-use tollgate_upstream::{Error, Protocol, TlsSettings, Upstream, UpstreamSettings};
+use tollgate_upstream::{Error, TlsSettings, Upstream, UpstreamSettings, WireProtocol};
 
 use crate::server::settings;
 
 fn refused(change: impl FnOnce(&mut UpstreamSettings)) -> Error {
-    let mut settings = settings(Protocol::Grpc, &["https://service:443".into()]);
+    let mut settings = settings(WireProtocol::Grpc, &["https://service:443".into()]);
     settings.tls = Some(TlsSettings::default());
     change(&mut settings);
     Upstream::new(settings).unwrap_err()
@@ -44,7 +44,7 @@ fn an_empty_bundle_and_a_name_that_is_none_are_refused() {
 
 #[test]
 fn equal_settings_are_equal_so_that_a_reload_keeps_connections() {
-    let a = settings(Protocol::Http, &["http://a:80".into()]);
+    let a = settings(WireProtocol::Http, &["http://a:80".into()]);
     assert_eq!(Upstream::new(a.clone()).unwrap().settings(), &a);
     let mut b = a.clone();
     b.connections_max += 1;

@@ -9,7 +9,7 @@ use rcgen::{
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::TlsAcceptor;
 use tollgate_chain::Error;
-use tollgate_upstream::{Protocol, Safety, TlsSettings, Upstream, UpstreamSettings};
+use tollgate_upstream::{Safety, TlsSettings, Upstream, UpstreamSettings, WireProtocol};
 
 use crate::SendBytes as _;
 use crate::server::{Server, get, read, serve, settings, soon, text};
@@ -76,7 +76,7 @@ fn trusting(authority: &Authority) -> TlsSettings {
     }
 }
 
-fn towards(server: &Server, protocol: Protocol, tls: TlsSettings) -> UpstreamSettings {
+fn towards(server: &Server, protocol: WireProtocol, tls: TlsSettings) -> UpstreamSettings {
     let endpoint = format!("https://localhost:{}", server.address.port());
     UpstreamSettings { tls: Some(tls), ..settings(protocol, &[endpoint]) }
 }
@@ -100,7 +100,7 @@ async fn refused(settings: UpstreamSettings) -> String {
 #[tokio::test]
 async fn a_certificate_of_the_pinned_authority_is_trusted() {
     let ca = authority();
-    for (protocol, alpn) in [(Protocol::Grpc, "h2"), (Protocol::Http, "http/1.1")] {
+    for (protocol, alpn) in [(WireProtocol::Grpc, "h2"), (WireProtocol::Http, "http/1.1")] {
         let server = serve_tls(issue(&ca, params("localhost")), &[alpn]).await;
         assert_eq!(ask(towards(&server, protocol, trusting(&ca))).await.unwrap(), "hello");
     }
@@ -110,7 +110,7 @@ async fn a_certificate_of_the_pinned_authority_is_trusted() {
 async fn http_needs_no_alpn() {
     let ca = authority();
     let server = serve_tls(issue(&ca, params("localhost")), &[]).await;
-    assert_eq!(ask(towards(&server, Protocol::Http, trusting(&ca))).await.unwrap(), "hello");
+    assert_eq!(ask(towards(&server, WireProtocol::Http, trusting(&ca))).await.unwrap(), "hello");
 }
 
 #[tokio::test]
@@ -118,13 +118,13 @@ async fn a_bundle_does_not_keep_the_native_roots_out_and_the_reverse() {
     let ca = authority();
     let server = serve_tls(issue(&ca, params("localhost")), &["h2"]).await;
     let tls = TlsSettings { native_roots: true, ..trusting(&ca) };
-    assert_eq!(ask(towards(&server, Protocol::Grpc, tls)).await.unwrap(), "hello");
+    assert_eq!(ask(towards(&server, WireProtocol::Grpc, tls)).await.unwrap(), "hello");
 }
 
 #[tokio::test]
 async fn a_certificate_of_an_unknown_authority_is_refused() {
     let server = serve_tls(issue(&authority(), params("localhost")), &["h2"]).await;
-    let reason = refused(towards(&server, Protocol::Grpc, trusting(&authority()))).await;
+    let reason = refused(towards(&server, WireProtocol::Grpc, trusting(&authority()))).await;
     assert!(reason.contains("UnknownIssuer") || reason.contains("BadSignature"), "{reason}");
 }
 
@@ -135,7 +135,7 @@ async fn an_expired_certificate_is_refused() {
     params.not_before = time::OffsetDateTime::now_utc() - time::Duration::days(2);
     params.not_after = time::OffsetDateTime::now_utc() - time::Duration::days(1);
     let server = serve_tls(issue(&ca, params), &["h2"]).await;
-    let reason = refused(towards(&server, Protocol::Grpc, trusting(&ca))).await;
+    let reason = refused(towards(&server, WireProtocol::Grpc, trusting(&ca))).await;
     assert!(reason.contains("expired"), "{reason}");
 }
 
@@ -143,10 +143,10 @@ async fn an_expired_certificate_is_refused() {
 async fn a_certificate_of_another_name_is_refused_unless_that_name_is_asked_for() {
     let ca = authority();
     let server = serve_tls(issue(&ca, params("other.example")), &["h2"]).await;
-    let reason = refused(towards(&server, Protocol::Grpc, trusting(&ca))).await;
+    let reason = refused(towards(&server, WireProtocol::Grpc, trusting(&ca))).await;
     assert!(reason.contains("not valid for"), "{reason}");
     let tls = TlsSettings { server_name: Some("other.example".into()), ..trusting(&ca) };
-    assert_eq!(ask(towards(&server, Protocol::Grpc, tls)).await.unwrap(), "hello");
+    assert_eq!(ask(towards(&server, WireProtocol::Grpc, tls)).await.unwrap(), "hello");
 }
 
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn a_name_that_only_stands_in_the_common_name_does_not_count() {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.distinguished_name.push(DnType::CommonName, "localhost");
     let server = serve_tls(issue(&ca, params), &["h2"]).await;
-    refused(towards(&server, Protocol::Grpc, trusting(&ca))).await;
+    refused(towards(&server, WireProtocol::Grpc, trusting(&ca))).await;
 }
 
 #[tokio::test]
@@ -164,17 +164,17 @@ async fn a_certificate_that_is_for_clients_only_is_refused() {
     let mut params = params("localhost");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     let server = serve_tls(issue(&ca, params), &["h2"]).await;
-    refused(towards(&server, Protocol::Grpc, trusting(&ca))).await;
+    refused(towards(&server, WireProtocol::Grpc, trusting(&ca))).await;
 }
 
 #[tokio::test]
 async fn grpc_needs_h2_by_alpn() {
     let ca = authority();
     let server = serve_tls(issue(&ca, params("localhost")), &[]).await;
-    let reason = refused(towards(&server, Protocol::Grpc, trusting(&ca))).await;
+    let reason = refused(towards(&server, WireProtocol::Grpc, trusting(&ca))).await;
     assert!(reason.ends_with("the server does not offer h2 by ALPN"), "{reason}");
     let server = serve_tls(issue(&ca, params("localhost")), &["http/1.1"]).await;
-    refused(towards(&server, Protocol::Grpc, trusting(&ca))).await;
+    refused(towards(&server, WireProtocol::Grpc, trusting(&ca))).await;
 }
 
 #[tokio::test]
@@ -184,10 +184,10 @@ async fn a_public_key_that_is_not_pinned_is_refused_though_its_chain_is_good() {
     let pin = identity.spki_sha256;
     let server = serve_tls(identity, &["h2"]).await;
     let pinned = |pins| TlsSettings { spki_sha256: pins, ..trusting(&ca) };
-    let reason = refused(towards(&server, Protocol::Grpc, pinned(vec![[7; 32]]))).await;
+    let reason = refused(towards(&server, WireProtocol::Grpc, pinned(vec![[7; 32]]))).await;
     assert!(reason.ends_with("the certificate's public key is not a pinned one"), "{reason}");
     assert_eq!(server.seen.requests(), 0);
-    let right = towards(&server, Protocol::Grpc, pinned(vec![[7; 32], pin]));
+    let right = towards(&server, WireProtocol::Grpc, pinned(vec![[7; 32], pin]));
     assert_eq!(ask(right).await.unwrap(), "hello");
 }
 
@@ -198,7 +198,7 @@ async fn a_pin_holds_on_a_resumed_session_too() {
     let pin = identity.spki_sha256;
     let server = serve_tls(identity, &["http/1.1"]).await;
     let tls = TlsSettings { spki_sha256: vec![pin], ..trusting(&ca) };
-    let upstream = Upstream::new(towards(&server, Protocol::Http, tls)).unwrap();
+    let upstream = Upstream::new(towards(&server, WireProtocol::Http, tls)).unwrap();
     let ask =
         || async { read(upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap()).await };
     // Two at once need two connections; the second handshake may resume the first one's session.
@@ -211,7 +211,7 @@ async fn a_pin_holds_on_a_resumed_session_too() {
 #[tokio::test]
 async fn where_tls_is_asked_for_nothing_is_ever_said_in_clear() {
     let server = Server::start(|_| async { text("in clear") }).await;
-    let settings = towards(&server, Protocol::Http, trusting(&authority()));
+    let settings = towards(&server, WireProtocol::Http, trusting(&authority()));
     let reason = refused(settings).await;
     assert!(reason.starts_with("TLS handshake with localhost"), "{reason}");
     assert_eq!(server.seen.requests(), 0);

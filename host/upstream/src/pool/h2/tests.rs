@@ -7,13 +7,13 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::connect::Target;
-use crate::pool::Pool as AnyPool;
-use crate::settings::{Protocol, UpstreamSettings};
+use crate::pool::ProtocolPool as AnyPool;
+use crate::settings::{UpstreamSettings, WireProtocol};
 
 fn endpoint(address: std::net::SocketAddr) -> Arc<Endpoint> {
     let settings = UpstreamSettings {
         name: "service".into(),
-        protocol: Protocol::Grpc,
+        protocol: WireProtocol::Grpc,
         endpoints: Vec::new(),
         tls: None,
         connect_timeout: Duration::from_secs(5),
@@ -22,14 +22,14 @@ fn endpoint(address: std::net::SocketAddr) -> Arc<Endpoint> {
     };
     let target = Target::parse(&format!("http://{address}").parse().unwrap()).unwrap();
     let mut endpoint = Endpoint::new(&settings, target, None).unwrap();
-    let mut pool = Pool::new(1);
+    let mut pool = Http2Pool::new(1);
     pool.pings = Pings { interval: Duration::from_millis(20), timeout: Duration::from_millis(60) };
     endpoint.pool = AnyPool::Http2(pool);
     Arc::new(endpoint)
 }
 
 fn attempt() -> Attempt {
-    let mut request = Request::new(Outgoing::Empty);
+    let mut request = Request::new(OutboundBody::Empty);
     *request.uri_mut() = "http://service/".parse().unwrap();
     Attempt { request: Box::new(request), fresh: false }
 }
@@ -58,7 +58,7 @@ async fn a_peer_that_falls_silent_is_given_up_and_a_new_connection_made() {
         }
     });
     // Without pings this would wait for ever.
-    let Err(Failure::Lost { cause, .. }) = endpoint.attempt(attempt()).await else {
+    let Err(AttemptFailure::Lost { cause, .. }) = endpoint.attempt(attempt()).await else {
         panic!("a silent peer cannot have answered");
     };
     assert!(cause.contains("timed out"), "{cause}");

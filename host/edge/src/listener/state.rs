@@ -1,4 +1,4 @@
-//! What is going on on a connection, as atomics that its exchanges, its socket and the drain
+//! The state of a connection, as atomics that its exchanges, its socket and the drain
 //! share. No lock is taken for a request.
 
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 /// The state of one connection. Times are in microseconds since it opened, 0 for none.
 #[derive(Debug)]
-pub(crate) struct Pulse {
+pub(crate) struct ConnectionState {
     opened: Instant,
     /// When the connection is old.
     old: Instant,
@@ -24,15 +24,15 @@ pub(crate) struct Pulse {
     waker: AtomicWaker,
 }
 
-/// What a drain demands of a connection.
+/// The demand of a drain on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Order {
+pub(super) enum DrainDemand {
     Serve,
     Finish,
     Abort,
 }
 
-impl Pulse {
+impl ConnectionState {
     pub(super) fn new(age_max: Duration) -> Self {
         let opened = Instant::now();
         Self {
@@ -54,7 +54,7 @@ impl Pulse {
         self.old
     }
 
-    /// Whether this response is to be the connection's last.
+    /// Tells whether this response is to be the connection's last.
     pub(crate) fn is_old(&self) -> bool {
         Instant::now() >= self.old
     }
@@ -89,7 +89,7 @@ impl Pulse {
         self.resting(&self.idle_since)
     }
 
-    /// Whether no exchange has begun yet.
+    /// Tells whether no exchange has begun yet.
     pub(super) fn is_fresh(&self) -> bool {
         self.idle_since.load(Ordering::Relaxed) == FRESH
             && self.in_flight.load(Ordering::Relaxed) == 0
@@ -127,16 +127,16 @@ impl Pulse {
         self.flooded.load(Ordering::Relaxed)
     }
 
-    pub(super) fn order(&self) -> Order {
+    pub(super) fn order(&self) -> DrainDemand {
         match self.order.load(Ordering::Acquire) {
-            0 => Order::Serve,
-            1 => Order::Finish,
-            _ => Order::Abort,
+            0 => DrainDemand::Serve,
+            1 => DrainDemand::Finish,
+            _ => DrainDemand::Abort,
         }
     }
 
     /// Demands something and wakes the connection.
-    pub(super) fn demand(&self, order: Order) {
+    pub(super) fn demand(&self, order: DrainDemand) {
         self.order.fetch_max(order as u8, Ordering::AcqRel);
         self.waker.wake();
     }
@@ -155,22 +155,24 @@ const FRESH: u64 = 1;
 
 /// An exchange in flight; dropping it ends the exchange.
 #[derive(Debug)]
-pub(crate) struct InFlight(Arc<Pulse>);
+pub(crate) struct InFlight(Arc<ConnectionState>);
 
 impl InFlight {
-    pub(crate) fn begin(pulse: &Arc<Pulse>) -> Self {
-        pulse.in_flight.fetch_add(1, Ordering::AcqRel);
-        pulse.head_since.store(0, Ordering::Relaxed);
-        Self(Arc::clone(pulse))
+    pub(crate) fn begin(state: &Arc<ConnectionState>) -> Self {
+        state.in_flight.fetch_add(1, Ordering::AcqRel);
+        state.head_since.store(0, Ordering::Relaxed);
+        Self(Arc::clone(state))
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let pulse = &self.0;
-        pulse.idle_since.store(pulse.now(), Ordering::Relaxed);
-        if pulse.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 && pulse.order() != Order::Serve {
-            pulse.waker.wake();
+        let state = &self.0;
+        state.idle_since.store(state.now(), Ordering::Relaxed);
+        if state.in_flight.fetch_sub(1, Ordering::AcqRel) == 1
+            && state.order() != DrainDemand::Serve
+        {
+            state.waker.wake();
         }
     }
 }
