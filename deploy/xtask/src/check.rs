@@ -1,6 +1,5 @@
 //! `check`: everything that a program can judge, the same at the desk and in CI.
 
-use crate::compiler::Compiler;
 use crate::place::Place;
 use crate::{say, tool};
 use anyhow::Result;
@@ -10,31 +9,18 @@ use anyhow::Result;
 /// # Errors
 /// At the first that finds something.
 pub(crate) fn run(place: &Place) -> Result<()> {
-    text(place, Compiler::Rustc)?;
+    say::step("Format");
+    tool::run(&mut tool::cargo(place, &["fmt", "--all", "--check"]))?;
+
+    say::step("House rules");
+    let rules = ["test", "--quiet", "--workspace", "--test", "house"];
+    tool::run(&mut tool::cargo(place, &rules))?;
+
     say::step("Lints");
     let lints = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
     tool::run(&mut tool::cargo(place, &lints))?;
-    dependencies(place)
-}
 
-/// Judges the same with a build of everything in place of a check, for whoever runs the tests next.
-///
-/// # Errors
-/// At the first that finds something.
-pub(crate) fn with_build(place: &Place) -> Result<()> {
-    text(place, Compiler::Clippy)?;
-    say::step("Lints, with the build of everything that the tests use");
-    let build = ["build", "--workspace", "--all-targets"];
-    tool::run(Compiler::Clippy.apply(&mut tool::cargo(place, &build)))?;
     dependencies(place)
-}
-
-fn text(place: &Place, compiler: Compiler) -> Result<()> {
-    say::step("Format");
-    tool::run(&mut tool::cargo(place, &["fmt", "--all", "--check"]))?;
-    say::step("House rules");
-    let rules = ["test", "--quiet", "--workspace", "--test", "house"];
-    tool::run(compiler.apply(&mut tool::cargo(place, &rules)))
 }
 
 fn dependencies(place: &Place) -> Result<()> {

@@ -1,6 +1,5 @@
 //! `ci`: what CI runs, whole or in parts. `.ci/run` starts it.
 
-use crate::compiler::Compiler;
 use crate::place::Place;
 use crate::test::{self, Part};
 use crate::{check, plugins, setup};
@@ -27,15 +26,14 @@ pub(crate) enum Job {
 pub(crate) fn run(place: &Place, job: Option<Job>) -> Result<()> {
     setup::run(place)?;
     match job {
-        // Alone, a check is the cheapest way to the lints, and `rustc` that to the tests.
         Some(Job::Lints) => check::run(place),
-        Some(Job::Unit) => test::part(place, Part::Unit, Compiler::Rustc),
-        Some(Job::Conformance) => test::part(place, Part::Conformance, Compiler::Rustc),
-        Some(Job::E2e) => test::part(place, Part::EndToEnd, Compiler::Rustc),
+        Some(Job::Unit) => test::part(place, Part::Unit),
+        Some(Job::Conformance) => test::part(place, Part::Conformance),
+        Some(Job::E2e) => test::part(place, Part::EndToEnd),
         None => {
-            check::with_build(place)?;
+            check::run(place)?;
             plugins::run(place)?;
-            test::every_part(place, Compiler::Clippy)
+            test::every_part(place)
         }
     }
 }

@@ -7,7 +7,6 @@
 mod bench;
 mod check;
 mod ci;
-mod compiler;
 mod down;
 mod place;
 mod platform;

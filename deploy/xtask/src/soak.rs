@@ -1,6 +1,5 @@
 //! `soak`: ten reloads a second under load. Options are passed on: `--seconds N`.
 
-use crate::compiler::Compiler;
 use crate::place::Place;
 use crate::{plugins, say, test, tool};
 use anyhow::Result;
@@ -13,7 +12,7 @@ use std::process::Command;
 pub(crate) fn run(place: &Place, rest: &[String]) -> Result<()> {
     plugins::run(place)?;
     say::step("Binaries: building what the soak starts");
-    test::binaries(place, Compiler::Rustc)?;
+    test::binaries(place)?;
     say::step("Soak: reloading under load");
     tool::run(Command::new(place.binary("soak")).args(rest).current_dir(place.root()))
 }

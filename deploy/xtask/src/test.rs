@@ -4,7 +4,6 @@
 //! unifies features over the selected packages, and a narrower selection would compile
 //! dependencies anew.
 
-use crate::compiler::Compiler;
 use crate::place::Place;
 use crate::workspace::Workspace;
 use crate::{plugins, say, setup, tool};
@@ -45,11 +44,11 @@ pub(crate) fn run(place: &Place, rest: &[String]) -> Result<()> {
     setup::run(place)?;
     plugins::run(place)?;
     if rest.is_empty() {
-        return every_part(place, Compiler::Rustc);
+        return every_part(place);
     }
 
     say::step("Binaries: building what the tests start");
-    binaries(place, Compiler::Rustc)?;
+    binaries(place)?;
     say::step("Tests");
     tool::run(tool::cargo(place, &["test"]).args(rest))
 }
@@ -58,22 +57,22 @@ pub(crate) fn run(place: &Place, rest: &[String]) -> Result<()> {
 ///
 /// # Errors
 /// At the first step that fails.
-pub(crate) fn part(place: &Place, part: Part, compiler: Compiler) -> Result<()> {
+pub(crate) fn part(place: &Place, part: Part) -> Result<()> {
     if part != Part::Unit {
         plugins::run(place)?;
     }
-    tests(place, part, compiler)
+    tests(place, part)
 }
 
 /// Runs every part on a machine that is set up, with the components built.
 ///
 /// # Errors
 /// At the first step that fails.
-pub(crate) fn every_part(place: &Place, compiler: Compiler) -> Result<()> {
-    Part::ALL.into_iter().try_for_each(|part| tests(place, part, compiler))
+pub(crate) fn every_part(place: &Place) -> Result<()> {
+    Part::ALL.into_iter().try_for_each(|part| tests(place, part))
 }
 
-fn tests(place: &Place, part: Part, compiler: Compiler) -> Result<()> {
+fn tests(place: &Place, part: Part) -> Result<()> {
     match part {
         Part::Unit => {
             say::step("Specifications: buf lint");
@@ -81,42 +80,41 @@ fn tests(place: &Place, part: Part, compiler: Compiler) -> Result<()> {
             tool::run(Command::new(place.buf()).arg("lint").current_dir(protos))?;
 
             say::step("Tests: units");
-            targets(place, &["--lib", "--bins"], part, compiler)?;
+            targets(place, &["--lib", "--bins"], part)?;
 
             say::step("Tests: examples in docs");
-            tool::run(compiler.apply(&mut tool::cargo(place, &["test", "--workspace", "--doc"])))
+            tool::run(&mut tool::cargo(place, &["test", "--workspace", "--doc"]))
         }
         Part::Conformance => {
             say::step("Tests: conformance");
-            targets(place, &[], part, compiler)
+            targets(place, &[], part)
         }
         Part::EndToEnd => {
             say::step("Binaries: building what the tests start");
-            binaries(place, compiler)?;
+            binaries(place)?;
 
             say::step("Tests: end to end");
-            targets(place, &[], part, compiler)
+            targets(place, &[], part)
         }
     }
 }
 
 /// Runs the integration tests of a part, and the targets that `others` selects.
-fn targets(place: &Place, others: &[&str], part: Part, compiler: Compiler) -> Result<()> {
+fn targets(place: &Place, others: &[&str], part: Part) -> Result<()> {
     let mut cargo = tool::cargo(place, &["test", "--workspace"]);
     cargo.args(others);
     for name in Workspace::read(place)?.test_targets(|package| Part::of(package) == part) {
         cargo.args(["--test", &name]);
     }
-    tool::run(compiler.apply(&mut cargo))
+    tool::run(&mut cargo)
 }
 
 /// Builds every binary of the workspace.
 ///
 /// # Errors
 /// When one does not compile.
-pub(crate) fn binaries(place: &Place, compiler: Compiler) -> Result<()> {
-    let mut cargo = tool::cargo(place, &["build", "--workspace", "--bins", "--examples"]);
-    tool::run(compiler.apply(&mut cargo))
+pub(crate) fn binaries(place: &Place) -> Result<()> {
+    tool::run(&mut tool::cargo(place, &["build", "--workspace", "--bins", "--examples"]))
 }
 
 #[cfg(test)]
