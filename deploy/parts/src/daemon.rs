@@ -7,6 +7,7 @@ use crate::wait;
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use procfs::process::Process;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
@@ -124,13 +125,8 @@ impl Daemon {
 /// ended, also while its parent has not collected it.
 #[must_use]
 pub fn start_time(pid: i32) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name is in parentheses and may hold anything; fields are counted after the last one.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    if matches!(fields.next(), Some("Z" | "X")) {
-        return None;
-    }
-    fields.nth(18).map(str::to_owned)
+    let stat = Process::new(pid).ok()?.stat().ok()?;
+    (!matches!(stat.state, 'Z' | 'X')).then(|| stat.starttime.to_string())
 }
 
 fn open_log(path: &Path) -> Result<File> {

@@ -1,38 +1,32 @@
 //! Processor time by the scheduler's account, in nanoseconds: the other account ticks in 10 ms,
 //! which is as much as a few hundred requests.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use procfs::process::{Process, Task};
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 /// Processor time that each thread of a process had used at one moment.
 #[derive(Debug)]
-pub struct Clock(BTreeMap<String, Duration>);
+pub struct Clock(BTreeMap<i32, Duration>);
 
 impl Clock {
     /// Reads the account of a process.
     ///
     /// # Errors
-    /// When it is gone.
+    /// When the process has ended.
     pub fn of(pid: i32) -> Result<Self> {
-        let mut threads = BTreeMap::new();
-        for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
-            let thread = thread?;
-            // A thread that ends while its account is read has nothing more to tell.
-            if let Ok(used) = read(&thread.path()) {
-                threads.insert(thread.file_name().to_string_lossy().into_owned(), used);
-            }
-        }
-        Ok(Self(threads))
+        let tasks = Process::new(pid)?.tasks()?;
+        // A thread that ends while its account is read has nothing more to tell.
+        let threads = tasks.flatten().filter_map(|task| Some((task.tid, used(&task).ok()?)));
+        Ok(Self(threads.collect()))
     }
 
     /// Returns the time that the threads have used since `before`. The time of threads that ended
     /// meanwhile is missing: of the measured processes, only threads end that had nothing to do for
     /// seconds.
     pub fn since(&self, before: &Self) -> Duration {
-        let used = |(thread, now): (&String, &Duration)| {
+        let used = |(thread, now): (&i32, &Duration)| {
             now.saturating_sub(before.0.get(thread).copied().unwrap_or_default())
         };
         self.0.iter().map(used).sum()
@@ -41,13 +35,12 @@ impl Clock {
 
 /// Returns the processor time that this thread has used.
 pub fn of_this_thread() -> Result<Duration> {
-    read(Path::new("/proc/thread-self"))
+    let thread = nix::unistd::gettid().as_raw();
+    used(&Process::myself()?.task_from_tid(thread)?)
 }
 
-fn read(thread: &Path) -> Result<Duration> {
-    let text = fs::read_to_string(thread.join("schedstat"))?;
-    let nanos = text.split_whitespace().next().context("the scheduler's account")?;
-    Ok(Duration::from_nanos(nanos.parse()?))
+fn used(thread: &Task) -> Result<Duration> {
+    Ok(Duration::from_nanos(thread.schedstat()?.sum_exec_runtime))
 }
 
 #[cfg(test)]

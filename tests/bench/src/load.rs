@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use bench::world::HOST;
 use bytes::Bytes;
 use clap::{Args, ValueEnum};
+use hdrhistogram::Histogram;
 use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use std::net::SocketAddr;
@@ -122,14 +123,19 @@ pub(crate) async fn run(order: Order) -> Result<()> {
         }
     }
 
-    let mut micros: Vec<u32> = Vec::new();
+    let mut micros = histogram()?;
     while let Some(part) = workers.join_next().await {
-        micros.extend(part??);
+        micros.add(part??)?;
     }
-    micros.sort_unstable();
-    let at = |share: usize| micros.get(micros.len() * share / 100).copied().unwrap_or(0);
-    println!("{} {} {}", micros.len(), at(50), at(99));
+
+    let at = |share| micros.value_at_quantile(share);
+    println!("{} {} {}", micros.len(), at(0.5), at(0.99));
     Ok(())
+}
+
+/// Returns an empty histogram of microseconds up to a minute, exact to a thousandth.
+fn histogram() -> Result<Histogram<u32>> {
+    Ok(Histogram::new_with_max(60_000_000, 3)?)
 }
 
 /// One for each request that may be under way; over HTTP/2, eight are streams of one connection.
@@ -154,8 +160,8 @@ async fn work(
     mut recipe: Recipe,
     mut pace: Option<Interval>,
     end: Instant,
-) -> Result<Vec<u32>> {
-    let mut micros = Vec::with_capacity(1 << 14);
+) -> Result<Histogram<u32>> {
+    let mut micros = histogram()?;
     loop {
         if let Some(pace) = &mut pace {
             pace.tick().await;
@@ -171,12 +177,12 @@ async fn work(
             bail!("{status}: {}", String::from_utf8_lossy(&body));
         }
 
-        micros.push(since_then(since));
+        micros.saturating_record(since_then(since));
     }
 }
 
-fn since_then(since: Instant) -> u32 {
-    u32::try_from(since.elapsed().as_micros()).unwrap_or(u32::MAX)
+fn since_then(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 async fn exchange(

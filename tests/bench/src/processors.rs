@@ -1,11 +1,11 @@
-//! Which processors a process may use. A measured process with one worker has the first to itself;
+//! The processors that a process may use. A measured process with one worker has the first to itself;
 //! upstream and load share the rest. Left to the scheduler, three busy processes on two processors
 //! meet in another way in each turn, and the same work costs a tenth more or less.
 
 use anyhow::{Context, Result};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
-use std::fs;
+use procfs::process::Process;
 
 /// The processors of this machine, where there is more than one.
 #[derive(Debug)]
@@ -18,12 +18,12 @@ struct Parts {
 }
 
 impl Processors {
-    /// Those that this process may use.
+    /// Finds those that this process may use.
     ///
     /// # Errors
     /// When the system does not tell.
     pub(crate) fn find() -> Result<Self> {
-        let all = sched_getaffinity(Pid::from_raw(0)).context("which processors there are")?;
+        let all = sched_getaffinity(Pid::from_raw(0)).context("list the processors")?;
         let (mut first, mut rest) = (CpuSet::new(), CpuSet::new());
         let mut count = 0_usize;
         for processor in 0..CpuSet::count() {
@@ -54,10 +54,9 @@ impl Processors {
 }
 
 fn keep_to(processors: &CpuSet, pid: i32) -> Result<()> {
-    for thread in fs::read_dir(format!("/proc/{pid}/task")).context("the threads of a process")? {
-        let number = thread?.file_name().to_string_lossy().parse()?;
+    for thread in Process::new(pid)?.tasks()? {
         // A thread may end meanwhile.
-        let _ = sched_setaffinity(Pid::from_raw(number), processors);
+        let _ = sched_setaffinity(Pid::from_raw(thread?.tid), processors);
     }
     Ok(())
 }

@@ -1,43 +1,16 @@
 //! Tables in Markdown, aligned for terminals; and medians.
 
+use comfy_table::presets::ASCII_MARKDOWN;
+use comfy_table::{CellAlignment, Table};
+
 /// Prints a table under a title. The first column is text, the others are figures.
 pub(crate) fn print(title: &str, columns: &[&str], rows: &[Vec<String>]) {
-    println!("\n### {title}\n");
-    let width = |index: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(index)).map(String::as_str);
-        let widest = cells.chain(columns.get(index).copied()).map(|cell| cell.chars().count());
-        widest.max().unwrap_or_default()
-    };
-
-    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
-
-    let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let mut line = String::from("|");
-        for (index, (cell, width)) in cells.zip(&widths).enumerate() {
-            let width = *width;
-            line += &match index {
-                0 => format!(" {cell:<width$} |"),
-                _ => format!(" {cell:>width$} |"),
-            };
-        }
-        println!("{line}");
-    };
-
-    line(&mut columns.iter().copied());
-
-    let rules: Vec<String> = widths
-        .iter()
-        .enumerate()
-        .map(|(index, width)| match index {
-            0 => "-".repeat(*width),
-            _ => "-".repeat(width.saturating_sub(1)) + ":",
-        })
-        .collect();
-    line(&mut rules.iter().map(String::as_str));
-
-    for row in rows {
-        line(&mut row.iter().map(String::as_str));
+    let mut table = Table::new();
+    table.load_style(ASCII_MARKDOWN).set_header(columns).add_rows(rows);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
     }
+    println!("\n### {title}\n\n{table}");
 }
 
 /// A figure with so many digits after the point.

@@ -241,14 +241,11 @@ impl Told {
     }
 
     fn footprint(&self) -> Result<Footprint> {
-        let process = format!("/proc/{}", self.gate.process.pid());
-        let count = |below: &str| -> Result<u64> {
-            Ok(u64::try_from(fs::read_dir(format!("{process}/{below}"))?.count())?)
-        };
+        let process = procfs::process::Process::new(self.gate.process.pid())?;
         Ok(Footprint {
             memory: self.gate.process.resident()?,
-            descriptors: count("fd")?,
-            threads: count("task")?,
+            descriptors: u64::try_from(process.fd_count()?)?,
+            threads: u64::try_from(process.tasks()?.count())?,
         })
     }
 

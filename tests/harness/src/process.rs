@@ -153,28 +153,24 @@ impl Process {
         }
     }
 
-    /// Returns the processor time it has used so far, in user and kernel mode together.
+    /// Returns the processor time it has used so far, in user and kernel mode together, in steps of
+    /// a clock tick.
     ///
     /// # Errors
-    /// When it is gone.
+    /// When it has ended and is collected.
     pub fn cpu(&self) -> Result<Duration> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid()))?;
-        let after = stat.rsplit_once(')').context("read its stat line")?.1;
-        let mut ticks = after.split_whitespace().skip(11).map(|field| field.parse::<u64>());
-        let mut next = || ticks.next().context("read its stat line")?.context("read its ticks");
-        // The kernel reports in ticks of 10 ms on every Linux this runs on.
-        Ok(Duration::from_millis((next()? + next()?) * 10))
+        let stat = procfs::process::Process::new(self.pid())?.stat()?;
+        let millis = (stat.utime + stat.stime) * 1_000 / procfs::ticks_per_second();
+        Ok(Duration::from_millis(millis))
     }
 
     /// Returns its resident memory in bytes.
     ///
     /// # Errors
-    /// When it is gone.
+    /// When it has ended.
     pub fn resident(&self) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|line| line.split_whitespace().next()).context("find VmRSS")?;
-        Ok(kib.parse::<u64>()? * 1024)
+        let status = procfs::process::Process::new(self.pid())?.status()?;
+        Ok(status.vmrss.context("a running process has resident memory")? * 1024)
     }
 
     fn still_runs(&mut self, awaited: &str) -> Result<()> {

@@ -4,13 +4,14 @@
 use anyhow::{Result, bail};
 use bench::world;
 use bytes::Bytes;
+use hdrhistogram::Histogram;
 use http::{HeaderName, HeaderValue, Request, Uri, header};
 use http_body_util::Full;
 use std::time::Instant;
 use tollgate_harness::{Client, Connection};
 
 use super::recipe::Recipe;
-use super::{exchange, since_then};
+use super::{exchange, histogram, since_then};
 
 /// One connection's worth of unique requests, over HTTP/1.1.
 pub(super) struct Stranger {
@@ -26,8 +27,8 @@ impl Stranger {
     }
 
     /// Sends until the end. A connection that was closed after a refusal is opened again.
-    pub(super) async fn work(mut self, end: Instant) -> Result<Vec<u32>> {
-        let mut micros = Vec::with_capacity(1 << 14);
+    pub(super) async fn work(mut self, end: Instant) -> Result<Histogram<u32>> {
+        let mut micros = histogram()?;
         let mut open = None;
         while Instant::now() < end {
             let request = self.request()?;
@@ -41,7 +42,7 @@ impl Stranger {
             if status.is_server_error() {
                 bail!("{status}: {}", String::from_utf8_lossy(&body));
             }
-            micros.push(since_then(since));
+            micros.saturating_record(since_then(since));
             open = (!connection.is_closed()).then_some(connection);
         }
         Ok(micros)
