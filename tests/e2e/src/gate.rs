@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use http::{Method, Request};
+use http::{Method, Request, StatusCode};
 use tempfile::TempDir;
-use tollgate_harness::{Client, Process, Reply, eventually, free_port, target_bin, target_dir};
+use tollgate_harness::{
+    Client, Load, Plan, Process, Reply, eventually, free_port, target_bin, target_dir,
+};
 
 use crate::{Echo, Key};
 
@@ -149,11 +151,24 @@ impl Gate {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Result<Reply> {
-        let mut request = Request::builder().method(method).uri(self.url(path));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        Client::h1().send(request.body(body.to_owned().into())?).await
+        Client::h1().send(request(method, &self.url(path), headers, body)?).await
+    }
+
+    /// Starts keep-alive traffic of `GET /v1/things/1` with this key, at a rate per second over all
+    /// connections. Every reply must be a 200.
+    #[must_use]
+    pub fn traffic(&self, key: &Key, connections: u32, rate: u32) -> Load {
+        let (url, bearer) = (self.url("/v1/things/1"), key.bearer());
+        Load::start(Plan {
+            client: Client::h1(),
+            request: Box::new(move |_| {
+                let request = Request::get(&url).header("authorization", &bearer);
+                request.body(bytes::Bytes::new()).unwrap_or_default()
+            }),
+            good: Box::new(|reply| reply.status == StatusCode::OK),
+            connections,
+            rate: Some(rate),
+        })
     }
 
     /// A metric's value, summed over its labels that contain `part`.
@@ -184,6 +199,20 @@ impl Gate {
         .await
         .with_context(|| self.process.log())
     }
+}
+
+/// Builds a request from its parts.
+pub(crate) fn request(
+    method: Method,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<Request<bytes::Bytes>> {
+    let mut request = Request::builder().method(method).uri(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    Ok(request.body(body.to_owned().into())?)
 }
 
 impl Drop for Gate {

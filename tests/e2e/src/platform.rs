@@ -20,7 +20,7 @@ use tollgate_harness::{
 
 pub use self::service::Service;
 use crate::Relay;
-use crate::gate::SOON;
+use crate::gate::{SOON, request};
 
 /// Everything, running.
 #[derive(Debug)]
@@ -171,14 +171,10 @@ impl Platform {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Result<Reply> {
-        let mut request =
-            Request::builder().method(method).uri(format!("https://localhost:{}{path}", self.port));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
+        let url = format!("https://localhost:{}{path}", self.port);
         let address = SocketAddr::from(([127, 0, 0, 1], self.port));
         let client = Client::h1().tls(self.ca.pem())?.to(address);
-        client.send(request.body(body.to_owned().into())?).await
+        client.send(request(method, &url, headers, body)?).await
     }
 
     /// Posts JSON with a key and an idempotency key.

@@ -8,9 +8,9 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use http::{Method, Request, StatusCode};
+use http::Method;
 use tokio::time::{Instant, MissedTickBehavior, interval};
-use tollgate_harness::{Client, Load, Plan, Report, eventually};
+use tollgate_harness::{Report, eventually};
 
 use crate::gate::{SOON, component, six};
 use crate::{Echo, Gate, Key};
@@ -120,7 +120,7 @@ impl Soak {
 
     /// So many changes under load; the last is a good one.
     async fn storm(self, told: &mut Told, key: &Key, changes: u64) -> Result<Report> {
-        let load = self.load(&told.gate, key);
+        let load = told.gate.traffic(key, CONNECTIONS, self.rate);
         let mut pace = interval(self.every);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for change in 0..changes {
@@ -130,20 +130,6 @@ impl Soak {
         told.change()?;
         eventually("the last change", SOON, async || told.is_in_force().await.ok()).await?;
         load.stop().await
-    }
-
-    fn load(self, gate: &Gate, key: &Key) -> Load {
-        let (url, bearer) = (gate.url("/v1/things/1"), key.bearer());
-        Load::start(Plan {
-            client: Client::h1(),
-            request: Box::new(move |_| {
-                let request = Request::get(&url).header("authorization", &bearer);
-                request.body(bytes::Bytes::new()).unwrap_or_default()
-            }),
-            good: Box::new(|reply| reply.status == StatusCode::OK),
-            connections: CONNECTIONS,
-            rate: Some(self.rate),
-        })
     }
 }
 

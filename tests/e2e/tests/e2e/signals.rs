@@ -6,7 +6,7 @@ use e2e::gate::{Gate, SOON, six};
 use e2e::{Echo, Key};
 use http::{Request, StatusCode};
 use nix::sys::signal::Signal;
-use tollgate_harness::{Client, Load, Plan, eventually};
+use tollgate_harness::{Client, eventually};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sigterm_under_load_drops_no_request() -> Result<()> {
@@ -55,20 +55,7 @@ async fn sigterm_under_load_drops_no_request() -> Result<()> {
 async fn readiness_falls_before_the_listener_closes() -> Result<()> {
     let (echo, key) = (Echo::start().await?, Key::new("sandbox", 7));
     let mut gate = Gate::start(&six(&echo, &[(&key, &["things:read"])])?).await?;
-    let load = Load::start(Plan {
-        client: Client::h1(),
-        request: Box::new({
-            let (url, bearer) = (gate.url("/v1/things/1"), key.bearer());
-            move |_| {
-                let request = Request::get(&url).header("authorization", &bearer);
-                request.body(Bytes::new()).unwrap_or_default()
-            }
-        }),
-        good: Box::new(|reply| reply.status == StatusCode::OK),
-        connections: 2,
-        rate: Some(200),
-    });
-
+    let load = gate.traffic(&key, 2, 200);
     load.flow(20, SOON).await?;
     gate.process.signal(Signal::SIGTERM)?;
 

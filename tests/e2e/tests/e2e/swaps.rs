@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use e2e::gate::{Gate, SOON, component, six};
 use e2e::{Echo, Key};
-use http::{Method, Request, StatusCode};
-use tollgate_harness::{Client, Load, Plan, Report, eventually};
+use http::Method;
+use tollgate_harness::{Report, eventually};
 
 const CONNECTIONS: u32 = 50;
 const SWAPS: u32 = 20;
@@ -20,21 +20,6 @@ const BETWEEN: u64 = 1_200;
 const ORIGIN: &str = "https://app.example.com";
 /// Text of the auth plugin, as a caller without a key reads it.
 const HINT: &str = "Send your API key as";
-
-/// Traffic on keep-alive connections; every reply must be a 200.
-fn traffic(gate: &Gate, key: &Key) -> Load {
-    let (url, bearer) = (gate.url("/v1/things/1"), key.bearer());
-    Load::start(Plan {
-        client: Client::h1(),
-        request: Box::new(move |_| {
-            let request = Request::get(&url).header("authorization", &bearer);
-            request.body(bytes::Bytes::new()).unwrap_or_default()
-        }),
-        good: Box::new(|reply| reply.status == StatusCode::OK),
-        connections: CONNECTIONS,
-        rate: Some(OFFERED),
-    })
-}
 
 /// The rules that the gateway was last given, which it keeps until it accepts others.
 struct Told {
@@ -101,7 +86,7 @@ async fn twenty_swaps_in_half_a_minute_of_load_lose_no_request() -> Result<()> {
     };
 
     let began = Instant::now();
-    let load = traffic(&told.gate, &key);
+    let load = told.gate.traffic(&key, CONNECTIONS, OFFERED);
 
     for round in 0..SWAPS {
         load.flow(BETWEEN, SOON).await?;
