@@ -75,7 +75,7 @@ const SHELTER: &str = "/var/lib/tollgate";
 
 fn open_to_others(folder: &Path) -> bool {
     // A folder that is not there yet will be made with the default mode, which others may pass.
-    folder.metadata().map_or(true, |found| found.permissions().mode() & 0o001 != 0)
+    folder.metadata().map_or(true, |metadata| metadata.permissions().mode() & 0o001 != 0)
 }
 
 #[cfg(test)]

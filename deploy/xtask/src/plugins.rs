@@ -92,9 +92,9 @@ fn encode(module: &Path) -> Result<Vec<u8>> {
 /// Finds the guests of the tests that are written in C, by their `policy.c`.
 fn guests_in_c(root: &Path) -> Result<Vec<PathBuf>> {
     let folders = fs::read_dir(root.join("tests/guests"))?.flatten().map(|entry| entry.path());
-    let mut found: Vec<PathBuf> = folders.filter(|path| path.join("policy.c").exists()).collect();
-    found.sort();
-    Ok(found)
+    let mut guests: Vec<PathBuf> = folders.filter(|path| path.join("policy.c").exists()).collect();
+    guests.sort();
+    Ok(guests)
 }
 
 /// Bytes 4 to 8 of a component.

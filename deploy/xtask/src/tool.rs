@@ -68,7 +68,7 @@ pub(crate) fn exists(program: &str) -> bool {
 }
 
 fn is_file(path: &Path) -> bool {
-    path.metadata().is_ok_and(|found| found.is_file())
+    path.metadata().is_ok_and(|metadata| metadata.is_file())
 }
 
 fn line(command: &Command) -> String {

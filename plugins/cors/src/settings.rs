@@ -33,20 +33,24 @@ impl tollgate_sdk::Settings for Settings {
         let grpc_web = section.flag("grpc_web", false);
         let reject = section.choice("disallowed", &[("reject", true), ("ignore", false)], true);
 
-        let own = |names: &[&str], more: &[&str]| {
-            let mut own = texts(names);
+        let with_grpc = |names: &[&str], more: &[&str]| {
+            let mut all = texts(names);
             if grpc_web {
-                own.extend(texts(more));
+                all.extend(texts(more));
             }
-            own
+            all
         };
 
         Self {
             origins: read_origins(section, credentials),
             credentials,
             reject,
-            allow_headers: read_names(section, "allow_headers", own(&ALLOWED, &ALLOWED_GRPC)),
-            expose_headers: read_names(section, "expose_headers", own(&EXPOSED, &EXPOSED_GRPC)),
+            allow_headers: read_names(section, "allow_headers", with_grpc(&ALLOWED, &ALLOWED_GRPC)),
+            expose_headers: read_names(
+                section,
+                "expose_headers",
+                with_grpc(&EXPOSED, &EXPOSED_GRPC),
+            ),
             max_age: section.number("max_age_seconds", 0..=86_400, Some(600)).to_string(),
             vary: texts(&["origin"]),
             vary_preflight: texts(&VARY_PREFLIGHT),

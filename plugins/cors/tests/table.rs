@@ -44,53 +44,53 @@ fn run(text: &str, table: Table, origin: OriginKind, listed: bool) -> (String, V
 }
 
 #[track_caller]
-fn expect(found: (String, Vec<String>), outcome: &str, commands: &[&str]) {
-    assert_eq!(found.0, outcome);
-    assert_eq!(found.1, commands);
+fn expect(decision: (String, Vec<String>), outcome: &str, commands: &[&str]) {
+    assert_eq!(decision.0, outcome);
+    assert_eq!(decision.1, commands);
 }
 
 #[test]
 fn an_actual_request_of_an_allowed_origin_may_be_read_whatever_its_outcome() {
     for origin in [OriginKind::Foreign, OriginKind::Opaque] {
-        let found = run(LISTED, get(), origin, true);
-        expect(found, "proceed", &[DROP, VARY, ECHO, EXPOSE]);
+        let decision = run(LISTED, get(), origin, true);
+        expect(decision, "proceed", &[DROP, VARY, ECHO, EXPOSE]);
     }
 }
 
 #[test]
 fn an_actual_request_of_a_disallowed_origin_is_refused_without_cors_fields() {
     for origin in [OriginKind::Foreign, OriginKind::Opaque] {
-        let found = run(LISTED, get(), origin, false);
-        expect(found, "403 cors-origin-denied", &[DROP, VARY]);
+        let decision = run(LISTED, get(), origin, false);
+        expect(decision, "403 cors-origin-denied", &[DROP, VARY]);
     }
 }
 
 #[test]
 fn an_actual_request_of_a_disallowed_origin_proceeds_without_cors_fields_where_ignored() {
-    let found = run(IGNORE, get(), OriginKind::Foreign, false);
-    expect(found, "proceed", &[DROP, VARY]);
+    let decision = run(IGNORE, get(), OriginKind::Foreign, false);
+    expect(decision, "proceed", &[DROP, VARY]);
 }
 
 #[test]
 fn a_preflight_of_an_allowed_origin_is_answered() {
     for matched in [RouteMatch::Found, RouteMatch::OtherMethod] {
-        let found = run(LISTED, preflight(matched), OriginKind::Foreign, true);
+        let decision = run(LISTED, preflight(matched), OriginKind::Foreign, true);
         let commands = [DROP, VARY, VARY_PREFLIGHT, ECHO, METHODS, HEADERS, MAX_AGE];
-        expect(found, "204", &commands);
+        expect(decision, "204", &commands);
     }
 }
 
 #[test]
 fn a_preflight_for_an_unknown_path_is_not_found_and_may_be_read() {
-    let found = run(LISTED, preflight(RouteMatch::None), OriginKind::Foreign, true);
-    expect(found, "404 route-not-found", &[DROP, VARY, VARY_PREFLIGHT, ECHO]);
+    let decision = run(LISTED, preflight(RouteMatch::None), OriginKind::Foreign, true);
+    expect(decision, "404 route-not-found", &[DROP, VARY, VARY_PREFLIGHT, ECHO]);
 }
 
 #[test]
 fn a_preflight_of_a_disallowed_origin_is_refused_even_where_ignored() {
     for text in [LISTED, IGNORE] {
-        let found = run(text, preflight(RouteMatch::Found), OriginKind::Foreign, false);
-        expect(found, "403 cors-origin-denied", &[DROP, VARY, VARY_PREFLIGHT]);
+        let decision = run(text, preflight(RouteMatch::Found), OriginKind::Foreign, false);
+        expect(decision, "403 cors-origin-denied", &[DROP, VARY, VARY_PREFLIGHT]);
     }
 }
 
@@ -99,8 +99,8 @@ fn options_without_a_requested_method_is_no_preflight() {
     let table = Table::new()
         .with("request.method-is(OPTIONS)", true)
         .with("request.header-presence(access-control-request-method)", Presence::Absent);
-    let found = run(LISTED, table, OriginKind::Foreign, true);
-    expect(found, "proceed", &[DROP, VARY, ECHO, EXPOSE]);
+    let decision = run(LISTED, table, OriginKind::Foreign, true);
+    expect(decision, "proceed", &[DROP, VARY, ECHO, EXPOSE]);
 }
 
 #[test]
@@ -119,18 +119,18 @@ fn a_request_without_an_origin_or_of_the_same_origin_proceeds_and_varies() {
 
 #[test]
 fn a_malformed_origin_is_refused_and_varies() {
-    let found = run(LISTED, Table::new(), OriginKind::Malformed, false);
-    expect(found, "400 malformed-request", &[DROP, VARY]);
-    let found = run(PUBLIC, Table::new(), OriginKind::Malformed, false);
-    expect(found, "400 malformed-request", &[DROP]);
+    let decision = run(LISTED, Table::new(), OriginKind::Malformed, false);
+    expect(decision, "400 malformed-request", &[DROP, VARY]);
+    let decision = run(PUBLIC, Table::new(), OriginKind::Malformed, false);
+    expect(decision, "400 malformed-request", &[DROP]);
 }
 
 #[test]
 fn credentials_are_allowed_only_where_configured() {
-    let found = run(CREDENTIALS, get(), OriginKind::Foreign, true);
-    expect(found, "proceed", &[DROP, VARY, ECHO, ALLOW_CREDENTIALS, EXPOSE]);
-    let found = run(CREDENTIALS, get(), OriginKind::Foreign, false);
-    expect(found, "403 cors-origin-denied", &[DROP, VARY]);
+    let decision = run(CREDENTIALS, get(), OriginKind::Foreign, true);
+    expect(decision, "proceed", &[DROP, VARY, ECHO, ALLOW_CREDENTIALS, EXPOSE]);
+    let decision = run(CREDENTIALS, get(), OriginKind::Foreign, false);
+    expect(decision, "403 cors-origin-denied", &[DROP, VARY]);
 }
 
 #[test]
@@ -141,8 +141,8 @@ fn a_public_policy_is_constant_and_does_not_vary() {
     for origin in [OriginKind::Foreign, OriginKind::Opaque] {
         expect(run(PUBLIC, get(), origin, false), "proceed", &[DROP, STAR, EXPOSE]);
     }
-    let found = run(PUBLIC, preflight(RouteMatch::Found), OriginKind::Foreign, false);
-    expect(found, "204", &[DROP, VARY_PREFLIGHT, STAR, METHODS, HEADERS, MAX_AGE]);
+    let decision = run(PUBLIC, preflight(RouteMatch::Found), OriginKind::Foreign, false);
+    expect(decision, "204", &[DROP, VARY_PREFLIGHT, STAR, METHODS, HEADERS, MAX_AGE]);
 }
 
 #[test]

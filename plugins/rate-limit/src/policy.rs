@@ -11,9 +11,9 @@ pub fn decide(settings: &Settings, host: &mut impl Host) -> Verdict {
     if buckets.is_empty() {
         return Verdict::Proceed;
     }
-    let taken = host.quota_take_all(&buckets);
+    let answer = host.quota_take_all(&buckets);
     host.quota_report();
-    match taken {
+    match answer {
         Taken::Allowed => Verdict::Proceed,
         Taken::Denied(index) => {
             host.reply_header_set_from("retry-after", &Source::RetryAfter);

@@ -101,24 +101,24 @@ pub(crate) async fn rounds(sides: &[Side<'_>], ground: &Ground) -> Result<Vec<Ro
             }
         }
     }
-    Ok(sides.iter().zip(&turns).map(|(side, own)| row(side, own, &turns)).collect())
+    Ok(sides.iter().zip(&turns).map(|(side, own_turns)| row(side, own_turns, &turns)).collect())
 }
 
-fn row(side: &Side<'_>, own: &[Turn], all: &[Vec<Turn>]) -> Row {
-    let of = |what: fn(&Turn) -> f64| median(own.iter().map(what));
+fn row(side: &Side<'_>, own_turns: &[Turn], all: &[Vec<Turn>]) -> Row {
+    let of = |what: fn(&Turn) -> f64| median(own_turns.iter().map(what));
     let beside = |other: usize, how: fn(f64, f64) -> f64| -> Vec<f64> {
         let other = all.get(other).into_iter().flatten();
-        own.iter().zip(other).map(|(own, other)| how(own.micros, other.micros)).collect()
+        own_turns.iter().zip(other).map(|(turn, other)| how(turn.micros, other.micros)).collect()
     };
-    let ratios = beside(0, |own, floor| own / floor);
+    let ratios = beside(0, |micros, floor| micros / floor);
     let mut decisions = Decisions::default();
-    own.iter().for_each(|turn| decisions += turn.decisions);
+    own_turns.iter().for_each(|turn| decisions += turn.decisions);
     Row {
         name: side.name.clone(),
         micros: of(|turn| turn.micros),
         ratio: median(ratios.iter().copied()),
         spread: spread(&ratios),
-        added: side.over.map(|earlier| median(beside(earlier, |own, other| own - other))),
+        added: side.over.map(|earlier| median(beside(earlier, |micros, other| micros - other))),
         hit: decisions.hit(),
         per_second: of(|turn| turn.per_second),
         p50: of(|turn| turn.sent.p50),

@@ -66,8 +66,9 @@ pub fn policies(names: &[&str], component: impl Fn(&str) -> String) -> String {
              [policies.{name}.settings]\n{settings}\n"
         );
     }
-    let quoted =
-        |own: &[&str]| own.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+    let quoted = |names: &[&str]| {
+        names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+    };
     // What those without a Route pass as well.
     let strangers: Vec<&str> =
         names.iter().copied().filter(|name| SIX[..3].contains(name)).collect();

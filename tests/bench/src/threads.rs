@@ -34,8 +34,8 @@ pub(crate) async fn run(ground: &Ground) -> Result<Vec<Judged>> {
         let turns = turns(ground, trees).await?;
 
         let of = |threads, gates| -> Vec<Turn> {
-            let own = |turn: &&Turn| (turn.threads, turn.gates) == (threads, gates);
-            turns.iter().filter(own).copied().collect()
+            let is_of = |turn: &&Turn| (turn.threads, turn.gates) == (threads, gates);
+            turns.iter().filter(is_of).copied().collect()
         };
 
         let one = of(1, 1);

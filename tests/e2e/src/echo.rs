@@ -78,26 +78,26 @@ type Answer = Response<BoxBody<Bytes, Infallible>>;
 
 async fn answer(request: Request<Incoming>) -> Result<Answer, hyper::Error> {
     let (parts, body) = request.into_parts();
-    let grpc = parts.headers.get("content-type").is_some_and(|own| own == "application/grpc");
+    let grpc = parts.headers.get("content-type").is_some_and(|value| value == "application/grpc");
     let body = body.collect().await?.to_bytes();
     if grpc {
         return Ok(grpc_answer(body));
     }
 
-    let seen: Vec<String> = parts
+    let headers_as_text: Vec<String> = parts
         .headers
         .iter()
         .map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())))
         .collect();
-    let told = serde_json::json!({
+    let account = serde_json::json!({
         "method": parts.method.as_str(),
         "target": parts.uri.path_and_query().map(|target| target.as_str()),
-        "headers": seen,
+        "headers": headers_as_text,
         "body": String::from_utf8_lossy(&body),
     });
 
     let mut response = Response::new(
-        Full::new(Bytes::from(told.to_string())).map_err(|never| match never {}).boxed(),
+        Full::new(Bytes::from(account.to_string())).map_err(|never| match never {}).boxed(),
     );
     let headers = response.headers_mut();
     headers.insert("content-type", HeaderValue::from_static("application/json"));
@@ -106,7 +106,8 @@ async fn answer(request: Request<Incoming>) -> Result<Answer, hyper::Error> {
     headers.insert("vary", HeaderValue::from_static("Accept-Encoding"));
     headers.insert("server", HeaderValue::from_static("echo"));
 
-    if let Some(status) = parts.headers.get("x-answer-status").and_then(|own| own.to_str().ok()) {
+    if let Some(status) = parts.headers.get("x-answer-status").and_then(|value| value.to_str().ok())
+    {
         *response.status_mut() = status.parse().unwrap_or(StatusCode::IM_A_TEAPOT);
     }
     Ok(response)

@@ -81,7 +81,7 @@ impl Platform {
 
         let stores = if shape.own_stores { Some(Stores::start().await?) } else { None };
         let kafka = match &stores {
-            Some(own) => own.kafka.broker(),
+            Some(stores) => stores.kafka.broker(),
             None => kafka().await?,
         };
 
@@ -119,7 +119,7 @@ impl Platform {
             "--json",
         ])?;
         let tenant =
-            made.get("tenant_id").and_then(|own| own.as_str()).context("tenant_id")?.to_owned();
+            made.get("tenant_id").and_then(|value| value.as_str()).context("tenant_id")?.to_owned();
 
         let scopes = "deposits:read,deposits:write,api-keys:read,api-keys:write";
 
@@ -137,8 +137,8 @@ impl Platform {
             ])?;
 
             let text = |name: &str| {
-                let own = made.get(name).and_then(|own| own.as_str());
-                own.map(str::to_owned).context("a field")
+                let value = made.get(name).and_then(|value| value.as_str());
+                value.map(str::to_owned).context("a field")
             };
             Ok(Minted { id: text("key_id")?, key: text("key")? })
         };
@@ -271,7 +271,7 @@ async fn start_services(
     stores: Option<&Stores>,
 ) -> Result<[Service; 3]> {
     let database = async || match stores {
-        Some(own) => own.postgres.database(),
+        Some(stores) => stores.postgres.database(),
         None => postgres().await,
     };
 

@@ -88,23 +88,23 @@ impl Soak {
         let mut folder = six(&echo, &[(&key, &["things:read"])])?;
         folder.toml += "[engine]\ncompiled_cache = \"compiled\"\n";
         let gate = Gate::start(&folder).await?;
-        let mut told = Told::new(gate)?;
+        let mut gateway = Told::new(gate)?;
 
         // The engine keeps a bounded number of slots warm, each for the component that was there
         // last: memory is full, and comparable, once so many components have come and gone.
-        while told.reloads().await?.0 < SWAPS_BEFORE {
-            self.storm(&mut told, &key, 3 * SETTINGS * COMPONENTS).await?;
+        while gateway.reloads().await?.0 < SWAPS_BEFORE {
+            self.storm(&mut gateway, &key, 3 * SETTINGS * COMPONENTS).await?;
         }
 
-        let before = told.at_rest(None).await?;
-        let counted = told.reloads().await?;
+        let before = gateway.at_rest(None).await?;
+        let counted = gateway.reloads().await?;
         let changes = self.lasts.as_millis() / self.every.as_millis().max(1);
         let changes = u64::try_from(changes).unwrap_or(u64::MAX);
-        let report = self.storm(&mut told, &key, changes).await?;
-        let after = told.at_rest(Some((before, self.memory_percent))).await?;
+        let report = self.storm(&mut gateway, &key, changes).await?;
+        let after = gateway.at_rest(Some((before, self.memory_percent))).await?;
 
-        told.is_in_force().await?;
-        let (swapped, refused) = told.reloads().await?;
+        gateway.is_in_force().await?;
+        let (swapped, refused) = gateway.reloads().await?;
         Ok(Outcome {
             report,
             changes,
@@ -112,23 +112,23 @@ impl Soak {
             refused: refused - counted.1,
             before,
             after,
-            snapshots: told.number("tollgate_snapshots_live", "").await?,
-            generation: told.number("tollgate_config_generation", "").await?,
+            snapshots: gateway.number("tollgate_snapshots_live", "").await?,
+            generation: gateway.number("tollgate_config_generation", "").await?,
             memory_percent: self.memory_percent,
         })
     }
 
     /// So many changes under load; the last is a good one.
-    async fn storm(self, told: &mut Told, key: &Key, changes: u64) -> Result<Report> {
-        let load = told.gate.traffic(key, CONNECTIONS, self.rate);
+    async fn storm(self, gateway: &mut Told, key: &Key, changes: u64) -> Result<Report> {
+        let load = gateway.gate.traffic(key, CONNECTIONS, self.rate);
         let mut pace = interval(self.every);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for change in 0..changes {
             pace.tick().await;
-            if change % 3 == 2 { told.mistake(change / 3)? } else { told.change()? }
+            if change % 3 == 2 { gateway.mistake(change / 3)? } else { gateway.change()? }
         }
-        told.change()?;
-        eventually("the last change", SOON, async || told.is_in_force().await.ok()).await?;
+        gateway.change()?;
+        eventually("the last change", SOON, async || gateway.is_in_force().await.ok()).await?;
         load.stop().await
     }
 }

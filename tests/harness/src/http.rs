@@ -269,8 +269,8 @@ async fn resolve(host: &str, port: u16) -> Result<SocketAddr> {
     if host == "localhost" || host.ends_with(".localhost") {
         return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
     }
-    let mut found = tokio::net::lookup_host((host.trim_matches(['[', ']']), port)).await?;
-    found.next().with_context(|| format!("no address for {host}"))
+    let mut addresses = tokio::net::lookup_host((host.trim_matches(['[', ']']), port)).await?;
+    addresses.next().with_context(|| format!("no address for {host}"))
 }
 
 /// HTTP/1.1 sends the path in the request line and the host in a header, unless the test wrote one.

@@ -75,12 +75,12 @@ impl Broker {
     pub async fn read(&self, topic: &str, count: usize, limit: Duration) -> Result<Vec<Record>> {
         let end = Instant::now() + limit;
         loop {
-            let found = self.read_now(topic).await.unwrap_or_default();
-            if found.len() >= count {
-                return Ok(found);
+            let records = self.read_now(topic).await.unwrap_or_default();
+            if records.len() >= count {
+                return Ok(records);
             }
             if Instant::now() > end {
-                bail!("{topic} held {} of {count} records after {limit:?}", found.len());
+                bail!("{topic} held {} of {count} records after {limit:?}", records.len());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -166,9 +166,9 @@ pub async fn own_kafka() -> Result<OwnBroker> {
     tokio::task::spawn_blocking(|| {
         let home = crate::dirs::state_dir()?.join(format!("own-kafka-{}", random_hex(6)?));
         let node = node(&home, free_port()?, Daemon::new("kafka", &home, &home))?;
-        let mut own = OwnBroker { node, home, entry: None };
-        own.start()?;
-        Ok(own)
+        let mut broker = OwnBroker { node, home, entry: None };
+        broker.start()?;
+        Ok(broker)
     })
     .await
     .context("the thread that starts Kafka")?

@@ -117,9 +117,9 @@ pub async fn own_postgres() -> Result<OwnCluster> {
         let data = data_dir(&home)?;
         let daemon = Daemon::new("postgres", &home, &home);
         let cluster = Arc::new(Cluster::open(&data, free_port()?, &home, daemon)?);
-        let mut own = OwnCluster { cluster, home, data, entry: None };
-        own.start()?;
-        Ok(own)
+        let mut cluster_of_test = OwnCluster { cluster, home, data, entry: None };
+        cluster_of_test.start()?;
+        Ok(cluster_of_test)
     })
     .await
     .context("the thread that makes a cluster")?

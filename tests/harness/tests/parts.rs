@@ -26,12 +26,12 @@ async fn each_test_has_an_empty_database_of_its_own_which_is_dropped_after() -> 
 
 #[tokio::test]
 async fn a_cluster_of_ones_own_keeps_committed_rows_through_a_kill() -> Result<()> {
-    let mut own = own_postgres().await?;
-    own.sql("postgres", "CREATE TABLE kept (n int); INSERT INTO kept VALUES (1)")?;
-    own.kill()?;
-    assert!(own.sql("postgres", "SELECT 1").is_err());
-    own.start()?;
-    assert_eq!(own.sql("postgres", "SELECT n FROM kept")?, "1");
+    let mut cluster = own_postgres().await?;
+    cluster.sql("postgres", "CREATE TABLE kept (n int); INSERT INTO kept VALUES (1)")?;
+    cluster.kill()?;
+    assert!(cluster.sql("postgres", "SELECT 1").is_err());
+    cluster.start()?;
+    assert_eq!(cluster.sql("postgres", "SELECT n FROM kept")?, "1");
     Ok(())
 }
 

@@ -41,13 +41,13 @@ pub fn root() -> PathBuf {
 /// # Errors
 /// When a folder or a file cannot be read.
 pub fn read(root: &Path) -> Result<Vec<Text>> {
-    let mut found = Vec::new();
-    descend(root, root, &mut found)?;
-    found.sort_by(|one, other| one.path.cmp(&other.path));
-    Ok(found)
+    let mut files = Vec::new();
+    descend(root, root, &mut files)?;
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(files)
 }
 
-fn descend(root: &Path, folder: &Path, found: &mut Vec<Text>) -> Result<()> {
+fn descend(root: &Path, folder: &Path, files: &mut Vec<Text>) -> Result<()> {
     let entries = fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))?;
     for entry in entries {
         let entry = entry?;
@@ -58,12 +58,12 @@ fn descend(root: &Path, folder: &Path, found: &mut Vec<Text>) -> Result<()> {
         }
         let kind = entry.file_type()?;
         if kind.is_dir() {
-            descend(root, &path, found)?;
+            descend(root, &path, files)?;
         } else if kind.is_file()
             && let Ok(text) = String::from_utf8(fs::read(&path).unwrap_or_default())
         {
             let path = path.strip_prefix(root)?.to_string_lossy().into_owned();
-            found.push(Text { path, text });
+            files.push(Text { path, text });
         }
     }
     Ok(())

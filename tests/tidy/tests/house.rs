@@ -92,16 +92,16 @@ fn every_dependency_has_its_reason_beside_it() -> Result<()> {
 #[test]
 fn every_room_has_a_readme() -> Result<()> {
     let root = tree::root();
-    let mut found = ["wit", "policies", "deploy", "tests/guests"].map(str::to_owned).to_vec();
+    let mut all_rooms = ["wit", "policies", "deploy", "tests/guests"].map(str::to_owned).to_vec();
     for package in metadata()?.workspace_packages() {
         let folder = package.manifest_path.parent().context("a manifest has a folder")?;
         let room = folder.as_std_path().strip_prefix(&root)?.to_string_lossy().into_owned();
         // The guests are small and share one README.
         if !room.starts_with("tests/guests/") {
-            found.push(room);
+            all_rooms.push(room);
         }
     }
-    none(rooms::wrong(&found, &tree::read(&root)?))
+    none(rooms::wrong(&all_rooms, &tree::read(&root)?))
 }
 
 fn metadata() -> Result<Metadata> {

@@ -121,7 +121,7 @@ impl Secrets {
 
 /// Certificates last a year; they are renewed well before.
 fn fresh(cert: &Path) -> bool {
-    let written = cert.metadata().and_then(|found| found.modified());
+    let written = cert.metadata().and_then(|metadata| metadata.modified());
     let age = written.ok().and_then(|written| SystemTime::now().duration_since(written).ok());
     age.is_some_and(|age| age < Duration::from_secs(300 * 24 * 3600))
 }

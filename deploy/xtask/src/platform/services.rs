@@ -131,7 +131,7 @@ impl Service {
 }
 
 fn newer(binary: &Path, pid_file: &Path) -> bool {
-    let time = |path: &Path| fs::metadata(path).and_then(|found| found.modified()).ok();
+    let time = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
     time(binary).zip(time(pid_file)).is_none_or(|(built, started)| built > started)
 }
 

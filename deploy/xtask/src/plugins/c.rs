@@ -48,12 +48,12 @@ fn bind(wit: &Path, world: &str, folder: &Path) -> Result<()> {
 
 fn sources(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>> {
     let wanted = |path: &PathBuf| {
-        path.extension().is_some_and(|found| endings.iter().any(|ending| found == *ending))
+        path.extension().is_some_and(|extension| endings.iter().any(|ending| extension == *ending))
     };
     let paths = fs::read_dir(folder)?.flatten().map(|entry| entry.path());
-    let mut found: Vec<PathBuf> = paths.filter(wanted).collect();
-    found.sort();
-    Ok(found)
+    let mut files: Vec<PathBuf> = paths.filter(wanted).collect();
+    files.sort();
+    Ok(files)
 }
 
 /// The worlds of the contract; a guest's is the one whose header it includes.

@@ -221,11 +221,11 @@ impl Reader<'_> {
     /// Reads the next byte that is no white space if it is this one, and returns true if it was.
     fn skip_token(&mut self, token: u8) -> bool {
         let before = self.at;
-        let found = self.next_token() == Some(token);
-        if !found {
+        let is_next = self.next_token() == Some(token);
+        if !is_next {
             self.at = before;
         }
-        found
+        is_next
     }
 }
 

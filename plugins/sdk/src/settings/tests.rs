@@ -27,8 +27,8 @@ impl Settings for Everything {
 }
 
 fn problems(text: &str) -> Vec<(String, String)> {
-    let found = parse::<Everything>(text).expect_err("the settings are wrong");
-    found.into_iter().map(|problem| (problem.key, problem.message)).collect()
+    let problems = parse::<Everything>(text).expect_err("the settings are wrong");
+    problems.into_iter().map(|problem| (problem.key, problem.message)).collect()
 }
 
 fn keys(text: &str) -> Vec<String> {
@@ -70,10 +70,10 @@ fn all_problems_are_listed_with_the_path_of_their_key() {
 
 #[test]
 fn a_problem_says_what_was_expected_and_what_was_found() {
-    let found = problems(r#"{"text":"t","number":-1,"word":true,"surplus":0}"#);
-    assert_eq!(found[0].1, "expected a whole number from 1 to 10, found -1");
-    assert_eq!(found[1].1, "expected `one` or `two`, found true");
-    assert!(found[2].1.starts_with("unknown key; the keys here are: flag, number, text"));
+    let problems = problems(r#"{"text":"t","number":-1,"word":true,"surplus":0}"#);
+    assert_eq!(problems[0].1, "expected a whole number from 1 to 10, found -1");
+    assert_eq!(problems[1].1, "expected `one` or `two`, found true");
+    assert!(problems[2].1.starts_with("unknown key; the keys here are: flag, number, text"));
 }
 
 #[test]

@@ -121,6 +121,6 @@ async fn growth_is_decided_by_the_policys_own_limit_alone() {
 
 /// Pages of the guest before it grows, as it sees them itself.
 async fn begins_with() -> usize {
-    let told = numbers(&growing(1, 128)).await;
-    told.first().and_then(|pages| pages.parse().ok()).unwrap()
+    let grown = numbers(&growing(1, 128)).await;
+    grown.first().and_then(|pages| pages.parse().ok()).unwrap()
 }

@@ -36,9 +36,9 @@ async fn it_asks_the_same_and_decides_the_same() {
     for index in [None, Some(0), Some(1), Some(2), Some(u32::MAX)] {
         for server_name in [ServerName::Absent, ServerName::Served, ServerName::Other] {
             let wanted = decided(&rust, asked_for(index, server_name)).await;
-            let found = decided(&c, asked_for(index, server_name)).await;
-            assert_eq!(found, wanted, "{index:?} {server_name:?}");
-            proceeded += u32::from(found.0 == Verdict::Proceed);
+            let decision = decided(&c, asked_for(index, server_name)).await;
+            assert_eq!(decision, wanted, "{index:?} {server_name:?}");
+            proceeded += u32::from(decision.0 == Verdict::Proceed);
         }
     }
     assert_eq!(proceeded, 4);

@@ -162,7 +162,7 @@ fn every_key_of_a_schema_says_what_it_is() {
         let schema: Value = serde_json::from_str(settings_schema(&file).unwrap().unwrap()).unwrap();
         assert_eq!(schema["title"], plugin);
         for (key, about) in schema["properties"].as_object().unwrap() {
-            assert!(about["description"].as_str().is_some_and(|own| !own.is_empty()), "{key}");
+            assert!(about["description"].as_str().is_some_and(|text| !text.is_empty()), "{key}");
         }
     }
 }

@@ -209,8 +209,8 @@ async fn are_told_once(platform: &Platform, topic: &str, ids: &BTreeSet<String>)
             .into_iter()
             .map(|record| (String::from_utf8_lossy(&record.key).into_owned(), record.headers))
             .collect();
-        let told: BTreeSet<&String> = events.iter().map(|(id, _)| id).collect();
-        ids.iter().all(|id| told.contains(id)).then_some(events)
+        let event_ids: BTreeSet<&String> = events.iter().map(|(id, _)| id).collect();
+        ids.iter().all(|id| event_ids.contains(id)).then_some(events)
     })
     .await?;
     assert_eq!(events.len(), ids.len(), "{events:?}");

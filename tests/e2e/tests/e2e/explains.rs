@@ -45,10 +45,10 @@ impl Bench {
     /// Returns the words of `tollgate explain` about a past request.
     async fn explained(&self, reply: &Reply) -> Result<String> {
         let id = reply.header("x-request-id").unwrap_or_default();
-        let (code, told, complaint) = self.gate.tollgate(&["explain", id]).await?;
+        let (code, words, complaint) = self.gate.tollgate(&["explain", id]).await?;
         assert_eq!(code, 0, "{complaint}");
-        assert!(told.contains(id), "{told}");
-        Ok(told)
+        assert!(words.contains(id), "{words}");
+        Ok(words)
     }
 
     /// Returns its words about a described request, with no gateway running.
@@ -67,15 +67,15 @@ impl Bench {
         let header = format!("authorization: {bearer}");
         let mut args = vec!["explain", method, &url, "-H", &header];
         args.extend(more);
-        let (code, told, complaint) = tollgate(self.gate.folder(), &args).await?;
+        let (code, words, complaint) = tollgate(self.gate.folder(), &args).await?;
         assert_eq!(code, 0, "{complaint}");
-        Ok(told)
+        Ok(words)
     }
 }
 
-fn has(told: &str, parts: &[&str]) {
+fn has(words: &str, parts: &[&str]) {
     for part in parts {
-        assert!(told.contains(part), "{part:?} is missing in\n{told}");
+        assert!(words.contains(part), "{part:?} is missing in\n{words}");
     }
 }
 
@@ -114,21 +114,24 @@ async fn a_refusal_a_limit_and_a_pass_are_explained_live_and_without_a_server() 
 
     let passed = bench.post("one", "{}").await?;
     assert_eq!(passed.status, StatusCode::OK);
-    let told = bench.explained(&passed).await?;
-    has(&told, &["200: answered by the upstream echo-sandbox", "tenant acme, sandbox, key key_"]);
-    has(&told, &["Why: every policy that applies let the request pass.", "echo-sandbox, answered"]);
+    let words = bench.explained(&passed).await?;
+    has(&words, &["200: answered by the upstream echo-sandbox", "tenant acme, sandbox, key key_"]);
+    has(
+        &words,
+        &["Why: every policy that applies let the request pass.", "echo-sandbox, answered"],
+    );
     let before = bench.echo.calls();
     let operation = ["-H", "idempotency-key: one", "-d", "{}"];
-    let told = bench.tried("POST", "/v1/things", &operation).await?;
-    has(&told, &["Would pass, to the upstream echo-sandbox", "Upstream  not contacted"]);
+    let words = bench.tried("POST", "/v1/things", &operation).await?;
+    has(&words, &["Would pass, to the upstream echo-sandbox", "Upstream  not contacted"]);
     assert_eq!(bench.echo.calls(), before, "nothing is sent");
     let nobody = Key::new("sandbox", 8).bearer();
     let somebody =
         [&operation[..], &["-H", "x-note: 1", "--as", "other/sandbox/things:write", "--json"]]
             .concat();
-    let told = bench.tried_by(&nobody, "POST", "/v1/things", &somebody).await?;
-    let told: serde_json::Value = serde_json::from_str(&told)?;
-    assert_eq!((&told["tenant"], &told["upstream"]), (&"other".into(), &"echo-sandbox".into()));
+    let words = bench.tried_by(&nobody, "POST", "/v1/things", &somebody).await?;
+    let words: serde_json::Value = serde_json::from_str(&words)?;
+    assert_eq!((&words["tenant"], &words["upstream"]), (&"other".into(), &"echo-sandbox".into()));
     let again = bench.post("two", "{}").await?;
     assert_eq!(again.status, StatusCode::OK, "what was tried out used nothing up");
     Ok(())
@@ -176,10 +179,10 @@ async fn the_admin_api_answers_whoever_has_the_token_and_tells_the_log_of_everyb
     for _ in 0..2 {
         bench.gate.send(Method::GET, "/v1/things/1", &named, "").await?;
     }
-    let found = bench.gate.admin("/v1/receipts/the-same-again").await?.json()?;
-    assert_eq!(found["found"], 2, "{found}");
-    assert_eq!(found["receipt"]["code"], "unauthenticated");
-    assert_eq!(found["receipt"]["policies"][2]["verdict"]["reply"]["status"], 401, "{found}");
+    let receipts = bench.gate.admin("/v1/receipts/the-same-again").await?.json()?;
+    assert_eq!(receipts["found"], 2, "{receipts}");
+    assert_eq!(receipts["receipt"]["code"], "unauthenticated");
+    assert_eq!(receipts["receipt"]["policies"][2]["verdict"]["reply"]["status"], 401, "{receipts}");
     bench.get("/v1/things/1").await?;
 
     let all = bench.gate.admin("/v1/receipts").await?.json()?;

@@ -168,7 +168,7 @@ async fn a_forged_identity_straight_to_a_service_is_refused() -> Result<()> {
         let reply = tollgate_harness::Client::h2().send(request).await?;
         let status = reply
             .header("grpc-status")
-            .or_else(|| reply.trailers.get("grpc-status").and_then(|own| own.to_str().ok()));
+            .or_else(|| reply.trailers.get("grpc-status").and_then(|value| value.to_str().ok()));
         assert_eq!(status, Some("16"), "{name}: {:?}", reply.headers);
     }
     Ok(())

@@ -93,6 +93,6 @@ fn checked(folder: &Path) -> Result<String> {
         .args(["check", "--policies", "gate"])
         .current_dir(folder)
         .output()?;
-    let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    Ok(if output.status.success() { String::new() } else { told })
+    let findings = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    Ok(if output.status.success() { String::new() } else { findings })
 }

@@ -42,7 +42,7 @@ async fn strangers_are_told_who_they_must_be_and_nothing_of_the_routes() -> Resu
     let forged = Key::new("sandbox", 99).bearer();
     let wrong = gate.send(Method::GET, "/v1/things/1", &[("authorization", &forged)], "").await?;
     is_problem(&wrong, 401, "unauthenticated")?;
-    assert!(wrong.header("www-authenticate").is_some_and(|own| own.contains("invalid_token")));
+    assert!(wrong.header("www-authenticate").is_some_and(|value| value.contains("invalid_token")));
 
     let both = [("authorization", key.bearer()), ("x-api-key", key.text.clone())];
     let both: Vec<(&str, &str)> =
@@ -58,23 +58,23 @@ async fn a_known_caller_learns_of_paths_methods_and_scopes() -> Result<()> {
     let (echo, gate, key) = gate().await?;
     let bearer = key.bearer();
     let auth = [("authorization", bearer.as_str())];
-    let found = gate.send(Method::GET, "/v1/things/7?x=1", &auth, "").await?;
-    assert_eq!(found.status, StatusCode::OK, "{}", found.text());
-    assert_eq!(found.json()?["target"], "/v1/things/7?x=1");
-    assert!(!found.text().contains(&key.text), "the key stays at the gate");
-    assert_eq!(found.header("server"), None);
+    let reply = gate.send(Method::GET, "/v1/things/7?x=1", &auth, "").await?;
+    assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
+    assert_eq!(reply.json()?["target"], "/v1/things/7?x=1");
+    assert!(!reply.text().contains(&key.text), "the key stays at the gate");
+    assert_eq!(reply.header("server"), None);
 
     let missing = gate.send(Method::GET, "/v1/no-such-thing", &auth, "").await?;
     is_problem(&missing, 404, "route_not_found")?;
     let method = gate.send(Method::DELETE, "/v1/things/7", &auth, "").await?;
     is_problem(&method, 405, "method_not_allowed")?;
-    assert!(method.header("allow").is_some_and(|own| own.contains("GET")));
+    assert!(method.header("allow").is_some_and(|value| value.contains("GET")));
     let scope = gate.send(Method::POST, "/v1/things", &auth, "{}").await?;
     is_problem(&scope, 403, "insufficient_scope")?;
-    assert!(scope.header("www-authenticate").is_some_and(|own| own.contains("things:write")));
+    assert!(scope.header("www-authenticate").is_some_and(|value| value.contains("things:write")));
     let options = gate.send(Method::OPTIONS, "/v1/things/7", &auth, "").await?;
     assert_eq!(options.status, StatusCode::NO_CONTENT);
-    assert!(options.header("allow").is_some_and(|own| own.contains("GET")));
+    assert!(options.header("allow").is_some_and(|value| value.contains("GET")));
     assert_eq!(echo.calls(), 1);
     Ok(())
 }
@@ -97,7 +97,9 @@ async fn browsers_of_allowed_origins_read_every_outcome_and_others_none() -> Res
     let allowed = gate.send(Method::OPTIONS, "/v1/things/1", &preflight(APP), "").await?;
     assert_eq!(allowed.status, StatusCode::NO_CONTENT, "{}", allowed.text());
     assert_eq!(allowed.header("access-control-allow-origin"), Some(APP));
-    assert!(allowed.header("access-control-allow-methods").is_some_and(|own| own.contains("GET")));
+    assert!(
+        allowed.header("access-control-allow-methods").is_some_and(|value| value.contains("GET"))
+    );
     let names = allowed.header("access-control-allow-headers").unwrap_or_default();
     assert!(names.contains("idempotency-key") && names.contains("authorization"), "{names}");
 
@@ -117,7 +119,7 @@ async fn browsers_of_allowed_origins_read_every_outcome_and_others_none() -> Res
     let answer = gate.send(Method::GET, "/v1/things/1", &headers, "").await?;
     let origins: Vec<_> = answer.headers.get_all("access-control-allow-origin").iter().collect();
     assert_eq!(origins, [APP]);
-    let vary = answer.headers.get_all("vary").iter().filter_map(|own| own.to_str().ok());
+    let vary = answer.headers.get_all("vary").iter().filter_map(|value| value.to_str().ok());
     let vary = vary.collect::<Vec<_>>().join(",").to_ascii_lowercase();
     assert!(vary.contains("origin") && vary.contains("accept-encoding"), "{vary}");
     assert_eq!(echo.calls(), 1);
@@ -130,16 +132,18 @@ async fn a_burst_beyond_the_quota_is_told_when_to_come_back() -> Result<()> {
     let bearer = key.bearer();
     let auth = [("authorization", bearer.as_str())];
     for left in (0..3).rev() {
-        let taken = gate.send(Method::GET, "/v1/few", &auth, "").await?;
-        assert_eq!(taken.status, StatusCode::OK);
-        let standing = taken.header("ratelimit").unwrap_or_default().to_owned();
+        let reply = gate.send(Method::GET, "/v1/few", &auth, "").await?;
+        assert_eq!(reply.status, StatusCode::OK);
+        let standing = reply.header("ratelimit").unwrap_or_default().to_owned();
         assert!(standing.contains(&format!("\"few\";r={left}")), "{standing}");
     }
     let denied = gate.send(Method::GET, "/v1/few", &auth, "").await?;
     let problem = is_problem(&denied, 429, "quota_exceeded")?;
     assert_eq!(problem["violated-policies"][0], "few", "{problem}");
-    assert!(denied.header("ratelimit-policy").is_some_and(|own| own.contains("\"few\";q=3;w=60")));
-    assert!(denied.header("ratelimit").is_some_and(|own| own.contains("\"few\";r=0")));
+    assert!(
+        denied.header("ratelimit-policy").is_some_and(|value| value.contains("\"few\";q=3;w=60"))
+    );
+    assert!(denied.header("ratelimit").is_some_and(|value| value.contains("\"few\";r=0")));
     let wait: u32 = denied.header("retry-after").unwrap_or_default().parse()?;
     assert!((1..=20).contains(&wait), "{wait}");
     assert_eq!(echo.calls(), 3);
@@ -182,9 +186,9 @@ async fn http2_callers_get_the_same_answers() -> Result<()> {
     let request = http::Request::get(gate.url("/v1/things/1"))
         .header("authorization", key.bearer())
         .body(bytes::Bytes::new())?;
-    let found = Client::h2().send(request).await?;
-    assert_eq!(found.status, StatusCode::OK, "{}", found.text());
-    assert_eq!(found.version, http::Version::HTTP_2);
+    let reply = Client::h2().send(request).await?;
+    assert_eq!(reply.status, StatusCode::OK, "{}", reply.text());
+    assert_eq!(reply.version, http::Version::HTTP_2);
     let none = Client::h2().get(&gate.url("/v1/things/1")).await?;
     is_problem(&none, 401, "unauthenticated")?;
     Ok(())

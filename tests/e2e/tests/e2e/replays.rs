@@ -46,9 +46,9 @@ async fn recorded() -> Result<Recorded> {
 
     traffic(&gate, &key).await?;
     let output = recording.await??;
-    let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(told.starts_with(&format!("{exchanges} receipts in ")), "{told}");
-    assert!(told.contains("; 0 were gone"), "{told}");
+    let report = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(report.starts_with(&format!("{exchanges} receipts in ")), "{report}");
+    assert!(report.contains("; 0 were gone"), "{report}");
     Ok(Recorded { _echo: echo, gate, file, exchanges })
 }
 

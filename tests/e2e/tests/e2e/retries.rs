@@ -53,7 +53,7 @@ async fn a_write_without_a_usable_key_never_reaches_the_service() -> Result<()> 
     let missing = writer.post(&[], "{}").await?;
     assert_eq!(missing.status, StatusCode::BAD_REQUEST);
     assert_eq!(missing.json()?["code"], "idempotency_key_missing");
-    assert!(missing.header("link").is_some_and(|own| own.contains("describedby")));
+    assert!(missing.header("link").is_some_and(|value| value.contains("describedby")));
     let long = format!("\"{}\"", "k".repeat(256));
     for bad in ["\"\"", "\"a\", \"b\"", "has space", long.as_str()] {
         let refused = writer.post(&[("idempotency-key", bad)], "{}").await?;

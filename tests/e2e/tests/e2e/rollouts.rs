@@ -105,11 +105,11 @@ async fn a_candidate_is_shadowed_tried_on_a_tenth_of_tenants_promoted_and_taken_
     let seen = Seen::default();
     let load = flows(&seen);
     load.flow(500, SOON).await?;
-    let own = rollout(&gate, &["status"]).await?;
-    assert_eq!((own["stage"].as_str(), next.calls()), (Some("shadow"), 0));
-    assert!(count(&own, "/shadow/differs") >= 450, "{own}");
-    assert_eq!(count(&own, "/shadow/same") + count(&own, "/shadow/failed"), 0, "{own}");
-    let difference = own.pointer("/differences/0").context("a difference")?;
+    let status = rollout(&gate, &["status"]).await?;
+    assert_eq!((status["stage"].as_str(), next.calls()), (Some("shadow"), 0));
+    assert!(count(&status, "/shadow/differs") >= 450, "{status}");
+    assert_eq!(count(&status, "/shadow/same") + count(&status, "/shadow/failed"), 0, "{status}");
+    let difference = status.pointer("/differences/0").context("a difference")?;
     assert_eq!(difference["current"], "forward to echo-sandbox");
     assert_eq!(difference["candidate"], "forward to echo-next");
     assert_eq!(load.stop().await?.failed(), 0);
@@ -125,8 +125,8 @@ async fn a_candidate_is_shadowed_tried_on_a_tenth_of_tenants_promoted_and_taken_
     let (tenants, moved) = percent(&seen);
     assert_eq!(tenants as u64, TENANTS);
     assert!((SHARE - OFF_BY..=SHARE + OFF_BY).contains(&moved), "{moved} % of tenants");
-    let own = rollout(&gate, &["status"]).await?;
-    assert_eq!(count(&own, "/candidate_fared/decisions"), next.calls());
+    let status = rollout(&gate, &["status"]).await?;
+    assert_eq!(count(&status, "/candidate_fared/decisions"), next.calls());
 
     // Promoted and taken back while requests are under way, which end as they began.
     let load = traffic_of_all(&gate, &keys);

@@ -54,9 +54,12 @@ fn schemas_are_written_for_plugins_that_carry_one_and_for_the_folder() -> Result
     let (folder, out) = (folder()?, tempfile::tempdir()?);
     let place = out.path().display().to_string();
     let done = tollgate("schema", folder.path(), &["--out", &place])?;
-    let told = String::from_utf8_lossy(&done.stdout).into_owned();
+    let printed_text = String::from_utf8_lossy(&done.stdout).into_owned();
     assert!(done.status.success(), "{done:?}");
-    assert!(told.contains("plugins.bare: its component carries no schema"), "{told}");
+    assert!(
+        printed_text.contains("plugins.bare: its component carries no schema"),
+        "{printed_text}"
+    );
 
     let read = |name: &str| -> Result<Value> {
         let path = out.path().join(name);
@@ -87,13 +90,13 @@ fn a_bad_setting_is_told_with_file_line_key_and_what_was_expected() -> Result<()
     fs::write(folder.path().join("rules.toml"), &bad)?;
     let line = 1 + bad.lines().position(|line| line.contains("qouta")).context("the line")?;
     let refused = tollgate("check", folder.path(), &[])?;
-    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(!refused.status.success(), "{told}");
+    let printed_text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success(), "{printed_text}");
     for expected in [
         format!("rules.toml:{line}: policies.limits.settings.policies[1].qouta: unknown key; "),
         format!("rules.toml:{line}: policies.limits.settings.policies[1].quota: is missing"),
     ] {
-        assert!(told.contains(&expected), "{expected}: {told}");
+        assert!(printed_text.contains(&expected), "{expected}: {printed_text}");
     }
     Ok(())
 }

@@ -77,12 +77,12 @@ fn main() -> Result<()> {
 fn turn(gates: &[&Gate], requests: usize) -> Result<Turn> {
     let together = Barrier::new(gates.len());
     let turns: Vec<Result<Turn>> = std::thread::scope(|scope| {
-        let own = |(number, gate)| {
+        let worker = |(number, gate)| {
             let together = &together;
             move || thread(gate, number, requests, together)
         };
         let gates = gates.iter().copied().enumerate();
-        let started: Vec<_> = gates.map(|gate| scope.spawn(own(gate))).collect();
+        let started: Vec<_> = gates.map(|gate| scope.spawn(worker(gate))).collect();
         let panicked = |_| Err(anyhow::anyhow!("a thread panicked"));
         started.into_iter().map(|thread| thread.join().unwrap_or_else(panicked)).collect()
     });

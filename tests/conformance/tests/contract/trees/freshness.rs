@@ -83,17 +83,17 @@ async fn a_key_that_was_claimed_in_between_is_replayed_or_refused_by_a_walk() {
     .await;
     gate.pass(Duration::from_secs(3 * 24 * 3_600));
 
-    let mut told = Vec::new();
+    let mut outcomes = Vec::new();
     for body in [Body(1), Body(1), Body(2)] {
-        let (seen, ways) = gate.serve(&Request { body, ..good(3) }, &keys).await;
+        let (view, ways) = gate.serve(&Request { body, ..good(3) }, &keys).await;
         gate.pass(Duration::from_secs(60));
-        assert_eq!(ways, WALKED, "{}", seen.outcome);
-        told.push(seen.outcome);
+        assert_eq!(ways, WALKED, "{}", view.outcome);
+        outcomes.push(view.outcome);
     }
 
-    assert!(told[0].starts_with("Passed"), "{}", told[0]);
-    assert!(told[1].contains("Held"), "{}", told[1]);
-    assert!(told[2].contains("status: 422"), "{}", told[2]);
+    assert!(outcomes[0].starts_with("Passed"), "{}", outcomes[0]);
+    assert!(outcomes[1].contains("Held"), "{}", outcomes[1]);
+    assert!(outcomes[2].contains("status: 422"), "{}", outcomes[2]);
 }
 
 #[tokio::test]
@@ -109,17 +109,17 @@ async fn a_setting_that_changed_in_between_decides_and_what_is_unrelated_stays_w
     })
     .await;
 
-    let (seen, ways) = gate.serve(&refused, &keys).await;
-    assert!(seen.outcome.contains("status: 403"), "{}", seen.outcome);
+    let (view, ways) = gate.serve(&refused, &keys).await;
+    assert!(view.outcome.contains("status: 403"), "{}", view.outcome);
     assert_eq!(ways, Ways { walked: 2, ran: 0 });
 
     gate.serving = Settings::Lax;
-    let (seen, ways) = gate.serve(&Request { number: 9, ..refused.clone() }, &keys).await;
-    assert!(seen.outcome.starts_with("Passed"), "{}", seen.outcome);
+    let (view, ways) = gate.serve(&Request { number: 9, ..refused.clone() }, &keys).await;
+    assert!(view.outcome.starts_with("Passed"), "{}", view.outcome);
     assert_eq!(ways, Ways { walked: 4, ran: 2 }, "cors and rate-limit have new settings");
 
     gate.serving = Settings::Strict;
-    let (seen, ways) = gate.serve(&refused, &keys).await;
-    assert!(seen.outcome.contains("status: 403"), "{}", seen.outcome);
+    let (view, ways) = gate.serve(&refused, &keys).await;
+    assert!(view.outcome.contains("status: 403"), "{}", view.outcome);
     assert_eq!(ways, Ways { walked: 2, ran: 0 }, "and the old ones are known still");
 }

@@ -152,9 +152,9 @@ impl Gate {
             None
         };
 
-        let principal = host.principal().map(|own| format!("{own:?}"));
+        let principal = host.principal().map(|principal| format!("{principal:?}"));
         let claim = host.take_claim();
-        let seen = Seen {
+        let view = Seen {
             outcome: format!("{outcome:?}"),
             headers,
             principal,
@@ -171,7 +171,7 @@ impl Gate {
                 claim.retryable().await;
             }
         }
-        (seen, ways(&receipt))
+        (view, ways(&receipt))
     }
 
     pub(super) fn pass(&self, time: Duration) {

@@ -33,9 +33,9 @@ async fn is_as_told(gate: &Gate, policy: &str, cause: &str, request: (Method, &s
     eventually(&format!("a reply of {policy}"), SOON, async || {
         let headers = [("authorization", bearer.as_str()), ("idempotency-key", "\"down-1\"")];
         let reply = gate.send(method.clone(), path, &headers, "{}").await.ok()?;
-        let seen = told(&reply).unwrap_or_else(|_| reply.text());
-        if seen != expected {
-            wrong = Some(seen);
+        let outcome = told(&reply).unwrap_or_else(|_| reply.text());
+        if outcome != expected {
+            wrong = Some(outcome);
             return Some(());
         }
         let replies = gate.metric("tollgate_policy_runs_total", &replied).await.ok()?;

@@ -123,7 +123,7 @@ impl Cell {
             (_, true) => format!("{{ late = \"{act}\" }}"),
         };
 
-        let mut chain: Vec<&str> = SUBJECTS[..6].iter().map(|own| own.name).collect();
+        let mut chain: Vec<&str> = SUBJECTS[..6].iter().map(|subject| subject.name).collect();
         let end = if late { place } else { (place + 1).min(chain.len()) };
         chain.splice(place..end, [&*name]);
 

@@ -27,7 +27,7 @@ fn seen(reply: &Reply, was_forwarded: bool) -> Result<String> {
 async fn every_policy_fails_by_every_cause_in_each_hook_as_the_table_says() -> Result<()> {
     let (echo, key) = (Echo::start().await?, Key::new("sandbox", 21));
     let gate = Gate::start(&folder(&echo, &key)?).await?;
-    let told = table(gate.folder())?;
+    let printed = table(gate.folder())?;
 
     let bearer = key.bearer();
     let long = "x".repeat(100);
@@ -37,17 +37,17 @@ async fn every_policy_fails_by_every_cause_in_each_hook_as_the_table_says() -> R
     for cell in Cell::all() {
         let before = echo.calls();
         let reply = gate.send(Method::GET, &cell.path(), &headers, "").await?;
-        let seen = seen(&reply, echo.calls() > before).with_context(|| cell.name())?;
-        let expected = told.follows(&cell.name(), cell.hook, cell.provocation.cause)?;
-        if seen != expected {
-            wrong.push(format!("{}: expected {expected}, saw {seen}", cell.name()));
+        let outcome = seen(&reply, echo.calls() > before).with_context(|| cell.name())?;
+        let expected = printed.follows(&cell.name(), cell.hook, cell.provocation.cause)?;
+        if outcome != expected {
+            wrong.push(format!("{}: expected {expected}, saw {outcome}", cell.name()));
         }
     }
 
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
     failed_by_their_own_causes(&gate).await?;
     for cell in Cell::all() {
-        is_closed_list(&told, &cell)?;
+        is_closed_list(&printed, &cell)?;
     }
     Ok(())
 }
