@@ -11,6 +11,7 @@ mod down;
 mod place;
 mod platform;
 mod plugins;
+mod queries;
 mod say;
 mod setup;
 mod soak;
@@ -39,6 +40,8 @@ enum Verb {
     Setup,
     /// Builds the plugins and the guests of the tests as components.
     Plugins,
+    /// Refreshes the data by which SQL is checked at compile time, with a PostgreSQL of its own.
+    Queries,
     /// Sets up, builds and starts the whole platform on loopback; prints commands that work.
     Up,
     /// Stops what `up` started. Data stays under `.tollgate`.
@@ -77,6 +80,7 @@ fn main() -> Result<()> {
     match Line::parse().verb {
         Verb::Setup => setup::run(&place),
         Verb::Plugins => plugins::run(&place).map(drop),
+        Verb::Queries => queries::run(&place),
         Verb::Up => up::run(&place),
         Verb::Down => down::run(&place),
         Verb::Status => status::run(&place),

@@ -1,4 +1,4 @@
-//! Configuration from the environment: where to find things, never the things themselves.
+//! Configuration from environment variables: the places of secrets, never the secrets themselves.
 //!
 //! [`Variables::read`] is the only place that reads the environment. [`Reader`] collects every
 //! problem, so that one start names them all.

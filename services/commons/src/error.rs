@@ -1,8 +1,8 @@
-//! What can go wrong in a service, by whose fault it is and what the caller may be told.
+//! The errors of a call: whose fault it is, and what the caller may learn.
 //!
-//! A service's own errors become one of these; `server/status.rs` alone turns them into statuses.
+//! A service converts its own errors into these; `server/status.rs` alone converts them to statuses.
 
-use tollgate_proto::google::rpc;
+use tonic_types::pb;
 
 use crate::store;
 
@@ -11,14 +11,14 @@ use crate::store;
 pub struct FieldViolation {
     /// The field, by its name in the specification.
     pub field: &'static str,
-    /// Stable, in capitals.
+    /// A stable code, in capitals.
     pub reason: &'static str,
-    /// For people; repeats no value.
+    /// Text for people; repeats no value.
     pub description: String,
 }
 
 impl FieldViolation {
-    /// Says what is wrong with a field.
+    /// Describes an unacceptable field.
     #[must_use]
     pub fn new(field: &'static str, reason: &'static str, description: impl Into<String>) -> Self {
         Self { field, reason, description: description.into() }
@@ -28,68 +28,68 @@ impl FieldViolation {
 /// The errors of a call.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The request cannot be served as it is, whatever the state.
+    /// The request is unacceptable in any state.
     #[error("the request has {} unacceptable fields", .0.len())]
     InvalidArgument(Vec<FieldViolation>),
-    /// The caller did not prove who it is.
+    /// The caller is not proven.
     #[error("{description}")]
     Unauthenticated {
-        /// For operators: the gateway does not pass it on.
+        /// Text for operators; the gateway does not pass it on.
         description: &'static str,
     },
-    /// The caller is known, and may not.
+    /// The caller is known and not permitted.
     #[error("{description}")]
     PermissionDenied {
-        /// Stable, in capitals.
+        /// A stable code, in capitals.
         reason: &'static str,
-        /// For people.
+        /// Text for people.
         description: String,
     },
-    /// Not there, or not the caller's: the same answer.
+    /// The resource does not exist or belongs to another caller; both give this answer.
     #[error("there is no such {resource}")]
     NotFound {
-        /// What was looked for, as `deposit account`; never its id.
+        /// The kind of resource, such as `deposit account`; never its id.
         resource: &'static str,
     },
-    /// It is there already.
+    /// The resource exists already.
     #[error("{description}")]
     AlreadyExists {
-        /// What is there, as `deposit`.
+        /// The kind of resource, such as `deposit`.
         resource: &'static str,
-        /// For people.
+        /// Text for people.
         description: String,
     },
-    /// The state does not allow it; the same request will not succeed until the state changes.
+    /// The state does not allow it; the same request fails until the state changes.
     #[error("{description}")]
     FailedPrecondition {
-        /// Stable, in capitals.
+        /// A stable code, in capitals.
         reason: &'static str,
-        /// For people.
+        /// Text for people.
         description: String,
     },
-    /// Another call was in the way: try again.
-    #[error("another call was in the way: {doing}")]
+    /// A concurrent call interfered; the call may be repeated.
+    #[error("a concurrent call interfered: {doing}")]
     Aborted {
-        /// What was being done.
+        /// The step that failed.
         doing: &'static str,
     },
-    /// The answer that an earlier call with the same operation key got.
+    /// An earlier call with the same operation key was refused with this status.
     #[error("{}", .0.message)]
-    Replayed(rpc::Status),
+    Replayed(pb::Status),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// Our own fault.
+    /// A fault of the service itself.
     #[error("{doing}")]
     Internal {
-        /// What was being done.
+        /// The step that failed.
         doing: &'static str,
     },
 }
 
 impl Error {
-    /// Whether it is the answer to an operation for good, as a refusal of the domain is, and not a
-    /// failure after which the operation may be tried again.
+    /// Reports whether this is the final outcome of an operation, such as a refusal by the domain,
+    /// rather than a failure after which the operation may be tried again.
     #[must_use]
     pub fn is_final(&self) -> bool {
         match self {
@@ -106,7 +106,7 @@ impl Error {
         }
     }
 
-    /// One unacceptable field.
+    /// Makes an [`Error::InvalidArgument`] of one field.
     #[must_use]
     pub fn invalid(
         field: &'static str,

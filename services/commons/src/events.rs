@@ -1,64 +1,66 @@
-//! What happened, appended to the streams of a service and to its outbox in one transaction.
+//! Events: facts appended to the streams of a service and to its outbox in one transaction.
 
 use prost::Name;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use tollgate_proto::events::EventEnvelope;
 use tollgate_proto::principal as wire;
+use tollgate_terms::Environment;
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::operation::Scope;
+use crate::operation::CommandContext;
 use crate::{outbox, store};
 
-/// A fact to append.
+/// An event to append.
 #[derive(Debug, Clone)]
 pub struct Event {
     /// The stream, such as a deposit's id.
     pub stream_id: String,
-    /// One more than the stream's last; a stream begins with 1.
+    /// One more than the stream's last version; a stream begins with 1.
     pub version: i64,
     /// The full name of the payload's message.
-    pub kind: String,
-    /// Of the payload.
+    pub message_type: String,
+    /// The version of the payload's schema.
     pub schema_version: i32,
     /// The encoded message.
     pub payload: Vec<u8>,
 }
 
 impl Event {
-    /// The fact that `message` states, as the given version of the stream.
+    /// Makes the event that `message` states, as the given version of the stream.
     #[must_use]
-    pub fn of<M: Name>(stream_id: &str, version: i64, message: &M) -> Self {
+    pub fn new<M: Name>(stream_id: &str, version: i64, message: &M) -> Self {
         Self {
             stream_id: stream_id.into(),
             version,
-            kind: M::full_name(),
+            message_type: M::full_name(),
             schema_version: 1,
             payload: message.encode_to_vec(),
         }
     }
 }
 
-/// The topic of a service in an environment.
+/// Returns the topic of a service in an environment.
 #[must_use]
-pub fn topic(environment: crate::Environment, service: &str) -> String {
+pub fn topic(environment: Environment, service: &str) -> String {
     format!("{environment}.{service}.events")
 }
 
-/// Appends a fact to its stream and, once per topic, to the outbox.
+/// Appends an event to its stream and, once per topic, to the outbox.
 ///
 /// # Errors
-/// [`Error::Aborted`] when another transaction wrote that version first.
+/// [`Error::Aborted`] if another transaction wrote that version first; [`Error::Store`] if the
+/// database fails.
 pub async fn append(
     connection: &mut PgConnection,
-    scope: &Scope,
+    context: &CommandContext,
     topics: &[String],
     event: Event,
 ) -> Result<EventEnvelope, Error> {
     let event_id = Uuid::now_v7();
-    let recorded_at = insert(connection, scope, event_id, &event).await?;
-    let envelope = envelope(scope, event_id, event, recorded_at);
+    let recorded_at = insert(connection, context, event_id, &event).await?;
+    let envelope = envelope(context, event_id, event, recorded_at);
     for topic in topics {
         outbox::insert(connection, event_id, topic, &envelope).await?;
     }
@@ -67,29 +69,30 @@ pub async fn append(
 
 async fn insert(
     connection: &mut PgConnection,
-    scope: &Scope,
+    context: &CommandContext,
     event_id: Uuid,
     event: &Event,
 ) -> Result<OffsetDateTime, Error> {
     let meta = serde_json::json!({
-        "request_id": scope.request_id(),
-        "operation_key": scope.operation_key(),
+        "request_id": context.request_id(),
+        "operation_key": context.operation_key(),
     });
-    sqlx::query_scalar(
+
+    sqlx::query_scalar!(
         "INSERT INTO events (stream_id, version, event_id, type, schema_version, tenant_id,
                              environment, payload, meta, occurred_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now())
          RETURNING recorded_at",
+        event.stream_id,
+        event.version,
+        event_id,
+        event.message_type,
+        event.schema_version,
+        context.tenant_id(),
+        context.environment_word(),
+        event.payload,
+        meta,
     )
-    .bind(&event.stream_id)
-    .bind(event.version)
-    .bind(event_id)
-    .bind(&event.kind)
-    .bind(event.schema_version)
-    .bind(scope.tenant_id())
-    .bind(scope.environment().map_or("both", crate::Environment::as_str))
-    .bind(&event.payload)
-    .bind(meta)
     .fetch_one(connection)
     .await
     .map_err(store::Error::doing("append an event"))
@@ -103,29 +106,30 @@ async fn insert(
 }
 
 fn envelope(
-    scope: &Scope,
+    context: &CommandContext,
     event_id: Uuid,
     event: Event,
     recorded_at: OffsetDateTime,
 ) -> EventEnvelope {
     let recorded_at = timestamp(recorded_at);
+    let environment = context.environment().map_or(wire::Environment::Unspecified, Into::into);
     EventEnvelope {
         event_id: event_id.to_string(),
         stream_id: event.stream_id,
         version: event.version,
-        r#type: event.kind,
+        r#type: event.message_type,
         schema_version: event.schema_version,
-        tenant_id: scope.tenant_id().into(),
-        environment: scope.environment().map_or(0, |e| wire::Environment::from(e).into()),
+        tenant_id: context.tenant_id().into(),
+        environment: environment.into(),
         payload: event.payload,
         occurred_at: Some(recorded_at),
         recorded_at: Some(recorded_at),
-        request_id: scope.request_id().into(),
-        operation_key: scope.operation_key().unwrap_or_default(),
+        request_id: context.request_id().into(),
+        operation_key: context.operation_key().unwrap_or_default(),
     }
 }
 
-/// A moment as it travels.
+/// Converts a moment to its protobuf form.
 #[must_use]
 pub fn timestamp(moment: OffsetDateTime) -> prost_types::Timestamp {
     prost_types::Timestamp {

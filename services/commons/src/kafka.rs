@@ -1,4 +1,4 @@
-//! The broker. `relay` is its only user among services: no handler waits for it.
+//! The Kafka client. Only `relay` publishes: no handler waits for the broker.
 
 use std::fmt;
 use std::pin::Pin;
@@ -11,37 +11,37 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use tokio::sync::RwLock;
 
 use crate::config::{Broker, Transport};
-use crate::outbox::Pending;
+use crate::outbox::PendingEvent;
 
-/// How long the broker may take to acknowledge, retries of the client included.
+/// Longest wait for an acknowledgement, retries of the client included.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Why a message was not acknowledged.
+/// The errors of publishing.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The client could not be made.
-    #[error("make a Kafka client")]
+    /// The client cannot be created.
+    #[error("create a Kafka client")]
     Client(#[source] KafkaError),
-    /// The broker did not acknowledge.
+    /// The broker did not acknowledge an event.
     #[error("publish to {topic}")]
     Publish {
-        /// Where to.
+        /// The topic.
         topic: String,
-        /// Why.
+        /// The client's error.
         source: KafkaError,
     },
 }
 
-/// A publication under way.
+/// A publication in progress.
 pub type Publication<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
 
-/// Where the relay tells events to.
+/// A destination for events.
 pub trait Publisher: Send + Sync + fmt::Debug + 'static {
-    /// Tells one event; ready when it is safe with the broker.
-    fn publish<'a>(&'a self, row: &'a Pending) -> Publication<'a>;
+    /// Publishes one event; completes when the broker has stored it safely.
+    fn publish<'a>(&'a self, event: &'a PendingEvent) -> Publication<'a>;
 }
 
-/// Publishes to Kafka, idempotently, acknowledged by all in-sync replicas.
+/// An idempotent Kafka producer that waits for all in-sync replicas.
 pub struct Kafka {
     config: ClientConfig,
     producer: RwLock<FutureProducer>,
@@ -54,48 +54,49 @@ impl fmt::Debug for Kafka {
 }
 
 impl Kafka {
-    /// Makes a client. The broker need not be there.
+    /// Creates a client. The broker need not be reachable.
     ///
     /// # Errors
-    /// When the client's settings, such as its certificate, are not usable.
+    /// [`Error::Client`] if a setting, such as the certificate, is not usable.
     pub fn connect(broker: &Broker) -> Result<Self, Error> {
         let config = settings(broker);
         let producer = config.create().map_err(Error::Client)?;
         Ok(Self { config, producer: RwLock::new(producer) })
     }
 
-    async fn send(&self, row: &Pending) -> Result<(), Error> {
-        let event_id = row.event_id.to_string();
+    async fn send(&self, event: &PendingEvent) -> Result<(), Error> {
+        let event_id = event.event_id.to_string();
         let headers = OwnedHeaders::new()
             .insert(Header { key: "event-id", value: Some(event_id.as_str()) })
-            .insert(Header { key: "event-type", value: Some(row.kind.as_str()) });
-        let record = FutureRecord::to(&row.topic)
-            .key(&row.stream_id)
-            .payload(&row.envelope)
+            .insert(Header { key: "event-type", value: Some(event.message_type.as_str()) });
+        let record = FutureRecord::to(&event.topic)
+            .key(&event.stream_id)
+            .payload(&event.envelope)
             .headers(headers);
+
         let producer = self.producer.read().await.clone();
         let sent = producer.send(record, MESSAGE_TIMEOUT).await;
         let Err((source, _)) = sent else { return Ok(()) };
-        if fatal(&source) {
-            self.renew().await?;
+        if is_fatal(&source) {
+            self.replace_producer().await?;
         }
-        Err(Error::Publish { topic: row.topic.clone(), source })
+        Err(Error::Publish { topic: event.topic.clone(), source })
     }
 
-    /// A producer whose sequence is broken refuses everything from then on: only a new one helps.
-    async fn renew(&self) -> Result<(), Error> {
+    /// Replaces the producer. After a fatal error, such as a broken sequence, it refuses everything.
+    async fn replace_producer(&self) -> Result<(), Error> {
         *self.producer.write().await = self.config.create().map_err(Error::Client)?;
         Ok(())
     }
 }
 
 impl Publisher for Kafka {
-    fn publish<'a>(&'a self, row: &'a Pending) -> Publication<'a> {
-        Box::pin(self.send(row))
+    fn publish<'a>(&'a self, event: &'a PendingEvent) -> Publication<'a> {
+        Box::pin(self.send(event))
     }
 }
 
-fn fatal(error: &KafkaError) -> bool {
+fn is_fatal(error: &KafkaError) -> bool {
     error.rdkafka_error_code() == Some(rdkafka::types::RDKafkaErrorCode::Fatal)
 }
 
@@ -112,13 +113,14 @@ fn settings(broker: &Broker) -> ClientConfig {
         .set("queue.buffering.max.messages", "10000")
         .set("queue.buffering.max.kbytes", "65536")
         .set("reconnect.backoff.max.ms", "2000")
-        // Java's partitioner, so that other producers agree on where a key belongs.
+        // The partitioner of the Java client, so that other producers map a key to the same partition.
         .set("partitioner", "murmur2_random")
         .set("allow.auto.create.topics", "false")
-        // Down is a state that the lag shows; the client need not say it every second.
+        // The backlog metrics show that a broker is down; the client need not log it every second.
         .set("log.connection.close", "false");
+
     match &broker.transport {
-        Transport::Clear => config.set("security.protocol", "plaintext"),
+        Transport::Plain => config.set("security.protocol", "plaintext"),
         Transport::Tls { ca, certificate, key } => config
             .set("security.protocol", "ssl")
             .set("ssl.ca.location", ca.to_string_lossy())

@@ -1,8 +1,9 @@
-//! What every service is made of.
+//! The parts that every service is made of.
 //!
-//! `config` reads the environment, `server` runs the listeners and holds the only map from an error
-//! to a status, `principal` says who calls, `operation` makes a command happen once, `events` and
-//! `outbox` write what happened, `relay` tells it to Kafka. Nothing here knows a service by name.
+//! `config` reads the environment; `server` runs the listeners and holds the only map from an error
+//! to a status; `principal` verifies the caller; `request` reads common fields; `operation` runs a
+//! command once; `events` and `outbox` record facts; `relay` publishes them to Kafka. The crate
+//! knows no service by name.
 
 pub mod config;
 pub mod error;
@@ -12,6 +13,7 @@ pub mod operation;
 pub mod outbox;
 pub mod principal;
 pub mod relay;
+pub mod request;
 pub mod server;
 mod stage;
 pub mod store;

@@ -1,8 +1,8 @@
-//! Who calls, as the gateway signed it. There is no other way to get a tenant.
+//! The caller of a call, as the gateway signed it: the only source of a tenant.
 //!
 //! [`Verifier`] is the interceptor of every public gRPC service; handlers then ask [`tenant`] or
-//! [`gateway`] for the caller. What is missing, forged, stale or meant for another service is
-//! `UNAUTHENTICATED`; what is genuine but of the other world is `PERMISSION_DENIED`.
+//! [`gateway`] for the caller. A missing, forged, stale or misaddressed principal is
+//! `UNAUTHENTICATED`; a genuine principal of the other environment is `PERMISSION_DENIED`.
 
 mod keys;
 mod verify;
@@ -10,27 +10,27 @@ mod verify;
 use std::collections::BTreeSet;
 
 pub use keys::{KeysError, PublicKeys};
-pub use verify::{Audience, Clock, Verifier, Worlds, system_clock};
+pub use verify::{Audience, Clock, ServedEnvironments, Verifier, system_clock};
 
 use tollgate_terms::{Access, Environment};
 
 use crate::error::Error;
 
-/// What is signed before the principal's own bytes, so that no other signature can be passed off.
+/// The bytes signed before the principal's own, so that no other signature passes for one.
 pub const SIGNING_CONTEXT: &[u8] = b"tollgate-principal-v1\0";
 
-/// What a call is about to do, as far as access is concerned.
+/// The effect of a call, as far as access is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// It reads.
+    /// Reads.
     Read,
-    /// It writes, or takes money in.
+    /// Writes, or takes money in.
     MoneyIn,
-    /// It sends money out.
+    /// Sends money out.
     MoneyOut,
 }
 
-/// A tenant's caller, proven by the gateway's signature.
+/// A caller of a tenant, proven by the gateway's signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     tenant_id: String,
@@ -40,7 +40,7 @@ pub struct Principal {
     access: Access,
 }
 
-/// Who made a call.
+/// The party that made a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Caller {
     /// A tenant, through the gateway.
@@ -83,19 +83,19 @@ impl Principal {
         &self.key_id
     }
 
-    /// What the key may do, of the form `resource:action`.
+    /// The scopes of the key, of the form `resource:action`.
     #[must_use]
     pub fn scopes(&self) -> &BTreeSet<String> {
         &self.scopes
     }
 
-    /// What the tenant's state allows.
+    /// The access that the tenant's state leaves.
     #[must_use]
     pub fn access(&self) -> Access {
         self.access
     }
 
-    /// Insists on a scope, and on access for what the call is about to do.
+    /// Requires a scope, and access for the effect of the call.
     ///
     /// # Errors
     /// [`Error::PermissionDenied`] with reason `INSUFFICIENT_SCOPE` or `ACCESS_RESTRICTED`.
@@ -116,10 +116,10 @@ impl Principal {
     }
 }
 
-/// The tenant who calls.
+/// Returns the tenant that calls.
 ///
 /// # Errors
-/// [`Error::Unauthenticated`] when it is not a tenant, or no verifier stands before the service.
+/// [`Error::Unauthenticated`] if the caller is no tenant, or no verifier intercepts the service.
 pub fn tenant<T>(request: &tonic::Request<T>) -> Result<&Principal, Error> {
     match request.extensions().get::<Caller>() {
         Some(Caller::Tenant(principal)) => Ok(principal),
@@ -130,10 +130,10 @@ pub fn tenant<T>(request: &tonic::Request<T>) -> Result<&Principal, Error> {
     }
 }
 
-/// Insists that the gateway itself calls.
+/// Requires the gateway itself as the caller.
 ///
 /// # Errors
-/// [`Error::PermissionDenied`] when a tenant does, [`Error::Unauthenticated`] when nobody is proven.
+/// [`Error::PermissionDenied`] if a tenant calls; [`Error::Unauthenticated`] if nobody is proven.
 pub fn gateway<T>(request: &tonic::Request<T>) -> Result<(), Error> {
     match request.extensions().get::<Caller>() {
         Some(Caller::Gateway) => Ok(()),

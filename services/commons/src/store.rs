@@ -1,4 +1,4 @@
-//! PostgreSQL: the pool, its time-outs, migrations at start-up, and what a failure means.
+//! PostgreSQL: the pool, its time-outs, migrations at start, and the meaning of failures.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
-/// Tables that every service has: events, outbox, operations.
+/// The tables that every service has: events, outbox, operations.
 static COMMONS: Migrator = sqlx::migrate!("./migrations");
 
-/// A database failure, and what was being done.
+/// A database failure and the step that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{doing}")]
 pub struct Error {
@@ -17,26 +17,26 @@ pub struct Error {
     source: sqlx::Error,
 }
 
-/// What a database failure means for the caller.
+/// The meaning of a database failure for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
-    /// Another transaction was in the way: the call may be repeated.
+    /// A concurrent transaction interfered; the call may be repeated.
     Conflict,
-    /// The database cannot be reached or cannot write now.
+    /// The database cannot be reached or cannot write at present.
     Unavailable,
     /// A statement took too long.
     TooSlow,
-    /// Our own fault.
+    /// A fault of the service itself.
     Bug,
 }
 
-/// Why a database could not be made ready.
+/// The errors of preparing a database.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The address cannot be read. The source is withheld, as it might repeat the password.
+    /// The address cannot be parsed. The source is withheld, as it might repeat the password.
     #[error("the database's address is not valid")]
     Address,
-    /// It could not be reached.
+    /// The database cannot be reached.
     #[error("connect to the database")]
     Connect(#[source] sqlx::Error),
     /// A migration failed, was changed after it was applied, or was left half applied.
@@ -45,9 +45,9 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Whether waiting may help: true only where the database was not there.
+    /// Reports whether a later attempt may succeed: only if the database was not available.
     #[must_use]
-    pub fn may_pass(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Address => false,
             Self::Connect(source) => meaning(source) != Meaning::Bug,
@@ -58,18 +58,18 @@ impl StartError {
 }
 
 impl Error {
-    /// Says what was being done.
+    /// Converts an error of sqlx, with the step that failed, for `map_err`.
     pub fn doing(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |source| Self { doing, source }
     }
 
-    /// What it means for the caller.
+    /// Returns the meaning for the caller.
     #[must_use]
     pub fn meaning(&self) -> Meaning {
         meaning(&self.source)
     }
 
-    /// Whether a unique constraint of this name refused it.
+    /// Reports whether the unique constraint of this name was violated.
     #[must_use]
     pub fn violates(&self, constraint: &str) -> bool {
         self.source
@@ -80,11 +80,11 @@ impl Error {
 
 /// Opens a pool without connecting: connections are made when they are needed.
 ///
-/// Waits for a connection at most 2 s, for a lock 2 s, for a statement 5 s; a transaction that idles
-/// 30 s is ended by the server.
+/// A connection is waited for at most 2 s, a lock 2 s, a statement 5 s; the server ends a transaction
+/// that idles 30 s.
 ///
 /// # Errors
-/// When the address cannot be read.
+/// [`StartError::Address`] if the address cannot be parsed.
 pub fn open(address: &SecretString, connections_max: u32) -> Result<PgPool, StartError> {
     let options: PgConnectOptions =
         address.expose_secret().parse().map_err(|_| StartError::Address)?;
@@ -102,28 +102,30 @@ pub fn open(address: &SecretString, connections_max: u32) -> Result<PgPool, Star
 }
 
 /// Applies the migrations of commons and then those of the service, each once: one process migrates,
-/// others wait. Migrations that only a newer binary knows are left alone, so that an older one can
-/// be rolled back to.
+/// others wait. Migrations that only a newer binary knows are ignored, so that a rollback to an older
+/// binary works.
 ///
 /// # Errors
-/// When the database cannot be reached or a migration cannot be applied.
+/// [`StartError::Connect`] or [`StartError::Migrate`].
 pub async fn migrate(pool: &PgPool, service: &Migrator) -> Result<(), StartError> {
-    let mut commons = tolerant(&COMMONS);
-    // Its own table, so that versions of commons and of the service never meet.
+    let mut commons = ignoring_newer(&COMMONS);
+    // A table of its own, so that the versions of commons and of the service never collide.
     commons.dangerous_set_table_name("_commons_migrations");
     let mut connection = pool.acquire().await.map_err(StartError::Connect)?.detach();
-    // Migrations may wait longer than a call, and must not queue every call behind their lock.
+
+    // A migration may run longer than a call, and must not queue every call behind its lock.
     sqlx::query("SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', '5s', false)")
         .execute(&mut connection)
         .await
         .map_err(StartError::Connect)?;
-    for migrator in [commons, tolerant(service)] {
+
+    for migrator in [commons, ignoring_newer(service)] {
         migrator.run(&mut connection).await.map_err(StartError::Migrate)?;
     }
     Ok(())
 }
 
-fn tolerant(migrator: &Migrator) -> Migrator {
+fn ignoring_newer(migrator: &Migrator) -> Migrator {
     Migrator { migrations: migrator.migrations.clone(), ignore_missing: true, ..Migrator::DEFAULT }
 }
 
@@ -135,7 +137,7 @@ fn meaning(error: &sqlx::Error) -> Meaning {
         // lock_not_available, serialization_failure, deadlock_detected.
         "55P03" | "40001" | "40P01" => Meaning::Conflict,
         "57014" => Meaning::TooSlow,
-        // read_only_sql_transaction: a primary that was demoted.
+        // read_only_sql_transaction: the server is a demoted primary.
         "25006" => Meaning::Unavailable,
         // Connection failures, resources exhausted, operator intervention, system errors.
         code if ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => {
@@ -146,7 +148,7 @@ fn meaning(error: &sqlx::Error) -> Meaning {
 }
 
 fn without_code(error: &sqlx::Error) -> Meaning {
-    let gone = matches!(
+    let is_unavailable = matches!(
         error,
         sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
@@ -155,5 +157,5 @@ fn without_code(error: &sqlx::Error) -> Meaning {
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed
     );
-    if gone { Meaning::Unavailable } else { Meaning::Bug }
+    if is_unavailable { Meaning::Unavailable } else { Meaning::Bug }
 }

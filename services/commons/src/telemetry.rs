@@ -5,21 +5,21 @@ use tracing_subscriber::EnvFilter;
 
 use crate::Stage;
 
-/// Why logs or metrics could not be set up.
+/// The errors of setting up logs and metrics.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The filter in `LOG` cannot be read.
-    #[error("read the log filter in LOG")]
+    /// The filter in `LOG` cannot be parsed.
+    #[error("parse the log filter in LOG")]
     Filter(#[from] tracing_subscriber::filter::ParseError),
-    /// It was done before in this process.
+    /// They were set up before in this process.
     #[error("logs or metrics are set up already")]
     Twice,
 }
 
-/// Sets logs and metrics up, once per process: text for a person locally, JSON lines elsewhere.
+/// Sets up logs and metrics, once per process: text in the local stage, JSON lines elsewhere.
 ///
 /// # Errors
-/// When the filter cannot be read or it was done before.
+/// [`Error::Filter`] if the filter cannot be parsed; [`Error::Twice`] on a second call.
 pub fn start(stage: Stage, filter: &str) -> Result<PrometheusHandle, Error> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_new(filter)?)

@@ -1,6 +1,8 @@
-//! For tests of services: a gateway that signs principals, and digests of operations.
+//! Helpers for tests of services: a gateway that signs principals, and digests of operations.
 //!
 //! The private key is made in the process and is worth nothing outside of it.
+
+mod queries;
 
 use prost::Message as _;
 use ring::rand::SystemRandom;
@@ -14,7 +16,9 @@ use crate::Environment;
 use crate::events::timestamp;
 use crate::principal::SIGNING_CONTEXT;
 
-/// Signs as the gateway does.
+pub use queries::stale_queries;
+
+/// A signer of principals, as the gateway has one.
 pub struct Signer {
     id: String,
     pair: Ed25519KeyPair,
@@ -27,7 +31,7 @@ impl std::fmt::Debug for Signer {
 }
 
 impl Signer {
-    /// Makes a key pair; none when the system gives no randomness.
+    /// Generates a key pair; none if the system gives no randomness.
     #[must_use]
     pub fn generate(id: &str) -> Option<Self> {
         let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).ok()?;
@@ -35,7 +39,7 @@ impl Signer {
         Some(Self { id: id.into(), pair })
     }
 
-    /// The line that a file of public keys has for it.
+    /// Returns its line in a file of public keys.
     #[must_use]
     pub fn public_line(&self) -> String {
         use base64::Engine as _;
@@ -59,7 +63,7 @@ impl Signer {
     }
 }
 
-/// A tenant's principal with full access, valid from now for 20 s.
+/// Makes a tenant's principal with full access, valid from now for 20 s.
 #[must_use]
 pub fn tenant(
     service: &str,
@@ -83,7 +87,7 @@ pub fn tenant(
     }
 }
 
-/// The gateway's own principal, valid from now for 20 s.
+/// Makes the gateway's own principal, valid from now for 20 s.
 #[must_use]
 pub fn gateway(service: &str, environment: Environment) -> proto::Principal {
     proto::Principal {
@@ -98,7 +102,7 @@ pub fn gateway(service: &str, environment: Environment) -> proto::Principal {
 /// Writes the metadata of an operation, both digests derived from short texts.
 ///
 /// # Errors
-/// Never in practice: digests are always legal metadata.
+/// None in practice: digests are always legal metadata.
 pub fn operation(
     key: &str,
     body: &str,
@@ -112,7 +116,7 @@ pub fn operation(
 /// Serves in this process, on a loopback port, until the runtime ends.
 ///
 /// # Errors
-/// When no port can be bound.
+/// If no port can be bound.
 pub async fn serve(routes: tonic::service::Routes) -> std::io::Result<std::net::SocketAddr> {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
@@ -122,10 +126,10 @@ pub async fn serve(routes: tonic::service::Routes) -> std::io::Result<std::net::
     Ok(address)
 }
 
-/// The paths of every RPC of a package, as `/package.Service/Method`.
+/// Returns the paths of every RPC of a package, as `/package.Service/Method`.
 ///
 /// # Errors
-/// Never in practice: the descriptor set is part of the build.
+/// None in practice: the descriptor set is part of the build.
 pub fn rpcs(package: &str) -> Result<Vec<String>, prost::DecodeError> {
     let set = prost_types::FileDescriptorSet::decode(tollgate_proto::FILE_DESCRIPTOR_SET)?;
     let files = set.file.iter().filter(|file| file.package() == package);
@@ -136,10 +140,10 @@ pub fn rpcs(package: &str) -> Result<Vec<String>, prost::DecodeError> {
         .collect())
 }
 
-/// Calls an RPC with an empty message and the given metadata; tells how it ended.
+/// Calls an RPC with an empty message and the given metadata.
 ///
 /// # Errors
-/// As the RPC does.
+/// The status of the RPC.
 pub async fn call_empty(
     channel: &tonic::transport::Channel,
     path: &str,

@@ -1,22 +1,22 @@
-//! What this service is told by its environment. The variables are listed in `services/README.md`.
+//! The configuration of deposits. `services/README.md` lists the variables.
 
 use tollgate_commons::Environment;
 use tollgate_commons::config::{Common, Invalid, Reader, Variables};
 
-/// Everything that the process needs.
+/// The configuration of the process.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// What every service is told.
+    /// The configuration that every service has.
     pub common: Common,
-    /// The one world that this process is in.
+    /// The one environment that this process serves.
     pub environment: Environment,
 }
 
 impl Config {
-    /// Reads it.
+    /// Reads the variables.
     ///
     /// # Errors
-    /// Everything that is wrong, at once.
+    /// All problems at once.
     pub fn read(variables: &Variables) -> Result<Self, Invalid> {
         let mut reader = Reader::new(variables);
         let common = Common::read(&mut reader, "deposits");

@@ -1,4 +1,4 @@
-//! What deposits decide, without touching anything.
+//! The decisions of deposits, without I/O.
 
 pub mod deposit;
 pub mod money;

@@ -1,4 +1,4 @@
-//! What can go wrong here, and what it is to the caller.
+//! The errors of deposits, and what they mean to the caller.
 
 use tollgate_commons::{self as commons, store};
 
@@ -7,39 +7,45 @@ use crate::domain::money;
 /// The errors of deposits.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no such account, or it is another tenant's.
+    /// The account does not exist or belongs to another tenant.
     #[error("there is no such deposit account")]
     NoAccount,
-    /// There is no such deposit, or it is another tenant's.
+    /// The deposit does not exist or belongs to another tenant.
     #[error("there is no such deposit")]
     NoDeposit,
-    /// The account has a deposit under this reference.
+    /// The account has a deposit under this reference already.
     #[error("the account has a deposit under this reference already")]
-    ReferenceTaken,
+    ReferenceExists,
     /// The deposit is not in the account's currency.
     #[error("the deposit is not in the account's currency")]
     OtherCurrency,
-    /// The deposit's state does not allow the fact; that it was told is recorded.
+    /// The deposit's state does not allow the fact; an event records the attempt.
     #[error("a deposit that is {state} does not take this fact")]
     Anomaly {
-        /// Where it stands.
+        /// The word for the state.
         state: &'static str,
     },
-    /// The amount is not one.
+    /// The amount or its currency is not acceptable.
     #[error(transparent)]
-    Amount(#[from] money::Refused),
-    /// What was stored cannot be understood.
+    Amount(#[from] money::InvalidMoney),
+    /// A stored value cannot be parsed.
     #[error("{doing}")]
-    Broken {
-        /// What was being done.
+    Corrupt {
+        /// The step that failed.
         doing: &'static str,
     },
     /// The database failed.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// Something that commons already judged.
+    /// An error that commons has classified already.
     #[error(transparent)]
     Commons(#[from] commons::Error),
+}
+
+impl From<Error> for tonic::Status {
+    fn from(error: Error) -> Self {
+        commons::Error::from(error).into()
+    }
 }
 
 impl From<Error> for commons::Error {
@@ -48,21 +54,21 @@ impl From<Error> for commons::Error {
         match error {
             Error::NoAccount => Self::NotFound { resource: "deposit account" },
             Error::NoDeposit => Self::NotFound { resource: "deposit" },
-            Error::ReferenceTaken => Self::AlreadyExists { resource: "deposit", description },
+            Error::ReferenceExists => Self::AlreadyExists { resource: "deposit", description },
             Error::OtherCurrency => {
                 Self::FailedPrecondition { reason: "CURRENCY_MISMATCH", description }
             }
             Error::Anomaly { .. } => {
                 Self::FailedPrecondition { reason: "ILLEGAL_TRANSITION", description }
             }
-            Error::Amount(refused) => {
-                let reason = match refused {
-                    money::Refused::NotPositive => "NOT_POSITIVE",
-                    money::Refused::NotACurrency => "NOT_A_CURRENCY",
+            Error::Amount(invalid) => {
+                let reason = match invalid {
+                    money::InvalidMoney::NotPositive => "NOT_POSITIVE",
+                    money::InvalidMoney::NotACurrency => "NOT_A_CURRENCY",
                 };
                 Self::invalid("amount", reason, description)
             }
-            Error::Broken { doing } => Self::Internal { doing },
+            Error::Corrupt { doing } => Self::Internal { doing },
             Error::Store(source) => Self::Store(source),
             Error::Commons(error) => error,
         }

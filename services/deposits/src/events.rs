@@ -1,20 +1,19 @@
-//! What deposits tell, each to the topic of its environment.
+//! The events of deposits, each for the topic of its environment.
 
 use tollgate_commons::Environment;
 use tollgate_commons::events::{Event, topic};
 use tollgate_proto::deposits as proto;
 
 use crate::domain::deposit::{Fact, Posting, State};
-use crate::store::accounts::Account;
-use crate::store::deposits::Deposit;
+use crate::store::rows::{Account, Deposit};
 
-/// The topic of an environment's deposits.
+/// Returns the topic of an environment's deposits.
 #[must_use]
 pub fn topics(environment: Environment) -> Vec<String> {
     vec![topic(environment, "deposits")]
 }
 
-/// An account was opened.
+/// Makes the event of an opened account.
 #[must_use]
 pub fn account_created(account: &Account) -> Event {
     let fact = proto::DepositAccountCreated {
@@ -22,10 +21,10 @@ pub fn account_created(account: &Account) -> Event {
         currency: account.currency.clone(),
         label: account.label.clone(),
     };
-    Event::of(&account.deposit_account_id, 1, &fact)
+    Event::new(&account.deposit_account_id, 1, &fact)
 }
 
-/// Money was seen on its way.
+/// Makes the event of a registered deposit.
 #[must_use]
 pub fn registered(deposit: &Deposit) -> Event {
     let fact = proto::DepositRegistered {
@@ -34,12 +33,18 @@ pub fn registered(deposit: &Deposit) -> Event {
         amount: Some(money(deposit.minor_units, &deposit.currency)),
         reference: deposit.reference.clone(),
     };
-    Event::of(&deposit.deposit_id, 1, &fact)
+    Event::new(&deposit.deposit_id, 1, &fact)
 }
 
-/// A deposit took a fact; `deposit` is as it was before.
+/// Makes the event of a fact that moved a deposit from the first to the second state. `deposit` is the
+/// row before the change.
 #[must_use]
-pub fn advanced(deposit: &Deposit, fact: Fact, step: (State, State), moved: &[Posting]) -> Event {
+pub fn advanced(
+    deposit: &Deposit,
+    fact: Fact,
+    step: (State, State),
+    postings: &[Posting],
+) -> Event {
     let posting = |posting: &Posting| proto::Posting {
         ledger_account: posting.ledger_account.clone(),
         amount: Some(money(posting.minor_units, &deposit.currency)),
@@ -49,12 +54,12 @@ pub fn advanced(deposit: &Deposit, fact: Fact, step: (State, State), moved: &[Po
         fact: fact.to_proto().into(),
         from: step.0.to_proto().into(),
         to: step.1.to_proto().into(),
-        postings: moved.iter().map(posting).collect(),
+        postings: postings.iter().map(posting).collect(),
     };
-    Event::of(&deposit.deposit_id, deposit.version + 1, &fact)
+    Event::new(&deposit.deposit_id, deposit.version + 1, &fact)
 }
 
-/// A deposit was told what its state does not allow.
+/// Makes the event of a fact that the state does not allow.
 #[must_use]
 pub fn anomaly(deposit: &Deposit, fact: Fact, state: State) -> Event {
     let fact = proto::DepositAnomalyRecorded {
@@ -62,10 +67,10 @@ pub fn anomaly(deposit: &Deposit, fact: Fact, state: State) -> Event {
         fact: fact.to_proto().into(),
         state: state.to_proto().into(),
     };
-    Event::of(&deposit.deposit_id, deposit.version + 1, &fact)
+    Event::new(&deposit.deposit_id, deposit.version + 1, &fact)
 }
 
-/// An amount as it travels.
+/// Converts an amount to its protobuf form.
 #[must_use]
 pub fn money(minor_units: i64, currency: &str) -> proto::Money {
     proto::Money { minor_units, currency: currency.into() }

@@ -1,7 +1,7 @@
 //! Deposit accounts, and deposits moved through their states.
 //!
-//! `domain` decides and touches nothing; `store` reads and writes; `grpc` stands between them and the
-//! gateway. One process serves one environment, with a database of its own, and refuses the other.
+//! `domain` decides without I/O; `store/rows` are its rows; `events` are made of rows; `store` reads and
+//! writes in one transaction; `grpc` answers the gateway. Each imports only those before it. One process serves one environment, with a database of its own, and refuses the other.
 #![deny(clippy::float_arithmetic)]
 
 pub mod config;

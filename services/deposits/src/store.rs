@@ -1,16 +1,20 @@
-//! Reading and writing of the tables of deposits. Every look-up filters by tenant and environment, so
-//! that unknown and foreign ids are one answer.
+//! The tables of deposits. Every query filters by tenant and environment, so that unknown and foreign
+//! ids give one answer.
+//!
+//! `rows` defines the rows, below `events`; the other modules read and write them, and append the
+//! events of what they change.
 
 pub mod accounts;
 pub mod deposits;
+pub mod rows;
 
 use sqlx::PgConnection;
 use tollgate_commons::Environment;
-use tollgate_commons::operation::Unit;
+use tollgate_commons::operation::UnitOfWork;
 
 use crate::error::Error;
 
-/// Whose rows may be seen.
+/// The owner of rows: a tenant in an environment.
 #[derive(Debug, Clone)]
 pub struct Owner {
     /// The tenant.
@@ -20,19 +24,19 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// The owner that a command runs for.
+    /// Returns the owner that a command runs for.
     ///
     /// # Errors
-    /// When it runs for no environment, which calls never do.
-    pub fn of(unit: &Unit) -> Result<Self, Error> {
-        let scope = unit.scope();
+    /// [`Error::Corrupt`] if the command has no environment, which calls always have.
+    pub fn of(unit: &UnitOfWork) -> Result<Self, Error> {
+        let context = unit.context();
         let environment =
-            scope.environment().ok_or(Error::Broken { doing: "act without an environment" })?;
-        Ok(Self { tenant_id: scope.tenant_id().into(), environment })
+            context.environment().ok_or(Error::Corrupt { doing: "act without an environment" })?;
+        Ok(Self { tenant_id: context.tenant_id().into(), environment })
     }
 }
 
-/// Reads in this connection what one owner may see.
+/// A connection that reads one owner's rows.
 #[derive(Debug)]
 pub struct View<'c> {
     connection: &'c mut PgConnection,
@@ -40,7 +44,7 @@ pub struct View<'c> {
 }
 
 impl<'c> View<'c> {
-    /// Looks as this owner.
+    /// Makes a view of the owner's rows.
     pub fn new(connection: &'c mut PgConnection, owner: Owner) -> Self {
         Self { connection, owner }
     }

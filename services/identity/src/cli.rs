@@ -1,7 +1,7 @@
-//! The command line: `serve`, and what an operator does by hand.
+//! The command line: `serve`, and commands for operators.
 //!
-//! Operators' commands go to the database directly, under its own account, and leave the same events
-//! as calls do. A key is printed once, by the command that mints it.
+//! Operators' commands use the database directly, under its own account, and append the same events as
+//! calls. A key is printed once, by the command that mints it.
 
 use std::io::Write as _;
 
@@ -11,30 +11,29 @@ use ring::rand::SystemRandom;
 use secrecy::ExposeSecret as _;
 use sqlx::PgPool;
 use tollgate_commons::config::Variables;
-use tollgate_commons::operation::{Begun, Scope, Unit};
-use tollgate_commons::{Environment, Stage, store as database};
+use tollgate_commons::{Environment, Stage, operation, store as database};
 
 use crate::config::OperatorConfig;
 use crate::domain::tenant::TenantState;
-use crate::domain::{key as keys, scope};
+use crate::domain::{key, scope};
 use crate::store;
-use crate::store::keys::NewKey;
+use crate::store::keys::NewApiKey;
 
 /// Tenants and API keys.
 #[derive(Debug, Parser)]
 #[command(name = "identity", version)]
 pub struct Cli {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What the binary does.
+/// The commands of the binary.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve gRPC until SIGTERM.
     Serve,
-    /// Make tenants and take them through their states.
+    /// Create tenants and move them through their states.
     #[command(subcommand)]
     Tenant(TenantCommand),
     /// Mint and revoke keys.
@@ -45,7 +44,7 @@ pub enum Command {
 /// Commands about tenants.
 #[derive(Debug, Subcommand)]
 pub enum TenantCommand {
-    /// Make a tenant and print its id.
+    /// Create a tenant and print its id.
     Create {
         /// Its name.
         #[arg(long)]
@@ -57,14 +56,14 @@ pub enum TenantCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Take a tenant one step on.
+    /// Move a tenant to its next state.
     Step {
         /// The tenant.
         tenant: String,
-        /// Where to.
+        /// The next state.
         #[arg(long)]
         to: TenantState,
-        /// Why; stored and published.
+        /// The reason, which is stored and published.
         #[arg(long)]
         reason: String,
     },
@@ -73,7 +72,7 @@ pub enum TenantCommand {
 /// Commands about keys.
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
-    /// Mint a key and print it, this once.
+    /// Mint a key and print it once.
     Mint(MintArgs),
     /// Revoke a key.
     Revoke {
@@ -82,7 +81,7 @@ pub enum KeyCommand {
     },
 }
 
-/// What a key is to be.
+/// The properties of a new key.
 #[derive(Debug, Args)]
 pub struct MintArgs {
     /// The tenant.
@@ -91,10 +90,10 @@ pub struct MintArgs {
     /// `sandbox` or `live`.
     #[arg(long)]
     environment: Environment,
-    /// What it may do: `deposits:read,deposits:write`.
+    /// Its scopes, such as `deposits:read,deposits:write`.
     #[arg(long, value_delimiter = ',', required = true)]
     scopes: Vec<String>,
-    /// For people.
+    /// A label for people.
     #[arg(long, default_value = "")]
     label: String,
     /// Print JSON.
@@ -102,26 +101,26 @@ pub struct MintArgs {
     json: bool,
 }
 
-/// Does an operator's command about tenants.
+/// Runs an operator's command about tenants.
 ///
 /// # Errors
-/// With a line for the operator.
+/// A line for the operator.
 pub async fn tenant(command: TenantCommand) -> anyhow::Result<()> {
     let (config, pool) = open().await?;
     match command {
         TenantCommand::Create { name, state, json } => {
-            let early = matches!(state, TenantState::Applied | TenantState::SandboxActive);
-            if !early && config.stage != Stage::Local {
-                bail!("a tenant begins as applied or sandbox_active");
+            let is_initial = matches!(state, TenantState::Applied | TenantState::SandboxActive);
+            if !is_initial && config.stage != Stage::Local {
+                bail!("a tenant starts as applied or sandbox_active");
             }
             let tenant_id = store::tenants::create(&pool, &name, state).await?;
             let object = serde_json::json!({ "tenant_id": tenant_id, "state": state.as_str() });
             print(&if json { object.to_string() } else { tenant_id })
         }
         TenantCommand::Step { tenant, to, reason } => {
-            // Approval takes two people who are not the requester; a command line cannot tell.
+            // Approval takes two people other than the requester, which a command line cannot check.
             if to == TenantState::LiveApproved && config.stage != Stage::Local {
-                bail!("live access is not approved from a command line");
+                bail!("live access cannot be approved from a command line");
             }
             store::tenants::step(&pool, &tenant, to, &reason).await?;
             print(to.as_str())
@@ -129,10 +128,10 @@ pub async fn tenant(command: TenantCommand) -> anyhow::Result<()> {
     }
 }
 
-/// Does an operator's command about keys.
+/// Runs an operator's command about keys.
 ///
 /// # Errors
-/// With a line for the operator.
+/// A line for the operator.
 pub async fn key(command: KeyCommand) -> anyhow::Result<()> {
     let (config, pool) = open().await?;
     match command {
@@ -141,16 +140,15 @@ pub async fn key(command: KeyCommand) -> anyhow::Result<()> {
     }
 }
 
-/// Says on the standard error why the process ends, in one line.
-pub fn complain(error: &anyhow::Error) {
+/// Writes the error that ends the process to the standard error, in one line.
+pub fn report(error: &anyhow::Error) {
     let _ = writeln!(std::io::stderr(), "identity: {error:#}");
 }
 
 async fn mint(config: &OperatorConfig, pool: &PgPool, args: MintArgs) -> anyhow::Result<()> {
     let scopes = scope::check(args.scopes.iter().map(String::as_str))?;
-    let minted = keys::mint(args.environment, &SystemRandom::new())?;
-    let mut unit = unit(pool, &args.tenant, args.environment).await?;
-    let new = NewKey {
+    let minted = key::mint(args.environment, &SystemRandom::new())?;
+    let new = NewApiKey {
         peppered: config.peppers.newest(&minted.sha256).context("find a pepper")?,
         last_four: minted.last_four,
         scopes: scopes.into_iter().collect(),
@@ -158,8 +156,13 @@ async fn mint(config: &OperatorConfig, pool: &PgPool, args: MintArgs) -> anyhow:
         lifetime: None,
         succeeds: None,
     };
-    let key = store::keys::insert(&mut unit, new).await?;
-    unit.commit(&()).await?;
+
+    let environment = Some(args.environment);
+    let key = operation::run_as_operator(pool, &args.tenant, environment, async |unit| {
+        store::keys::insert(unit, new).await
+    })
+    .await?;
+
     let secret = minted.secret.expose_secret();
     if !args.json {
         return print(secret);
@@ -176,19 +179,12 @@ async fn mint(config: &OperatorConfig, pool: &PgPool, args: MintArgs) -> anyhow:
 
 async fn revoke(pool: &PgPool, key_id: &str) -> anyhow::Result<()> {
     let (tenant_id, environment) = store::keys::owner_of(pool, key_id).await?;
-    let mut unit = unit(pool, &tenant_id, environment).await?;
-    let (key, _) = store::keys::lock(&mut unit, key_id).await?;
-    store::keys::revoke(&mut unit, key).await?;
-    unit.commit(&()).await?;
+    operation::run_as_operator(pool, &tenant_id, Some(environment), async |unit| {
+        let (key, _) = store::keys::lock(unit, key_id).await?;
+        store::keys::revoke(unit, key).await
+    })
+    .await?;
     print(key_id)
-}
-
-async fn unit(pool: &PgPool, tenant: &str, environment: Environment) -> anyhow::Result<Unit> {
-    let scope = Scope::of_operator(tenant, Some(environment));
-    match Unit::begin(pool, scope, "operator").await? {
-        Begun::Fresh(unit) => Ok(unit),
-        Begun::Earlier(_) => bail!("an operator's command has no operation key"),
-    }
 }
 
 async fn open() -> anyhow::Result<(OperatorConfig, PgPool)> {

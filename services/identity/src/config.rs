@@ -1,4 +1,4 @@
-//! What this service is told by its environment. The variables are listed in `services/README.md`.
+//! The configuration of identity. `services/README.md` lists the variables.
 
 use secrecy::SecretString;
 use tollgate_commons::Stage;
@@ -6,31 +6,31 @@ use tollgate_commons::config::{Common, Invalid, Reader, Variables};
 
 use crate::pepper::Peppers;
 
-/// Everything that `serve` needs.
+/// The configuration of `serve`.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// What every service is told.
+    /// The configuration that every service has.
     pub common: Common,
-    /// What digests are keyed with.
+    /// The peppers of key digests.
     pub peppers: Peppers,
 }
 
-/// Everything that an operator's command needs.
+/// The configuration of an operator's command.
 #[derive(Debug, Clone)]
 pub struct OperatorConfig {
-    /// Where it runs.
+    /// The place in which it runs.
     pub stage: Stage,
     /// The database's address.
     pub database: SecretString,
-    /// What digests are keyed with.
+    /// The peppers of key digests.
     pub peppers: Peppers,
 }
 
 impl Config {
-    /// Reads it.
+    /// Reads the variables.
     ///
     /// # Errors
-    /// Everything that is wrong, at once.
+    /// All problems at once.
     pub fn read(variables: &Variables) -> Result<Self, Invalid> {
         let mut reader = Reader::new(variables);
         let common = Common::read(&mut reader, "identity");
@@ -41,10 +41,10 @@ impl Config {
 }
 
 impl OperatorConfig {
-    /// Reads it.
+    /// Reads the variables.
     ///
     /// # Errors
-    /// Everything that is wrong, at once.
+    /// All problems at once.
     pub fn read(variables: &Variables) -> Result<Self, Invalid> {
         let mut reader = Reader::new(variables);
         let stage = reader.required("STAGE");

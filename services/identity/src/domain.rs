@@ -1,4 +1,4 @@
-//! What identity decides, without touching anything.
+//! The decisions of identity, without I/O.
 
 pub mod key;
 pub mod scope;

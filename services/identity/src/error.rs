@@ -1,4 +1,4 @@
-//! What can go wrong here, and what it is to the caller.
+//! The errors of identity, and what they mean to the caller.
 
 use tollgate_commons::{self as commons, store};
 
@@ -7,50 +7,56 @@ use crate::domain::{key, scope};
 /// The errors of identity.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no such tenant.
+    /// The tenant does not exist.
     #[error("there is no such tenant")]
     NoTenant,
-    /// There is no such key, or it is another tenant's or the other environment's.
+    /// The key does not exist, or belongs to another tenant or environment.
     #[error("there is no such key")]
     NoKey,
     /// The scopes are not acceptable.
     #[error(transparent)]
-    Scopes(#[from] scope::Refused),
-    /// The caller's key does not have what the new key would.
+    Scopes(#[from] scope::InvalidScopes),
+    /// The new key would have a scope that the caller's key lacks.
     #[error("a key cannot give what it does not have")]
     BeyondOwnScopes,
-    /// The tenant's state does not allow a key there.
+    /// The tenant's state does not allow a key in the environment.
     #[error("the tenant's state does not allow minting here")]
     MintNotAllowed,
-    /// The key is revoked or expired, so it has no successor.
+    /// The key is revoked or expired and gets no successor.
     #[error("the key is revoked or expired")]
     KeyNotActive,
     /// The key has a successor already.
     #[error("the key has a successor already")]
     AlreadyRotated,
-    /// A step that the tenant's state does not have.
+    /// The tenant's state has no such step.
     #[error("the tenant cannot go from {from} to {to}")]
     NoSuchStep {
-        /// Where it is.
+        /// The current state.
         from: &'static str,
-        /// Where it was to go.
+        /// The requested state.
         to: &'static str,
     },
-    /// What was stored cannot be understood.
+    /// A stored value cannot be parsed.
     #[error("{doing}")]
-    Broken {
-        /// What was being done.
+    Corrupt {
+        /// The step that failed.
         doing: &'static str,
     },
-    /// The system gave no randomness.
+    /// The system gives no randomness.
     #[error(transparent)]
     Randomness(#[from] key::NoRandomness),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// Something that commons already judged.
+    /// An error that commons has classified already.
     #[error(transparent)]
     Commons(#[from] commons::Error),
+}
+
+impl From<Error> for tonic::Status {
+    fn from(error: Error) -> Self {
+        commons::Error::from(error).into()
+    }
 }
 
 impl From<Error> for commons::Error {
@@ -75,7 +81,7 @@ impl From<Error> for commons::Error {
             Error::NoSuchStep { .. } => {
                 Self::FailedPrecondition { reason: "NO_SUCH_STEP", description }
             }
-            Error::Broken { doing } => Self::Internal { doing },
+            Error::Corrupt { doing } => Self::Internal { doing },
             Error::Randomness(_) => Self::Internal { doing: "draw random bytes" },
             Error::Store(source) => Self::Store(source),
             Error::Commons(error) => error,

@@ -1,21 +1,20 @@
-//! What identity tells, and where: a key's events to its environment's topic, a tenant's to both.
+//! The events of identity: a key's for its environment's topic, a tenant's for both topics.
 
 use tollgate_commons::Environment;
 use tollgate_commons::events::{Event, timestamp, topic};
 use tollgate_proto::identity as proto;
-use tollgate_proto::principal as wire;
 
 use crate::domain::tenant::TenantState;
-use crate::store::keys::Key;
+use crate::store::rows::ApiKey;
 
-/// The topics of a fact about one environment, or about both.
+/// Returns the topic of an environment, or the topics of both.
 #[must_use]
 pub fn topics(environment: Option<Environment>) -> Vec<String> {
-    let all = Environment::ALL.into_iter();
-    all.filter(|e| environment.is_none_or(|one| one == *e)).map(|e| topic(e, "identity")).collect()
+    let chosen = Environment::ALL.into_iter().filter(|e| environment.is_none_or(|one| one == *e));
+    chosen.map(|environment| topic(environment, "identity")).collect()
 }
 
-/// A tenant came to be.
+/// Makes the event of a created tenant.
 #[must_use]
 pub fn tenant_created(tenant_id: &str, name: &str, state: TenantState) -> Event {
     let fact = proto::TenantCreated {
@@ -23,10 +22,10 @@ pub fn tenant_created(tenant_id: &str, name: &str, state: TenantState) -> Event 
         name: name.into(),
         state: state.to_proto().into(),
     };
-    Event::of(tenant_id, 1, &fact)
+    Event::new(tenant_id, 1, &fact)
 }
 
-/// A tenant took a step.
+/// Makes the event of a tenant's step from the first to the second state.
 #[must_use]
 pub fn tenant_state_changed(
     tenant_id: &str,
@@ -40,43 +39,43 @@ pub fn tenant_state_changed(
         to: step.1.to_proto().into(),
         reason: reason.into(),
     };
-    Event::of(tenant_id, version, &fact)
+    Event::new(tenant_id, version, &fact)
 }
 
-/// A key was minted.
+/// Makes the event of a minted key.
 #[must_use]
-pub fn key_minted(key: &Key, succeeds: Option<&str>) -> Event {
+pub fn key_minted(key: &ApiKey, succeeds: Option<&str>) -> Event {
     let fact = proto::ApiKeyMinted {
         key_id: key.key_id.clone(),
         tenant_id: key.tenant_id.clone(),
-        environment: key.environment().map_or(0, |e| wire::Environment::from(e).into()),
+        environment: key.environment_number(),
         scopes: key.scopes.clone(),
         expires_at: key.expires_at.map(timestamp),
         succeeds_key_id: succeeds.unwrap_or_default().into(),
     };
-    Event::of(&key.key_id, key.version, &fact)
+    Event::new(&key.key_id, key.version, &fact)
 }
 
-/// A key was revoked.
+/// Makes the event of a revoked key.
 #[must_use]
-pub fn key_revoked(key: &Key) -> Event {
+pub fn key_revoked(key: &ApiKey) -> Event {
     let fact = proto::ApiKeyRevoked {
         key_id: key.key_id.clone(),
         tenant_id: key.tenant_id.clone(),
-        environment: key.environment().map_or(0, |e| wire::Environment::from(e).into()),
+        environment: key.environment_number(),
     };
-    Event::of(&key.key_id, key.version, &fact)
+    Event::new(&key.key_id, key.version, &fact)
 }
 
-/// A key has a successor, and an end.
+/// Makes the event of a key that got a successor and an end.
 #[must_use]
-pub fn key_rotated(key: &Key, successor: &str) -> Event {
+pub fn key_rotated(key: &ApiKey, successor: &str) -> Event {
     let fact = proto::ApiKeyRotated {
         key_id: key.key_id.clone(),
         tenant_id: key.tenant_id.clone(),
-        environment: key.environment().map_or(0, |e| wire::Environment::from(e).into()),
+        environment: key.environment_number(),
         successor_key_id: successor.into(),
         expires_at: key.expires_at.map(timestamp),
     };
-    Event::of(&key.key_id, key.version, &fact)
+    Event::new(&key.key_id, key.version, &fact)
 }

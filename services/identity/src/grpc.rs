@@ -1,21 +1,24 @@
-//! The gRPC side: checks a request, asks the store within one unit, answers.
+//! The gRPC side: authorises a call, checks its fields, runs the command or the query, answers.
+//!
+//! Every RPC is one method in `keys` or `lookup`; its decision is one function of `store`.
 
 mod convert;
 mod keys;
 mod lookup;
 
 use sqlx::PgPool;
-use tollgate_commons::principal::{Audience, Verifier, Worlds};
+use tollgate_commons::principal::{Audience, ServedEnvironments, Verifier};
 use tollgate_proto::identity::identity_lookup_service_server::IdentityLookupServiceServer;
 use tollgate_proto::identity::identity_service_server::IdentityServiceServer;
 use tonic::service::Routes;
 
 use crate::pepper::Peppers;
 
-/// To whom principals must be addressed: this service, which serves both environments.
-pub const AUDIENCE: Audience = Audience { service: "identity", worlds: Worlds::Both };
+/// The audience of principals: this service, which serves both environments.
+pub const AUDIENCE: Audience =
+    Audience { service: "identity", environments: ServedEnvironments::Both };
 
-/// Both services, each behind the verifier.
+/// Returns both services, each behind the verifier.
 #[must_use]
 pub fn routes(pool: PgPool, peppers: Peppers, verifier: Verifier) -> Routes {
     let keys = keys::Keys::new(pool.clone(), peppers.clone());

@@ -1,7 +1,8 @@
 //! Tenants and API keys: minted, hashed with a pepper, looked up, rotated, revoked.
 //!
-//! `domain` decides and touches nothing; `store` reads and writes; `grpc` stands between them and the
-//! gateway; `cli` is for operators. One process serves both environments, each caller in its own.
+//! `domain` decides without I/O; `store/rows` are its rows; `events` are made of rows; `store` reads and
+//! writes in one transaction; `grpc` answers the gateway; `cli` is for operators. Each imports only
+//! those before it. One process serves both environments, each caller in its own.
 #![deny(clippy::float_arithmetic)]
 
 pub mod cli;

@@ -1,4 +1,4 @@
-//! The `identity` binary: serves, or does one thing for an operator.
+//! The `identity` binary: serves, or runs one command of an operator.
 
 use std::process::ExitCode;
 
@@ -13,15 +13,15 @@ use tollgate_commons::telemetry;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let outcome = match Cli::parse().command {
         Command::Serve => serve().await,
         Command::Tenant(command) => cli::tenant(command).await,
         Command::Key(command) => cli::key(command).await,
     };
-    match done {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            cli::complain(&error);
+            cli::report(&error);
             ExitCode::FAILURE
         }
     }

@@ -1,4 +1,4 @@
-//! What keeps a database dump from verifying a guessed key: `HMAC-SHA-256(pepper, SHA-256(key))`.
+//! Peppers: `HMAC-SHA-256(pepper, SHA-256(key))` is stored, so that a dump verifies no guessed key.
 //!
 //! Two versions are accepted while one replaces the other; the highest one mints.
 
@@ -8,12 +8,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 
-/// A digest as it is stored.
+/// The stored digest of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Peppered {
+pub struct PepperedDigest {
     /// 32 bytes.
     pub digest: Vec<u8>,
-    /// Of the pepper it was made with.
+    /// The version of the pepper.
     pub version: i32,
 }
 
@@ -21,10 +21,10 @@ pub struct Peppered {
 #[derive(Clone)]
 pub struct Peppers(Vec<(i32, hmac::Key)>);
 
-/// Why a file of peppers is refused; repeats nothing of it.
+/// A pepper file that cannot be parsed. Repeats nothing of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected one or two lines of `<version> <base64 of 32 bytes>`, versions differing")]
-pub struct Malformed;
+pub struct MalformedPeppers;
 
 impl fmt::Debug for Peppers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,36 +33,36 @@ impl fmt::Debug for Peppers {
 }
 
 impl Peppers {
-    /// Reads the text of a pepper file.
+    /// Parses a pepper file.
     ///
     /// # Errors
-    /// When it is not one or two lines of a version and 32 bytes.
-    pub fn parse(text: &str) -> Result<Self, Malformed> {
+    /// [`MalformedPeppers`] if it is not one or two lines of a version and 32 bytes.
+    pub fn parse(text: &str) -> Result<Self, MalformedPeppers> {
         let mut peppers = text
             .lines()
             .filter(|line| !line.trim().is_empty())
-            .map(|line| line_of(line).ok_or(Malformed))
+            .map(|line| parse_line(line).ok_or(MalformedPeppers))
             .collect::<Result<Vec<_>, _>>()?;
         peppers.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
         match peppers.as_slice() {
             [_] => Ok(Self(peppers)),
             [(new, _), (old, _)] if new != old => Ok(Self(peppers)),
-            _ => Err(Malformed),
+            _ => Err(MalformedPeppers),
         }
     }
 
-    /// The digest to store for a new key; none only if there were no pepper, which parsing excludes.
+    /// Returns the digest to store for a new key; none without a pepper, which parsing excludes.
     #[must_use]
-    pub fn newest(&self, key_sha256: &[u8]) -> Option<Peppered> {
+    pub fn newest(&self, key_sha256: &[u8]) -> Option<PepperedDigest> {
         self.candidates(key_sha256).into_iter().next()
     }
 
-    /// What a presented key's digest may be stored as.
+    /// Returns the digests that a presented key may be stored as.
     #[must_use]
-    pub fn candidates(&self, key_sha256: &[u8]) -> Vec<Peppered> {
+    pub fn candidates(&self, key_sha256: &[u8]) -> Vec<PepperedDigest> {
         self.0
             .iter()
-            .map(|(version, key)| Peppered {
+            .map(|(version, key)| PepperedDigest {
                 digest: hmac::sign(key, key_sha256).as_ref().to_vec(),
                 version: *version,
             })
@@ -70,7 +70,7 @@ impl Peppers {
     }
 }
 
-fn line_of(line: &str) -> Option<(i32, hmac::Key)> {
+fn parse_line(line: &str) -> Option<(i32, hmac::Key)> {
     let (version, secret) = line.trim().split_once(char::is_whitespace)?;
     let version = version.parse().ok().filter(|version| *version > 0)?;
     let secret = STANDARD.decode(secret.trim()).ok().filter(|secret| secret.len() == 32)?;
@@ -100,7 +100,7 @@ mod tests {
         let short = format!("1 {}\n", STANDARD.encode([0; 31]));
         let three = line(1, 1) + &line(2, 2) + &line(3, 3);
         for text in ["", "nonsense", "0 AAAA", &short, &three, &(line(1, 1) + &line(1, 2))] {
-            assert_eq!(Peppers::parse(text).unwrap_err(), Malformed, "{text}");
+            assert_eq!(Peppers::parse(text).unwrap_err(), MalformedPeppers, "{text}");
         }
     }
 

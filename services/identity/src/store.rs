@@ -1,6 +1,9 @@
-//! Reading and writing of identity's tables. Every look-up on a tenant's behalf filters by tenant and
-//! environment; the credential look-up alone goes by digest.
+//! The tables of identity.
+//!
+//! `rows` defines the rows, below `events`; the other modules read and write them, and append the
+//! events of what they change.
 
 pub mod keys;
 pub mod lookup;
+pub mod rows;
 pub mod tenants;

@@ -1,4 +1,4 @@
-//! Variables, and the reading of them into checked values.
+//! Environment variables and their conversion to checked values.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,25 +9,25 @@ use secrecy::SecretString;
 
 use crate::Stage;
 
-/// Names and values. Values may be secrets: they are not printed.
+/// Variables by name. Values may be secrets and are not printed.
 #[derive(Clone, Default)]
 pub struct Variables(BTreeMap<String, String>);
 
-/// What is wrong with one variable.
+/// A problem with one variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The variable.
     pub name: String,
-    /// What was expected; repeats no value of a secret.
-    pub what: String,
+    /// The expectation that was not met; repeats no secret.
+    pub expectation: String,
 }
 
-/// Everything that is wrong.
+/// All problems of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.iter().map(|p| format!("{}: {}", p.name, p.what)).collect::<Vec<_>>().join("; "))]
+#[error("{}", .0.iter().map(|p| format!("{}: {}", p.name, p.expectation)).collect::<Vec<_>>().join("; "))]
 pub struct Invalid(pub Vec<Problem>);
 
-/// Reads variables and collects what is wrong with them.
+/// Reads variables and collects their problems.
 #[derive(Debug)]
 pub struct Reader<'v> {
     variables: &'v Variables,
@@ -42,16 +42,16 @@ impl fmt::Debug for Variables {
 
 impl Variables {
     /// Reads the process's environment and, in the local stage, the file that `DOTENV` names.
-    /// Real variables win over the file.
+    /// Real variables take precedence over the file.
     ///
     /// # Errors
-    /// When the file is named but cannot be read, or is named outside the local stage.
+    /// If the file is named outside the local stage, cannot be read, or has a malformed line.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn read() -> Result<Self, Invalid> {
-        Self::with_dotenv(Self(std::env::vars().collect()))
+        Self(std::env::vars().collect()).with_dotenv()
     }
 
-    /// Takes the given ones instead; for tests.
+    /// Makes variables from pairs, for tests.
     #[must_use]
     pub fn of(pairs: &[(&str, &str)]) -> Self {
         Self(pairs.iter().map(|&(name, value)| (name.into(), value.into())).collect())
@@ -61,38 +61,44 @@ impl Variables {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    fn with_dotenv(mut real: Self) -> Result<Self, Invalid> {
+    /// Adds the variables of the file that `DOTENV` names.
+    pub(super) fn with_dotenv(self) -> Result<Self, Invalid> {
+        let mut real = self;
         let Some(path) = real.get("DOTENV").map(PathBuf::from) else { return Ok(real) };
-        let problem = |what: String| Invalid(vec![Problem { name: "DOTENV".into(), what }]);
+        let problem =
+            |expectation: String| Invalid(vec![Problem { name: "DOTENV".into(), expectation }]);
         if real.get("STAGE") != Some("local") {
             return Err(problem("is for the local stage alone".into()));
         }
-        let text = std::fs::read_to_string(&path)
+        let pairs = dotenvy::from_path_iter(&path)
             .map_err(|error| problem(format!("{} cannot be read: {error}", path.display())))?;
-        for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')) {
-            if let Some((name, value)) = line.split_once('=') {
-                let value = value.trim().trim_matches('"');
-                real.0.entry(name.trim().into()).or_insert_with(|| value.into());
-            }
+        let mut previous = "the beginning".to_owned();
+        for pair in pairs {
+            // The error would repeat the line, and with it a secret.
+            let (name, value) = pair.map_err(|_| {
+                problem(format!("{} has a malformed line after {previous}", path.display()))
+            })?;
+            previous.clone_from(&name);
+            real.0.entry(name).or_insert(value);
         }
         Ok(real)
     }
 }
 
 impl<'v> Reader<'v> {
-    /// Begins to read.
+    /// Starts reading.
     #[must_use]
     pub fn new(variables: &'v Variables) -> Self {
         Self { variables, problems: Vec::new() }
     }
 
-    /// A text that may be absent.
+    /// Returns a text that may be absent.
     #[must_use]
     pub fn optional(&self, name: &str) -> Option<&'v str> {
         self.variables.get(name)
     }
 
-    /// A value that must be there.
+    /// Reads a required value.
     pub fn required<T: FromStr<Err: fmt::Display>>(&mut self, name: &str) -> Option<T> {
         match self.optional(name) {
             Some(text) => self.parse(name, text),
@@ -100,7 +106,7 @@ impl<'v> Reader<'v> {
         }
     }
 
-    /// A value with a default.
+    /// Reads a value with a default.
     pub fn or<T: FromStr<Err: fmt::Display>>(&mut self, name: &str, default: T) -> Option<T> {
         match self.optional(name) {
             Some(text) => self.parse(name, text),
@@ -108,7 +114,7 @@ impl<'v> Reader<'v> {
         }
     }
 
-    /// A number with a default and bounds, both inclusive.
+    /// Reads a number with a default and bounds, both inclusive.
     pub fn number(&mut self, name: &str, default: u32, bounds: (u32, u32)) -> Option<u32> {
         let number: u32 = self.or(name, default)?;
         if (bounds.0..=bounds.1).contains(&number) {
@@ -117,7 +123,7 @@ impl<'v> Reader<'v> {
         self.problem(name, &format!("is not within {} to {}", bounds.0, bounds.1))
     }
 
-    /// The content of a file that must be there.
+    /// Reads the content of a required file.
     pub fn file(&mut self, name: &str) -> Option<String> {
         let path: PathBuf = self.required(name)?;
         match std::fs::read_to_string(&path) {
@@ -128,7 +134,7 @@ impl<'v> Reader<'v> {
         }
     }
 
-    /// A secret: the file that `<name>_FILE` names or, in the local stage, `<name>` itself.
+    /// Reads a secret from the file that `<name>_FILE` names or, in the local stage, from `<name>`.
     pub fn secret(&mut self, name: &str, stage: Option<Stage>) -> Option<SecretString> {
         let by_file = format!("{name}_FILE");
         match (self.optional(name), self.optional(&by_file)) {
@@ -141,16 +147,16 @@ impl<'v> Reader<'v> {
         }
     }
 
-    /// Notes a problem.
-    pub fn problem<T>(&mut self, name: &str, what: &str) -> Option<T> {
-        self.problems.push(Problem { name: name.into(), what: what.into() });
+    /// Records a problem.
+    pub fn problem<T>(&mut self, name: &str, expectation: &str) -> Option<T> {
+        self.problems.push(Problem { name: name.into(), expectation: expectation.into() });
         None
     }
 
-    /// Ends the reading: the value, or everything that is wrong.
+    /// Ends the reading and returns the value.
     ///
     /// # Errors
-    /// When any problem was noted.
+    /// All recorded problems.
     pub fn finish<T>(self, value: Option<T>) -> Result<T, Invalid> {
         match value {
             Some(value) if self.problems.is_empty() => Ok(value),

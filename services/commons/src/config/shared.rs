@@ -10,34 +10,34 @@ use super::reader::Reader;
 use crate::Stage;
 use crate::principal::PublicKeys;
 
-/// What every service is told. See `services/README.md` for the variables.
+/// The configuration that every service has. `services/README.md` lists the variables.
 #[derive(Debug, Clone)]
 pub struct Common {
-    /// Where it runs.
+    /// The place in which the process runs.
     pub stage: Stage,
-    /// Where gRPC is served.
+    /// The address of the gRPC listener.
     pub grpc_address: SocketAddr,
-    /// Where probes are answered.
+    /// The address of the HTTP probes.
     pub health_address: SocketAddr,
     /// The database's address, password included.
     pub database: SecretString,
-    /// Upper bound of the pool.
+    /// Most connections of the pool.
     pub connections_max: u32,
-    /// Whom the gateway signs as.
+    /// The gateway's public keys.
     pub public_keys: PublicKeys,
-    /// Set: gRPC is served over TLS.
+    /// The TLS identity of the gRPC listener; none for plain text.
     pub tls: Option<Tls>,
-    /// Set: events are told.
+    /// The broker to publish to; without one events stay in the outbox.
     pub broker: Option<Broker>,
-    /// From SIGTERM to the closing of the listener.
+    /// The time from SIGTERM to the closing of the listener.
     pub drain: Duration,
-    /// How long a call may take, and calls in flight after the listener is closed.
+    /// Longest call, and longest wait for the calls in flight once the listener is closed.
     pub request_max: Duration,
-    /// Filter of the logs.
+    /// The log filter.
     pub log: String,
 }
 
-/// The identity of the gRPC listener.
+/// The TLS identity of the gRPC listener.
 #[derive(Debug, Clone)]
 pub struct Tls {
     /// Certificate chain, PEM.
@@ -46,27 +46,27 @@ pub struct Tls {
     pub key: SecretString,
 }
 
-/// Where events are told to.
+/// The broker that events are published to.
 #[derive(Debug, Clone)]
 pub struct Broker {
     /// `host:port`, comma separated.
     pub addresses: String,
     /// The service's name, as the broker's logs show it.
     pub client_id: String,
-    /// How it is reached.
+    /// The transport to it.
     pub transport: Transport,
 }
 
-/// How the broker is reached.
+/// The transport to the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Transport {
-    /// In clear: the local stage alone.
-    Clear,
+    /// Plain text, in the local stage only.
+    Plain,
     /// TLS with a client certificate.
     Tls {
-        /// Whom to trust, PEM.
+        /// Trusted certificates, PEM.
         ca: PathBuf,
-        /// Who we are, PEM.
+        /// The client certificate, PEM.
         certificate: PathBuf,
         /// Its private key, PEM.
         key: PathBuf,
@@ -74,10 +74,10 @@ pub enum Transport {
 }
 
 impl Common {
-    /// Reads what every service is told; problems stay with the reader.
+    /// Reads the variables; problems are left in the reader.
     pub fn read(reader: &mut Reader<'_>, service: &str) -> Option<Self> {
         let stage = reader.required("STAGE");
-        // Every line runs, whatever failed before it, so that all problems are named at once.
+        // Every line runs, whatever failed before it, so that one start names all problems.
         let grpc_address = reader.or("GRPC_ADDRESS", any(8080));
         let health_address = reader.or("HEALTH_ADDRESS", any(8081));
         let database = reader.secret("DATABASE_URL", stage);
@@ -87,6 +87,7 @@ impl Common {
         let broker = broker(reader, stage, service);
         let drain = reader.number("DRAIN_SECONDS", 10, (0, 300));
         let request_max = reader.number("REQUEST_SECONDS_MAX", 30, (1, 300));
+
         Some(Self {
             stage: stage?,
             grpc_address: grpc_address?,
@@ -136,14 +137,16 @@ fn broker(reader: &mut Reader<'_>, stage: Option<Stage>, service: &str) -> Optio
     let named = ["KAFKA_CA", "KAFKA_CERTIFICATE", "KAFKA_KEY"]
         .iter()
         .any(|name| reader.optional(name).is_some());
+
     let transport = if local && !named {
-        Transport::Clear
+        Transport::Plain
     } else {
         let ca = reader.required("KAFKA_CA");
         let certificate = reader.required("KAFKA_CERTIFICATE");
         let key = reader.required("KAFKA_KEY");
         Transport::Tls { ca: ca?, certificate: certificate?, key: key? }
     };
+
     Some(Some(Broker { addresses: addresses.into(), client_id: service.into(), transport }))
 }
 

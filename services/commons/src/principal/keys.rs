@@ -1,4 +1,4 @@
-//! The gateway's public keys: a text file, so that a rotation is a line added and a line removed.
+//! The gateway's public keys, in a text file: a rotation adds a line and removes one.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -7,19 +7,19 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::signature::{ED25519, UnparsedPublicKey};
 
-/// Ed25519 keys by the id under which the gateway signs.
+/// Ed25519 public keys by signing key id.
 #[derive(Debug, Clone)]
 pub struct PublicKeys(HashMap<String, [u8; 32]>);
 
-/// Why a file of public keys is refused.
+/// The errors of reading a file of public keys.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("read {path}")]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: std::io::Error,
     },
     /// A line is not `<signing key id> <base64 of the 32-byte public key>`.
@@ -30,7 +30,7 @@ pub enum KeysError {
         /// Counted from 1.
         line: usize,
     },
-    /// It names no key, so nobody could ever call.
+    /// The file has no key, so that nobody could call.
     #[error("{path} has no key")]
     Empty {
         /// The file.
@@ -39,13 +39,14 @@ pub enum KeysError {
 }
 
 impl PublicKeys {
-    /// Reads a file of keys. Empty lines and lines that begin with `#` are passed over.
+    /// Reads a file of keys. Empty lines and lines that begin with `#` are ignored.
     ///
     /// # Errors
-    /// When it cannot be read, a line is malformed or doubled, or it has no key.
+    /// If the file cannot be read, a line is malformed or repeats an id, or there is no key.
     pub fn read(path: &Path) -> Result<Self, KeysError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| KeysError::Read { path: path.into(), source })?;
+
         let mut keys = HashMap::new();
         for (index, line) in text.lines().enumerate() {
             let line_error = || KeysError::Line { path: path.into(), line: index + 1 };
@@ -57,6 +58,7 @@ impl PublicKeys {
                 return Err(line_error());
             }
         }
+
         if keys.is_empty() {
             return Err(KeysError::Empty { path: path.into() });
         }

@@ -1,4 +1,4 @@
-//! Verification of a signed principal: signature first, then to whom it is addressed, then its time.
+//! Verification of a signed principal: signature, time, audience, role.
 
 use prost::Message as _;
 use time::{Duration, OffsetDateTime};
@@ -11,25 +11,25 @@ use tonic::{Request, Status};
 use super::{Caller, Principal, PublicKeys, SIGNING_CONTEXT};
 use crate::error::Error;
 
-/// Tells the time. Passed in, so that tests can hold it still.
+/// A source of the time, passed in so that tests can hold it still.
 pub type Clock = fn() -> OffsetDateTime;
 
-/// Which worlds a deployment serves.
+/// The environments that a deployment serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Worlds {
-    /// One, and it refuses the other.
+pub enum ServedEnvironments {
+    /// One; the other is refused.
     One(Environment),
-    /// Both, each caller within its own.
+    /// Both, each caller in its own.
     Both,
 }
 
-/// To whom a principal must be addressed to be believed here.
+/// The audience that a principal must be addressed to.
 #[derive(Debug, Clone, Copy)]
 pub struct Audience {
     /// The service's name.
     pub service: &'static str,
-    /// What it serves.
-    pub worlds: Worlds,
+    /// The environments it serves.
+    pub environments: ServedEnvironments,
 }
 
 /// Verifies the principal of every call.
@@ -46,27 +46,27 @@ pub fn system_clock() -> OffsetDateTime {
     OffsetDateTime::now_utc()
 }
 
-/// A statement may live no longer than this.
+/// Longest lifetime of a principal.
 const LIFETIME_MAX: Duration = Duration::seconds(30);
 
-/// How far the gateway's clock may be from ours.
+/// Tolerated difference between the clocks of gateway and service.
 const LEEWAY: Duration = Duration::seconds(5);
 
-/// Larger than any genuine one; bounds what is decoded before the signature is known to be good.
+/// Longest signed principal: larger than any genuine one, and a bound on bytes decoded unverified.
 const BYTES_MAX: usize = 8 * 1024;
 
 impl Verifier {
-    /// Believes these keys, for this audience.
+    /// Makes a verifier that trusts these keys, for this audience.
     #[must_use]
     pub fn new(keys: PublicKeys, audience: Audience, clock: Clock) -> Self {
         Self { keys, audience, clock }
     }
 
-    /// Verifies what the metadata carries.
+    /// Verifies the principal in a call's metadata.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`], or [`Error::PermissionDenied`] for a genuine principal of the
-    /// other world.
+    /// other environment.
     pub fn verify(&self, metadata: &MetadataMap) -> Result<Caller, Error> {
         let signed = signed(metadata)?;
         let principal = self.open(&signed)?;
@@ -107,12 +107,12 @@ impl Verifier {
         let environment =
             principal.environment().to_terms().ok_or(refuse("the principal has no environment"))?;
         let addressed = principal.audience_environment().to_terms();
-        let served = match self.audience.worlds {
-            Worlds::One(world) => world == environment,
-            Worlds::Both => true,
+        let served = match self.audience.environments {
+            ServedEnvironments::One(served) => served == environment,
+            ServedEnvironments::Both => true,
         };
         if !served || addressed != Some(environment) {
-            return Err(other_world());
+            return Err(other_environment());
         }
         if principal.tenant_id.is_empty() || principal.key_id.is_empty() {
             return Err(refuse("the principal has no tenant"));
@@ -131,12 +131,14 @@ impl Verifier {
         if !principal.tenant_id.is_empty() {
             return Err(refuse("the gateway's own principal names a tenant"));
         }
-        match self.audience.worlds {
-            Worlds::Both => Ok(Caller::Gateway),
-            Worlds::One(world) if principal.audience_environment().to_terms() == Some(world) => {
+        match self.audience.environments {
+            ServedEnvironments::Both => Ok(Caller::Gateway),
+            ServedEnvironments::One(served)
+                if principal.audience_environment().to_terms() == Some(served) =>
+            {
                 Ok(Caller::Gateway)
             }
-            Worlds::One(_) => Err(other_world()),
+            ServedEnvironments::One(_) => Err(other_environment()),
         }
     }
 }
@@ -172,7 +174,7 @@ fn refuse(description: &'static str) -> Error {
     Error::Unauthenticated { description }
 }
 
-fn other_world() -> Error {
+fn other_environment() -> Error {
     Error::PermissionDenied {
         reason: "ENVIRONMENT_MISMATCH",
         description: "the principal belongs to another environment".into(),

@@ -1,122 +1,103 @@
 //! The only map from an error to a gRPC status.
 
-use prost::{Message, Name};
-use prost_types::{Any, Duration};
-use tollgate_proto::google::rpc;
+use prost::Message as _;
 use tonic::{Code, Status};
+use tonic_types::{
+    BadRequest, ErrorDetail, ErrorInfo, FieldViolation as WireViolation, ResourceInfo, RetryInfo,
+    StatusExt as _, pb,
+};
 
 use crate::error::{Error, FieldViolation};
 use crate::store::Meaning;
 
+/// The domain of every `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "tollgate";
+
+/// Delay that a caller is asked to keep before it repeats a call.
+const RETRY_DELAY: std::time::Duration = std::time::Duration::from_secs(1);
+
+const INTERFERENCE: &str = "another call was in the way; try again";
+const INTERNAL: &str = "internal error";
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
-        let answer = to_rpc(&error);
-        if matches!(answer.code(), Code::Internal | Code::Unavailable | Code::DeadlineExceeded) {
+        let status = to_status(&error);
+        if matches!(status.code(), Code::Internal | Code::Unavailable | Code::DeadlineExceeded) {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::error!(%error, cause, code = ?answer.code(), "call failed");
+            tracing::error!(%error, cause, code = ?status.code(), "call failed");
         }
-        let details = answer.encode_to_vec();
-        Self::with_details(answer.code(), answer.message, details.into())
+        status
     }
 }
 
-/// The status of an error, as it travels and as a refused operation is stored.
+/// Converts an error to the status that the caller gets. Its details are an encoded
+/// `google.rpc.Status`, which is also the stored form of a refusal.
 #[must_use]
-pub fn to_rpc(error: &Error) -> rpc::Status {
+pub fn to_status(error: &Error) -> Status {
     match error {
-        Error::InvalidArgument(violations) => status(
-            Code::InvalidArgument,
-            error.to_string(),
-            vec![pack(&rpc::BadRequest {
-                field_violations: violations.iter().map(violation).collect(),
-            })],
-        ),
-        Error::Unauthenticated { .. } => {
-            status(Code::Unauthenticated, error.to_string(), Vec::new())
+        Error::InvalidArgument(violations) => {
+            let violations: Vec<_> = violations.iter().map(violation).collect();
+            status(Code::InvalidArgument, error.to_string(), [BadRequest::new(violations).into()])
         }
+        Error::Unauthenticated { .. } => status(Code::Unauthenticated, error.to_string(), []),
         Error::PermissionDenied { reason, .. } => {
-            status(Code::PermissionDenied, error.to_string(), vec![because(reason)])
+            status(Code::PermissionDenied, error.to_string(), [error_info(reason)])
         }
         Error::NotFound { resource } => {
-            status(Code::NotFound, error.to_string(), vec![about(resource)])
+            status(Code::NotFound, error.to_string(), [resource_info(resource)])
         }
         Error::AlreadyExists { resource, .. } => {
-            status(Code::AlreadyExists, error.to_string(), vec![about(resource)])
+            status(Code::AlreadyExists, error.to_string(), [resource_info(resource)])
         }
         Error::FailedPrecondition { reason, .. } => {
-            status(Code::FailedPrecondition, error.to_string(), vec![because(reason)])
+            status(Code::FailedPrecondition, error.to_string(), [error_info(reason)])
         }
-        Error::Aborted { .. } => status(Code::Aborted, TRY_AGAIN.into(), vec![later()]),
-        Error::Replayed(stored) => stored.clone(),
+        Error::Aborted { .. } => status(Code::Aborted, INTERFERENCE.into(), [retry_info()]),
+        Error::Replayed(stored) => replayed(stored),
         Error::Store(source) => of_store(source.meaning()),
-        Error::Internal { .. } => status(Code::Internal, INTERNAL.into(), Vec::new()),
+        Error::Internal { .. } => status(Code::Internal, INTERNAL.into(), []),
     }
 }
 
-const TRY_AGAIN: &str = "another call was in the way; try again";
-const INTERNAL: &str = "internal error";
-
-fn of_store(meaning: Meaning) -> rpc::Status {
+fn of_store(meaning: Meaning) -> Status {
     match meaning {
-        Meaning::Conflict => status(Code::Aborted, TRY_AGAIN.into(), vec![later()]),
+        Meaning::Conflict => status(Code::Aborted, INTERFERENCE.into(), [retry_info()]),
         Meaning::Unavailable => {
-            status(Code::Unavailable, "the store is not available".into(), vec![later()])
+            status(Code::Unavailable, "the store is not available".into(), [retry_info()])
         }
         Meaning::TooSlow => {
-            status(Code::DeadlineExceeded, "the store took too long".into(), vec![later()])
+            status(Code::DeadlineExceeded, "the store took too long".into(), [retry_info()])
         }
-        Meaning::Bug => status(Code::Internal, INTERNAL.into(), Vec::new()),
+        Meaning::Bug => status(Code::Internal, INTERNAL.into(), []),
     }
 }
 
-fn status(code: Code, message: String, details: Vec<Any>) -> rpc::Status {
-    rpc::Status { code: code.into(), message, details }
+fn status(code: Code, message: String, details: impl IntoIterator<Item = ErrorDetail>) -> Status {
+    Status::with_error_details_vec(code, message, details)
 }
 
-fn because(reason: &str) -> Any {
-    pack(&rpc::ErrorInfo {
-        reason: reason.into(),
-        domain: DOMAIN.into(),
-        metadata: std::collections::HashMap::new(),
-    })
+fn replayed(stored: &pb::Status) -> Status {
+    let code = Code::from_i32(stored.code);
+    Status::with_details(code, stored.message.clone(), stored.encode_to_vec().into())
 }
 
-/// Names the kind of thing, never the id: unknown and foreign ids must not differ.
-fn about(resource: &str) -> Any {
-    pack(&rpc::ResourceInfo { resource_type: resource.into(), ..Default::default() })
+fn error_info(reason: &str) -> ErrorDetail {
+    ErrorInfo::new(reason, DOMAIN, std::collections::HashMap::<String, String>::new()).into()
 }
 
-fn later() -> Any {
-    pack(&rpc::RetryInfo { retry_delay: Some(Duration { seconds: 1, nanos: 0 }) })
+/// Names the kind of resource, never its id: unknown and foreign ids must not differ.
+fn resource_info(resource: &str) -> ErrorDetail {
+    ResourceInfo::new(resource, "", "", "").into()
 }
 
-fn violation(violation: &FieldViolation) -> rpc::bad_request::FieldViolation {
-    rpc::bad_request::FieldViolation {
-        field: violation.field.into(),
-        description: violation.description.clone(),
-        reason: violation.reason.into(),
-        localized_message: None,
-    }
+fn retry_info() -> ErrorDetail {
+    RetryInfo::new(Some(RETRY_DELAY)).into()
 }
 
-fn pack<M: Message + Name>(detail: &M) -> Any {
-    Any {
-        type_url: format!("type.googleapis.com/{}", M::full_name()),
-        value: detail.encode_to_vec(),
-    }
-}
-
-/// The code of a stored or travelling status.
-trait Coded {
-    fn code(&self) -> Code;
-}
-
-impl Coded for rpc::Status {
-    fn code(&self) -> Code {
-        Code::from_i32(self.code)
-    }
+fn violation(violation: &FieldViolation) -> WireViolation {
+    let mut wire = WireViolation::new(violation.field, &violation.description);
+    wire.reason = violation.reason.into();
+    wire
 }
 
 #[cfg(test)]
@@ -125,6 +106,11 @@ mod tests {
 
     fn every_error() -> Vec<(Error, Code, usize)> {
         let description = || "why".to_owned();
+        let stored = pb::Status {
+            code: Code::FailedPrecondition.into(),
+            message: "why".into(),
+            details: Vec::new(),
+        };
         vec![
             (Error::invalid("amount", "NOT_POSITIVE", "why"), Code::InvalidArgument, 1),
             (Error::Unauthenticated { description: "why" }, Code::Unauthenticated, 0),
@@ -145,11 +131,7 @@ mod tests {
                 1,
             ),
             (Error::Aborted { doing: "x" }, Code::Aborted, 1),
-            (
-                Error::Replayed(status(Code::FailedPrecondition, description(), vec![])),
-                Code::FailedPrecondition,
-                0,
-            ),
+            (Error::Replayed(stored), Code::FailedPrecondition, 0),
             (
                 crate::store::Error::doing("x")(sqlx::Error::PoolTimedOut).into(),
                 Code::Unavailable,
@@ -166,10 +148,29 @@ mod tests {
             let text = format!("{error:?}");
             let answer = Status::from(error);
             assert_eq!(answer.code(), code, "{text}");
-            let decoded = rpc::Status::decode(answer.details()).unwrap();
+            let decoded = pb::Status::decode(answer.details()).unwrap();
             assert_eq!(decoded.details.len(), details, "{text}");
             assert_eq!(decoded.code, i32::from(code), "{text}");
         }
+    }
+
+    #[test]
+    fn an_unacceptable_field_is_named_with_its_reason() {
+        let answer = Status::from(Error::invalid("amount", "NOT_POSITIVE", "above zero"));
+        let refused = answer.get_details_bad_request().unwrap();
+        let violation = &refused.field_violations[0];
+        let parts = (&*violation.field, &*violation.reason, &*violation.description);
+        assert_eq!(parts, ("amount", "NOT_POSITIVE", "above zero"));
+    }
+
+    #[test]
+    fn a_stored_refusal_is_replayed_as_the_same_status() {
+        let refusal = || Error::FailedPrecondition { reason: "R", description: "why".into() };
+        let first = to_status(&refusal());
+        let stored = pb::Status::decode(first.details()).unwrap();
+        let again = to_status(&Error::Replayed(stored));
+        assert_eq!((again.code(), again.message()), (first.code(), first.message()));
+        assert_eq!(again.details(), first.details());
     }
 
     #[test]

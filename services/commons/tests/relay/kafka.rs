@@ -18,7 +18,7 @@ fn client(addresses: &str) -> Kafka {
     Kafka::connect(&Broker {
         addresses: addresses.into(),
         client_id: "test".into(),
-        transport: Transport::Clear,
+        transport: Transport::Plain,
     })
     .unwrap()
 }
@@ -61,6 +61,6 @@ async fn without_a_broker_events_stay_in_the_outbox() {
     stream(&bench.pool, "sandbox.test.events", "stream-a", 2).await;
     let nobody = format!("127.0.0.1:{}", tollgate_harness::free_port().unwrap());
     let mut relay = Relay::new(bench.pool.clone(), Arc::new(client(&nobody)));
-    assert_eq!(relay.pass().await.unwrap(), Pass { told: 0, stopped: 1 });
+    assert_eq!(relay.pass().await.unwrap(), Pass { published: 0, stopped: 1 });
     assert_eq!(outbox::lag(&bench.pool).await.unwrap().pending, 2);
 }

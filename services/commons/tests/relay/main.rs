@@ -9,4 +9,5 @@
 
 mod kafka;
 mod order;
+mod queries;
 mod support;

@@ -20,19 +20,19 @@ async fn empty(pool: &sqlx::PgPool) {
     .unwrap();
 }
 
-async fn told_all(relay: &mut Relay) -> usize {
-    let mut told = 0;
+async fn publish_all(relay: &mut Relay) -> usize {
+    let mut published = 0;
     loop {
         let pass = relay.pass().await.unwrap();
-        if pass.told == 0 {
-            return told;
+        if pass.published == 0 {
+            return published;
         }
-        told += pass.told;
+        published += pass.published;
     }
 }
 
 #[tokio::test]
-async fn what_began_first_and_commits_last_is_told_too() {
+async fn what_began_first_and_commits_last_is_published_too() {
     let bench = bench().await;
     let mut early = begin(&bench.pool).await;
     append(&mut early, "t", "early", 1).await;
@@ -42,10 +42,10 @@ async fn what_began_first_and_commits_last_is_told_too() {
 
     let broker = Arc::new(Obedient::default());
     let mut relay = Relay::new(bench.pool.clone(), broker.clone());
-    assert_eq!(told_all(&mut relay).await, 1);
+    assert_eq!(publish_all(&mut relay).await, 1);
     assert_eq!(broker.versions("early"), [] as [i64; 0]);
     early.commit(&()).await.unwrap();
-    assert_eq!(told_all(&mut relay).await, 1);
+    assert_eq!(publish_all(&mut relay).await, 1);
     assert_eq!(broker.versions("early"), [1]);
     assert_eq!(broker.versions("late"), [1]);
 }
@@ -77,7 +77,7 @@ async fn a_refused_event_stops_its_stream_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_relays_at_once_tell_each_event_once_and_in_order() {
+async fn two_relays_at_once_publish_each_event_once_and_in_order() {
     let bench = bench().await;
     let names: Vec<String> = (0..12).map(|n| format!("stream-{n}")).collect();
     for name in &names {
@@ -100,7 +100,7 @@ async fn two_relays_at_once_tell_each_event_once_and_in_order() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_is_undone_tells_nothing() {
+async fn a_transaction_that_is_rolled_back_publishes_nothing() {
     let bench = bench().await;
     let mut unit = begin(&bench.pool).await;
     append(&mut unit, "t", "undone", 1).await;
@@ -120,7 +120,7 @@ async fn events_can_be_added_and_never_changed() {
     }
     let mut unit = begin(&bench.pool).await;
     let fact = tollgate_proto::deposits::DepositAccountCreated::default();
-    let again = tollgate_commons::events::Event::of("s", 1, &fact);
+    let again = tollgate_commons::events::Event::new("s", 1, &fact);
     let refused = unit.append(&["t".into()], again).await.unwrap_err();
     assert!(matches!(refused, tollgate_commons::Error::Aborted { .. }), "{refused:?}");
 }

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use sqlx::PgPool;
 use tollgate_commons::events::Event;
 use tollgate_commons::kafka::{Error, Publication, Publisher};
-use tollgate_commons::operation::{Begun, Scope, Unit};
-use tollgate_commons::outbox::Pending;
+use tollgate_commons::operation::UnitOfWork;
+use tollgate_commons::outbox::PendingEvent;
 use tollgate_commons::{Environment, store};
 use tollgate_harness::Database;
 use tollgate_proto::deposits::DepositAccountCreated;
@@ -25,17 +25,13 @@ pub(crate) async fn bench() -> Bench {
     Bench { pool, database }
 }
 
-pub(crate) async fn begin(pool: &PgPool) -> Unit {
-    let scope = Scope::of_operator("tenant-a", Some(Environment::Sandbox));
-    match Unit::begin(pool, scope, "test").await.unwrap() {
-        Begun::Fresh(unit) => unit,
-        Begun::Earlier(_) => panic!("no operation key was given"),
-    }
+pub(crate) async fn begin(pool: &PgPool) -> UnitOfWork {
+    UnitOfWork::for_operator(pool, "tenant-a", Some(Environment::Sandbox)).await.unwrap()
 }
 
-pub(crate) async fn append(unit: &mut Unit, topic: &str, stream: &str, version: i64) {
+pub(crate) async fn append(unit: &mut UnitOfWork, topic: &str, stream: &str, version: i64) {
     let fact = DepositAccountCreated { label: version.to_string(), ..Default::default() };
-    unit.append(&[topic.into()], Event::of(stream, version, &fact)).await.unwrap();
+    unit.append(&[topic.into()], Event::new(stream, version, &fact)).await.unwrap();
 }
 
 /// Appends events 1 to `last` to a stream, each in its own transaction.
@@ -47,10 +43,10 @@ pub(crate) async fn stream(pool: &PgPool, topic: &str, stream: &str, last: i64) 
     }
 }
 
-/// Acknowledges everything but the streams that it was told to refuse.
+/// Acknowledges everything except the streams that it is to refuse.
 #[derive(Debug, Default)]
 pub(crate) struct Obedient {
-    told: Mutex<Vec<Pending>>,
+    published: Mutex<Vec<PendingEvent>>,
     refused: Mutex<HashSet<String>>,
 }
 
@@ -63,11 +59,12 @@ impl Obedient {
         self.refused.lock().unwrap().remove(stream);
     }
 
-    /// The versions that were told of a stream, in the order in which they were.
+    /// The published versions of a stream, in their order.
     pub(crate) fn versions(&self, stream: &str) -> Vec<i64> {
         use prost::Message as _;
-        let told = self.told.lock().unwrap();
-        told.iter()
+        let published = self.published.lock().unwrap();
+        published
+            .iter()
             .filter(|row| row.stream_id == stream)
             .map(|row| {
                 tollgate_proto::events::EventEnvelope::decode(row.envelope.as_slice())
@@ -79,14 +76,14 @@ impl Obedient {
 }
 
 impl Publisher for Obedient {
-    fn publish<'a>(&'a self, row: &'a Pending) -> Publication<'a> {
+    fn publish<'a>(&'a self, event: &'a PendingEvent) -> Publication<'a> {
         Box::pin(async move {
             tokio::task::yield_now().await;
-            if self.refused.lock().unwrap().contains(&row.stream_id) {
+            if self.refused.lock().unwrap().contains(&event.stream_id) {
                 let source = rdkafka::error::KafkaError::Canceled;
-                return Err(Error::Publish { topic: row.topic.clone(), source });
+                return Err(Error::Publish { topic: event.topic.clone(), source });
             }
-            self.told.lock().unwrap().push(row.clone());
+            self.published.lock().unwrap().push(event.clone());
             Ok(())
         })
     }

@@ -1,7 +1,7 @@
-//! A deposit's states, the facts that move it, and what moves with it.
+//! A deposit's states, the facts that move it, and the postings that follow.
 //!
-//! The table of steps is data. A fact that a deposit took already changes nothing; one that its
-//! state does not allow is an anomaly: recorded, refused, and nothing moves.
+//! The table of steps is data. A fact that a deposit took before changes nothing; one that its state
+//! does not allow is an anomaly: recorded, refused, and without postings.
 
 use std::str::FromStr;
 
@@ -9,53 +9,53 @@ use tollgate_proto::deposits as proto;
 
 use super::money::Amount;
 
-/// Where a deposit stands.
+/// The state of a deposit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
-    /// Seen on its way.
+    /// Seen at its source.
     Detected,
     /// Confirmations arrive.
     Confirming,
     /// Final at its source.
     Confirmed,
-    /// In the account.
+    /// Credited to the account.
     Credited,
-    /// In custody.
+    /// Moved to custody.
     Swept,
-    /// Someone looks at it.
+    /// Waiting for a review.
     UnderReview,
-    /// The review found nothing.
+    /// Released by the review.
     Released,
-    /// The review refused it.
+    /// Rejected by the review.
     Rejected,
-    /// On its way back.
+    /// Being sent back.
     RefundPending,
     /// Sent back.
     Refunded,
-    /// Gone before credit.
+    /// Vanished before credit.
     Dropped,
-    /// Taken back after credit.
+    /// FactSet back after credit.
     Reversed,
 }
 
-/// What a deposit is told.
+/// A fact about a deposit, as its provider or the chain reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fact {
     /// Confirmations began to arrive.
     Confirming,
-    /// It is final.
+    /// It is final at its source.
     Confirm,
-    /// The account has it.
+    /// The account is to be credited.
     Credit,
-    /// It went to custody.
+    /// It moved to custody.
     Sweep,
-    /// It disappeared before credit.
+    /// It vanished before credit.
     Drop,
-    /// Someone must look.
+    /// It needs a review.
     Review,
-    /// The review found nothing.
+    /// The review released it.
     Release,
-    /// The review refused it.
+    /// The review rejected it.
     Reject,
     /// It is being sent back.
     Refund,
@@ -65,27 +65,27 @@ pub enum Fact {
     Reverse,
 }
 
-/// The facts that a deposit took so far.
+/// The set of facts that a deposit took so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Taken(i32);
+pub struct FactSet(i32);
 
-/// What a fact does to a deposit.
+/// The effect of a fact on a deposit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// It moves to another state.
+pub enum Transition {
+    /// The deposit moves to another state.
     Moved(State),
-    /// It took this fact before: nothing changes.
-    Known,
-    /// Its state does not allow this.
+    /// The deposit took this fact before; nothing changes.
+    Repeated,
+    /// The state does not allow the fact.
     Anomaly,
 }
 
-/// One side of a movement: what it takes from, or adds to, a ledger account.
+/// One side of a movement of money: an addition to a ledger account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Posting {
     /// `clearing`, or `account:` and a deposit account's identifier.
     pub ledger_account: String,
-    /// Negative: taken from it.
+    /// The amount in minor units; negative if money leaves the account.
     pub minor_units: i64,
 }
 
@@ -97,7 +97,7 @@ pub struct UnknownState;
 use Fact as F;
 use State as S;
 
-/// Every step there is.
+/// All transitions. A pair of state and fact that is not listed is an anomaly.
 const STEPS: &[(State, Fact, State)] = &[
     (S::Detected, F::Confirming, S::Confirming),
     (S::Detected, F::Review, S::UnderReview),
@@ -132,7 +132,7 @@ const STATES: [(State, &str, proto::DepositState); 12] = [
     (S::Reversed, "reversed", proto::DepositState::Reversed),
 ];
 
-/// The bits are stored: a fact keeps its place for ever.
+/// Facts with their stored bits, which never change.
 const FACTS: [(Fact, i32, proto::DepositFact); 11] = [
     (F::Confirming, 1, proto::DepositFact::Confirming),
     (F::Confirm, 1 << 1, proto::DepositFact::Confirm),
@@ -147,18 +147,18 @@ const FACTS: [(Fact, i32, proto::DepositFact); 11] = [
     (F::Reverse, 1 << 10, proto::DepositFact::Reverse),
 ];
 
-/// What a fact does to a deposit in this state that took these facts before.
+/// Decides the effect of a fact on a deposit in this state that took these facts before.
 #[must_use]
-pub fn decide(state: State, taken: Taken, fact: Fact) -> Outcome {
+pub fn decide(state: State, taken: FactSet, fact: Fact) -> Transition {
     let step = STEPS.iter().find(|(from, by, _)| *from == state && *by == fact);
     match step {
-        Some((_, _, to)) => Outcome::Moved(*to),
-        None if taken.has(fact) => Outcome::Known,
-        None => Outcome::Anomaly,
+        Some((_, _, to)) => Transition::Moved(*to),
+        None if taken.contains(fact) => Transition::Repeated,
+        None => Transition::Anomaly,
     }
 }
 
-/// What moves when a deposit takes a fact: sums to zero, or is empty.
+/// Returns the postings of a fact. They sum to zero; most facts have none.
 #[must_use]
 pub fn postings(fact: Fact, deposit_account_id: &str, amount: &Amount) -> Vec<Posting> {
     let into_account = match fact {
@@ -174,35 +174,36 @@ pub fn postings(fact: Fact, deposit_account_id: &str, amount: &Amount) -> Vec<Po
         | Fact::Refund
         | Fact::RefundComplete => return Vec::new(),
     };
+
     vec![
         Posting { ledger_account: "clearing".into(), minor_units: -into_account },
         Posting { ledger_account: ledger_account(deposit_account_id), minor_units: into_account },
     ]
 }
 
-/// The ledger account of a deposit account.
+/// Returns the name of a deposit account's ledger account.
 #[must_use]
 pub fn ledger_account(deposit_account_id: &str) -> String {
     format!("account:{deposit_account_id}")
 }
 
 impl State {
-    /// Every state.
+    /// Returns every state.
     pub fn all() -> impl Iterator<Item = Self> {
         STATES.iter().map(|(state, _, _)| *state)
     }
 
-    /// Its word in tables.
+    /// Returns its word in tables.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         STATES.iter().find(|(state, _, _)| *state == self).map_or("", |(_, word, _)| word)
     }
 
-    /// As it travels.
+    /// Converts to the protobuf enum.
     #[must_use]
     pub fn to_proto(self) -> proto::DepositState {
-        let found = STATES.iter().find(|(state, _, _)| *state == self);
-        found.map_or(proto::DepositState::Unspecified, |(_, _, travelling)| *travelling)
+        let row = STATES.iter().find(|(state, _, _)| *state == self);
+        row.map_or(proto::DepositState::Unspecified, |(_, _, wire)| *wire)
     }
 }
 
@@ -210,32 +211,32 @@ impl FromStr for State {
     type Err = UnknownState;
 
     fn from_str(text: &str) -> Result<Self, UnknownState> {
-        let found = STATES.iter().find(|(_, word, _)| *word == text);
-        found.map(|(state, _, _)| *state).ok_or(UnknownState)
+        let row = STATES.iter().find(|(_, word, _)| *word == text);
+        row.map(|(state, _, _)| *state).ok_or(UnknownState)
     }
 }
 
 impl Fact {
-    /// Every fact.
+    /// Returns every fact.
     pub fn all() -> impl Iterator<Item = Self> {
         FACTS.iter().map(|(fact, _, _)| *fact)
     }
 
-    /// Reads what travelled; none for unspecified and unknown numbers.
+    /// Parses the protobuf enum; none for unspecified and unknown numbers.
     #[must_use]
     pub fn from_proto(number: i32) -> Option<Self> {
-        let found = FACTS.iter().find(|(_, _, travelling)| i32::from(*travelling) == number);
-        found.map(|(fact, _, _)| *fact)
+        let row = FACTS.iter().find(|(_, _, wire)| i32::from(*wire) == number);
+        row.map(|(fact, _, _)| *fact)
     }
 
-    /// As it travels.
+    /// Converts to the protobuf enum.
     #[must_use]
     pub fn to_proto(self) -> proto::DepositFact {
-        let found = FACTS.iter().find(|(fact, _, _)| *fact == self);
-        found.map_or(proto::DepositFact::Unspecified, |(_, _, travelling)| *travelling)
+        let row = FACTS.iter().find(|(fact, _, _)| *fact == self);
+        row.map_or(proto::DepositFact::Unspecified, |(_, _, wire)| *wire)
     }
 
-    /// Whether it sends money out of the platform.
+    /// Reports whether it sends money out of the platform.
     #[must_use]
     pub fn sends_money_out(self) -> bool {
         matches!(self, Self::Refund | Self::RefundComplete)
@@ -246,28 +247,28 @@ impl Fact {
     }
 }
 
-impl Taken {
-    /// As stored.
+impl FactSet {
+    /// Makes a set of its stored bits.
     #[must_use]
     pub fn from_bits(bits: i32) -> Self {
         Self(bits)
     }
 
-    /// To be stored.
+    /// Returns the bits to store.
     #[must_use]
     pub fn bits(self) -> i32 {
         self.0
     }
 
-    /// With one more.
+    /// Returns the set with one more fact.
     #[must_use]
-    pub fn and(self, fact: Fact) -> Self {
+    pub fn with(self, fact: Fact) -> Self {
         Self(self.0 | fact.bit())
     }
 
-    /// Whether a fact is among them.
+    /// Reports whether the set has a fact.
     #[must_use]
-    pub fn has(self, fact: Fact) -> bool {
+    pub fn contains(self, fact: Fact) -> bool {
         self.0 & fact.bit() != 0
     }
 }

@@ -13,27 +13,27 @@ pub struct Amount {
     currency: Currency,
 }
 
-/// Why an amount is refused.
+/// The errors of amounts and currencies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// It is zero or less.
+pub enum InvalidMoney {
+    /// The amount is zero or less.
     #[error("the amount is not above zero")]
     NotPositive,
-    /// The text is not a currency's.
+    /// The text is no currency code.
     #[error("a currency has 3 to 10 capital letters and digits, a letter first")]
     NotACurrency,
 }
 
 impl Currency {
-    /// Takes a code.
+    /// Parses a currency code.
     ///
     /// # Errors
-    /// When it does not have the form of one.
-    pub fn new(code: &str) -> Result<Self, Refused> {
-        let formed = code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+    /// [`InvalidMoney::NotACurrency`].
+    pub fn new(code: &str) -> Result<Self, InvalidMoney> {
+        let is_code = code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
             && code.starts_with(|first: char| first.is_ascii_uppercase())
             && (3..=10).contains(&code.len());
-        if formed { Ok(Self(code.into())) } else { Err(Refused::NotACurrency) }
+        if is_code { Ok(Self(code.into())) } else { Err(InvalidMoney::NotACurrency) }
     }
 
     /// The code.
@@ -50,24 +50,24 @@ impl fmt::Display for Currency {
 }
 
 impl Amount {
-    /// Takes an amount in minor units.
+    /// Makes an amount of minor units.
     ///
     /// # Errors
-    /// When it is not above zero.
-    pub fn new(minor_units: i64, currency: Currency) -> Result<Self, Refused> {
+    /// [`InvalidMoney::NotPositive`] if it is not above zero.
+    pub fn new(minor_units: i64, currency: Currency) -> Result<Self, InvalidMoney> {
         if minor_units <= 0 {
-            return Err(Refused::NotPositive);
+            return Err(InvalidMoney::NotPositive);
         }
         Ok(Self { minor_units, currency })
     }
 
-    /// In minor units; above zero.
+    /// The number of minor units, above zero.
     #[must_use]
     pub fn minor_units(&self) -> i64 {
         self.minor_units
     }
 
-    /// Of what.
+    /// The currency.
     #[must_use]
     pub fn currency(&self) -> &Currency {
         &self.currency
@@ -84,7 +84,7 @@ mod tests {
             assert_eq!(Currency::new(code).unwrap().as_str(), code);
         }
         for code in ["", "EU", "eur", "1NCH", "EUR ", "ÄÖÜ", "A1B2C3D4E5F"] {
-            assert_eq!(Currency::new(code), Err(Refused::NotACurrency), "{code}");
+            assert_eq!(Currency::new(code), Err(InvalidMoney::NotACurrency), "{code}");
         }
     }
 
@@ -93,7 +93,7 @@ mod tests {
         let eur = || Currency::new("EUR").unwrap();
         assert_eq!(Amount::new(i64::MAX, eur()).unwrap().minor_units(), i64::MAX);
         for minor_units in [0, -1, i64::MIN] {
-            assert_eq!(Amount::new(minor_units, eur()), Err(Refused::NotPositive));
+            assert_eq!(Amount::new(minor_units, eur()), Err(InvalidMoney::NotPositive));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! From messages to checked values, and from rows to messages.
+//! Conversions from messages to checked values, and from rows to messages.
 
 use tollgate_commons::Error;
 use tollgate_commons::events::timestamp;
@@ -8,13 +8,10 @@ use crate::domain::deposit::Fact;
 use crate::domain::money::{Amount, Currency};
 use crate::error;
 use crate::events::money;
-use crate::store::accounts::Account;
-use crate::store::deposits::Deposit;
+use crate::store::rows::{Account, Deposit};
 
-const LABEL_CHARS_MAX: usize = 64;
+/// Longest reference, in characters.
 const REFERENCE_CHARS_MAX: usize = 128;
-const PAGE_DEFAULT: i64 = 50;
-const PAGE_MAX: i64 = 100;
 
 pub(super) fn account(account: &Account) -> proto::DepositAccount {
     proto::DepositAccount {
@@ -40,23 +37,14 @@ pub(super) fn deposit(deposit: &Deposit) -> Result<proto::Deposit, error::Error>
 }
 
 pub(super) fn currency(field: &'static str, code: &str) -> Result<Currency, Error> {
-    Currency::new(code)
-        .map_err(|refused| Error::invalid(field, "NOT_A_CURRENCY", refused.to_string()))
+    Currency::new(code).map_err(|error| Error::invalid(field, "NOT_A_CURRENCY", error.to_string()))
 }
 
 pub(super) fn amount(money: Option<proto::Money>) -> Result<Amount, Error> {
     let money = money.ok_or_else(|| Error::invalid("amount", "MISSING", "is needed"))?;
     let currency = currency("amount.currency", &money.currency)?;
-    Amount::new(money.minor_units, currency).map_err(|refused| {
-        Error::invalid("amount.minor_units", "NOT_POSITIVE", refused.to_string())
-    })
-}
-
-pub(super) fn label(label: &str) -> Result<&str, Error> {
-    if label.chars().count() > LABEL_CHARS_MAX || label.chars().any(char::is_control) {
-        return Err(Error::invalid("label", "LABEL_REFUSED", "up to 64 printable characters"));
-    }
-    Ok(label)
+    Amount::new(money.minor_units, currency)
+        .map_err(|error| Error::invalid("amount.minor_units", "NOT_POSITIVE", error.to_string()))
 }
 
 pub(super) fn reference(reference: &str) -> Result<&str, Error> {
@@ -71,12 +59,4 @@ pub(super) fn reference(reference: &str) -> Result<&str, Error> {
 pub(super) fn fact(number: i32) -> Result<Fact, Error> {
     Fact::from_proto(number)
         .ok_or_else(|| Error::invalid("fact", "UNKNOWN_FACT", "names no fact of a deposit"))
-}
-
-pub(super) fn page_size(size: i32) -> Result<i64, Error> {
-    match i64::from(size) {
-        0 => Ok(PAGE_DEFAULT),
-        size @ 1..=PAGE_MAX => Ok(size),
-        _ => Err(Error::invalid("page_size", "OUT_OF_RANGE", "1 to 100, or 0 for 50")),
-    }
 }

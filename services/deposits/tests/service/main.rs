@@ -11,5 +11,6 @@ mod accounts;
 mod journey;
 mod operations;
 mod process;
+mod queries;
 mod support;
 mod unauthorised;

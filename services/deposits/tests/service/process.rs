@@ -105,7 +105,7 @@ async fn without_a_database_the_process_lives_unready_and_says_why() {
     let mut process = Process::start(program, &env, &[] as &[&str]).unwrap();
     let client = Client::h1();
     process.ready(&client, &format!("http://127.0.0.1:{health}/livez"), LIMIT).await.unwrap();
-    process.line("the database is not ready", LIMIT).await.unwrap();
+    process.line("database is not ready", LIMIT).await.unwrap();
     let readyz = format!("http://127.0.0.1:{health}/readyz");
     let reply = client.get(&readyz).await.unwrap();
     assert_eq!(reply.status.as_u16(), 503);

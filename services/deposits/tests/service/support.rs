@@ -119,18 +119,10 @@ pub(crate) fn registration(
 
 /// The reason that a status gives in its `ErrorInfo`, or in its first field violation.
 pub(crate) fn reason(status: &Status) -> String {
-    use prost::Message as _;
-    use tollgate_proto::google::rpc;
-    let details = rpc::Status::decode(status.details()).unwrap().details;
-    let Some(first) = details.first() else { return String::new() };
-    match first.type_url.as_str() {
-        "type.googleapis.com/google.rpc.ErrorInfo" => {
-            rpc::ErrorInfo::decode(first.value.as_slice()).unwrap().reason
-        }
-        "type.googleapis.com/google.rpc.BadRequest" => {
-            let refused = rpc::BadRequest::decode(first.value.as_slice()).unwrap();
-            refused.field_violations[0].reason.clone()
-        }
-        _ => String::new(),
+    use tonic_types::StatusExt as _;
+    if let Some(info) = status.get_details_error_info() {
+        return info.reason;
     }
+    let refused = status.get_details_bad_request();
+    refused.map(|refused| refused.field_violations[0].reason.clone()).unwrap_or_default()
 }

@@ -5,18 +5,18 @@ use ring::rand::SecureRandom;
 use secrecy::SecretString;
 use tollgate_terms::{Environment, api_key};
 
-/// A key just minted. It exists in this process and in the answer, and nowhere else.
+/// A newly minted key. Its text exists only in this process and in the answer.
 #[derive(Debug, Clone)]
-pub struct Minted {
+pub struct MintedKey {
     /// The key itself.
     pub secret: SecretString,
-    /// SHA-256 over it.
+    /// The SHA-256 digest of the key.
     pub sha256: Vec<u8>,
     /// Its last four characters, by which people tell keys apart.
     pub last_four: String,
 }
 
-/// The system gave no randomness.
+/// The system gives no randomness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("draw random bytes")]
 pub struct NoRandomness;
@@ -24,16 +24,19 @@ pub struct NoRandomness;
 /// Mints a key for an environment.
 ///
 /// # Errors
-/// When the system gives no randomness.
-pub fn mint(environment: Environment, random: &dyn SecureRandom) -> Result<Minted, NoRandomness> {
+/// [`NoRandomness`].
+pub fn mint(
+    environment: Environment,
+    random: &dyn SecureRandom,
+) -> Result<MintedKey, NoRandomness> {
     let fill = |buffer: &mut [u8]| random.fill(buffer).map_err(|_| NoRandomness);
     let text = api_key::generate(environment, fill)?;
     let last_four = text.get(text.len() - 4..).unwrap_or_default().to_owned();
     let sha256 = sha256(&text);
-    Ok(Minted { secret: text.as_str().into(), sha256, last_four })
+    Ok(MintedKey { secret: text.as_str().into(), sha256, last_four })
 }
 
-/// SHA-256 over a full key: what the gateway sends.
+/// Returns the SHA-256 digest of a whole key, which the gateway sends.
 #[must_use]
 pub fn sha256(key: &str) -> Vec<u8> {
     digest(&SHA256, key.as_bytes()).as_ref().to_vec()

@@ -1,32 +1,34 @@
-//! What a key may do. The list is closed: an unknown scope is refused when a key is minted.
+//! Scopes of keys. The list is closed: an unknown scope is refused when a key is minted.
 
 use std::collections::BTreeSet;
 
-/// Every scope there is, of the form `resource:action`.
+/// All scopes, of the form `resource:action`.
 pub const KNOWN: &[&str] = &["api-keys:read", "api-keys:write", "deposits:read", "deposits:write"];
 
-/// Why a set of scopes is refused.
+/// The errors of a set of scopes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// A key without scopes could do nothing.
+pub enum InvalidScopes {
+    /// The set is empty.
     #[error("at least one scope is needed")]
     Empty,
-    /// One of them does not exist. It is not repeated: it may be anything.
+    /// One of the scopes does not exist. The error does not repeat it, as it may be any text.
     #[error("one of the scopes does not exist; known are {}", KNOWN.join(", "))]
     Unknown,
 }
 
-/// Checks the scopes of a key to be, and drops duplicates.
+/// Checks the scopes of a new key and drops duplicates.
 ///
 /// # Errors
-/// When there are none, or one is unknown.
-pub fn check<'a>(scopes: impl IntoIterator<Item = &'a str>) -> Result<BTreeSet<String>, Refused> {
+/// [`InvalidScopes`] if there are none, or one is unknown.
+pub fn check<'a>(
+    scopes: impl IntoIterator<Item = &'a str>,
+) -> Result<BTreeSet<String>, InvalidScopes> {
     let scopes: BTreeSet<String> = scopes.into_iter().map(str::to_owned).collect();
     if scopes.is_empty() {
-        return Err(Refused::Empty);
+        return Err(InvalidScopes::Empty);
     }
     if !scopes.iter().all(|scope| KNOWN.contains(&scope.as_str())) {
-        return Err(Refused::Unknown);
+        return Err(InvalidScopes::Unknown);
     }
     Ok(scopes)
 }
@@ -37,11 +39,11 @@ mod tests {
 
     #[test]
     fn known_scopes_are_taken_once_and_others_are_refused() {
-        let taken = check(["deposits:read", "deposits:read"]).unwrap();
-        assert_eq!(taken.len(), 1);
-        assert_eq!(check([]), Err(Refused::Empty));
+        let checked = check(["deposits:read", "deposits:read"]).unwrap();
+        assert_eq!(checked.len(), 1);
+        assert_eq!(check([]), Err(InvalidScopes::Empty));
         for unknown in ["deposits:*", "deposits", "Deposits:read", ""] {
-            assert_eq!(check(["deposits:read", unknown]), Err(Refused::Unknown), "{unknown}");
+            assert_eq!(check(["deposits:read", unknown]), Err(InvalidScopes::Unknown), "{unknown}");
         }
     }
 

@@ -1,15 +1,14 @@
-//! Where a tenant is on its way to live traffic, what follows from it, and where it may go next.
+//! The states of a tenant on its way to live traffic: their access and their next steps.
 
 use std::str::FromStr;
 
-use tollgate_commons::Access;
-use tollgate_commons::Environment;
+use tollgate_commons::{Access, Environment};
 use tollgate_proto::identity as proto;
 
-/// A tenant's state.
+/// The state of a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TenantState {
-    /// Asked to join; has no keys.
+    /// Applied to join; has no keys.
     Applied,
     /// May use the sandbox.
     SandboxActive,
@@ -27,13 +26,13 @@ pub enum TenantState {
     LiveRestrictedReadOnly,
     /// Live traffic is stopped.
     LiveSuspended,
-    /// Gone, for good.
+    /// Closed for good.
     Closed,
 }
 
 use TenantState as S;
 
-/// Every state, with its word in tables and on the command line.
+/// Every state with its word in tables and on the command line.
 const WORDS: [(TenantState, &str); 10] = [
     (S::Applied, "applied"),
     (S::SandboxActive, "sandbox_active"),
@@ -47,7 +46,7 @@ const WORDS: [(TenantState, &str); 10] = [
     (S::Closed, "closed"),
 ];
 
-/// Every step there is. What is not listed is refused.
+/// All steps. A step that is not listed is refused.
 const STEPS: &[(TenantState, &[TenantState])] = &[
     (S::Applied, &[S::SandboxActive, S::Closed]),
     (S::SandboxActive, &[S::LiveRequested, S::Closed]),
@@ -79,24 +78,24 @@ const STEPS: &[(TenantState, &[TenantState])] = &[
 pub struct UnknownState;
 
 impl TenantState {
-    /// Every state.
+    /// Returns every state.
     pub fn all() -> impl Iterator<Item = Self> {
         WORDS.iter().map(|(state, _)| *state)
     }
 
-    /// Its word.
+    /// Returns its word.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         WORDS.iter().find(|(state, _)| *state == self).map_or("", |(_, word)| word)
     }
 
-    /// Whether this step exists.
+    /// Reports whether the state may change to `next`.
     #[must_use]
     pub fn may_become(self, next: Self) -> bool {
         STEPS.iter().any(|(from, to)| *from == self && to.contains(&next))
     }
 
-    /// What its keys may do in an environment; none: they are as unknown ones.
+    /// Returns the access of its keys in an environment; none if they count as unknown.
     #[must_use]
     pub fn access(self, environment: Environment) -> Option<Access> {
         match (self, environment) {
@@ -117,7 +116,7 @@ impl TenantState {
         }
     }
 
-    /// Whether a key may be minted for an environment.
+    /// Reports whether a key may be minted for an environment.
     #[must_use]
     pub fn may_mint(self, environment: Environment) -> bool {
         match environment {
@@ -126,7 +125,7 @@ impl TenantState {
         }
     }
 
-    /// As events state it.
+    /// Converts to the protobuf enum of events.
     #[must_use]
     pub fn to_proto(self) -> proto::TenantState {
         use proto::TenantState as P;
@@ -149,8 +148,8 @@ impl FromStr for TenantState {
     type Err = UnknownState;
 
     fn from_str(text: &str) -> Result<Self, UnknownState> {
-        let found = WORDS.iter().find(|(_, word)| *word == text);
-        found.map(|(state, _)| *state).ok_or(UnknownState)
+        let row = WORDS.iter().find(|(_, word)| *word == text);
+        row.map(|(state, _)| *state).ok_or(UnknownState)
     }
 }
 

@@ -1,4 +1,4 @@
-//! From messages to checked values, and from rows to messages.
+//! Conversions from messages to checked values, and from rows to messages.
 
 use std::time::Duration;
 
@@ -6,20 +6,19 @@ use tollgate_commons::{Error, events::timestamp};
 use tollgate_proto::identity as proto;
 use tollgate_proto::principal as wire;
 
-use crate::store::keys::Key;
-use crate::store::lookup::Credential;
+use crate::store::rows::{ApiKey, UsableCredential};
 
-const LABEL_CHARS_MAX: usize = 64;
-const PAGE_DEFAULT: i64 = 50;
-const PAGE_MAX: i64 = 100;
 const DAY: u64 = 24 * 60 * 60;
+
+/// Longest lifetime of a key.
 const LIFETIME_MAX: Duration = Duration::from_secs(400 * DAY);
+/// Longest time for which a rotated key and its successor both work.
 const OVERLAP_MAX: Duration = Duration::from_secs(7 * DAY);
 
-pub(super) fn api_key(key: &Key) -> proto::ApiKey {
+pub(super) fn api_key(key: &ApiKey) -> proto::ApiKey {
     proto::ApiKey {
         key_id: key.key_id.clone(),
-        environment: key.environment().map_or(0, |e| wire::Environment::from(e).into()),
+        environment: key.environment_number(),
         scopes: key.scopes.clone(),
         last_four: key.last_four.clone(),
         label: key.label.clone(),
@@ -29,7 +28,7 @@ pub(super) fn api_key(key: &Key) -> proto::ApiKey {
     }
 }
 
-pub(super) fn credential(credential: Credential) -> proto::Credential {
+pub(super) fn credential(credential: UsableCredential) -> proto::Credential {
     proto::Credential {
         tenant_id: credential.tenant_id,
         environment: wire::Environment::from(credential.environment).into(),
@@ -37,21 +36,6 @@ pub(super) fn credential(credential: Credential) -> proto::Credential {
         scopes: credential.scopes,
         access: wire::Access::from(credential.access).into(),
         expires_at: credential.expires_at.map(timestamp),
-    }
-}
-
-pub(super) fn label(label: String) -> Result<String, Error> {
-    if label.chars().count() > LABEL_CHARS_MAX || label.chars().any(char::is_control) {
-        return Err(Error::invalid("label", "LABEL_REFUSED", "up to 64 printable characters"));
-    }
-    Ok(label)
-}
-
-pub(super) fn page_size(size: i32) -> Result<i64, Error> {
-    match i64::from(size) {
-        0 => Ok(PAGE_DEFAULT),
-        size @ 1..=PAGE_MAX => Ok(size),
-        _ => Err(Error::invalid("page_size", "OUT_OF_RANGE", "1 to 100, or 0 for 50")),
     }
 }
 

@@ -1,26 +1,28 @@
 //! `IdentityService`: a tenant's own keys, in the environment of the key that it calls with.
 //!
-//! What is stored as an operation's answer never holds a key: a repeat of a mint gets everything but
-//! the secret, and is told so.
+//! The stored answer of an operation never holds a key: a repeat of a mint gets everything except the
+//! secret, and `secret_withheld`.
 
 use std::time::Duration;
 
 use ring::rand::SystemRandom;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::PgPool;
-use tollgate_commons::operation::{Operation, Scope, Unit};
+use tollgate_commons::Error;
+use tollgate_commons::operation::{self, CommandContext, Operation, UnitOfWork};
 use tollgate_commons::principal::{self, Effect, Principal};
-use tollgate_commons::{Environment, Error};
+use tollgate_commons::request::{PageRequest, label};
 use tollgate_proto::identity as proto;
 use tollgate_proto::identity::identity_service_server::IdentityService;
 use tonic::{Request, Response, Status};
 
 use super::convert;
-use crate::domain::key::{self, Minted};
+use crate::domain::key::{self, MintedKey};
 use crate::domain::scope;
 use crate::error;
 use crate::pepper::Peppers;
-use crate::store::keys::{self, Key, NewKey};
+use crate::store::keys::{self, NewApiKey};
+use crate::store::rows::ApiKey;
 
 const READ: &str = "api-keys:read";
 const WRITE: &str = "api-keys:write";
@@ -36,131 +38,17 @@ impl Keys {
         Self { pool, peppers }
     }
 
-    async fn list(
-        &self,
-        request: Request<proto::ListApiKeysRequest>,
-    ) -> Result<proto::ListApiKeysResponse, Error> {
-        let principal = principal::tenant(&request)?;
-        principal.require(READ, Effect::Read)?;
-        let asked = request.get_ref();
-        let size = convert::page_size(asked.page_size)?;
-        let before = Some(asked.page_token.as_str()).filter(|token| !token.is_empty());
-        let (tenant, environment) = (principal.tenant_id(), principal.environment());
-        let mut found = keys::list(&self.pool, tenant, environment, before, size + 1).await?;
-        let more = i64::try_from(found.len()).unwrap_or(i64::MAX) > size;
-        if more {
-            found.pop();
-        }
-        let last = found.last().filter(|_| more);
-        Ok(proto::ListApiKeysResponse {
-            next_page_token: last.map(|key| key.key_id.clone()).unwrap_or_default(),
-            api_keys: found.iter().map(convert::api_key).collect(),
-        })
-    }
-
-    async fn mint(
-        &self,
-        request: Request<proto::MintApiKeyRequest>,
-    ) -> Result<proto::MintApiKeyResponse, Error> {
-        let (principal, scope) = writer(&request)?;
-        let asked = request.into_inner();
-        let scopes =
-            scope::check(asked.scopes.iter().map(String::as_str)).map_err(error::Error::from)?;
-        within(&principal, scopes.iter())?;
-        let label = convert::label(asked.label)?;
-        let lifetime = convert::lifetime(asked.lifetime)?;
-
-        let begun = Unit::begin(&self.pool, scope, "MintApiKey").await?;
-        let mut unit = match begun.or_earlier()? {
-            Ok(unit) => unit,
-            Err(earlier) => return Ok(earlier),
-        };
-        let minted = mint(principal.environment())?;
-        let new = self.new_key(&minted, scopes.into_iter().collect(), label, lifetime)?;
-        let key = match keys::insert(&mut unit, new).await {
-            Ok(key) => key,
-            Err(refusal) => return Err(unit.refuse(refusal.into()).await),
-        };
-        let mut answer = proto::MintApiKeyResponse {
-            api_key: Some(convert::api_key(&key)),
-            secret: String::new(),
-            secret_withheld: true,
-        };
-        unit.commit(&answer).await?;
-        answer.secret = minted.secret.expose_secret().to_owned();
-        answer.secret_withheld = false;
-        Ok(answer)
-    }
-
-    async fn revoke(
-        &self,
-        request: Request<proto::RevokeApiKeyRequest>,
-    ) -> Result<proto::RevokeApiKeyResponse, Error> {
-        let (_, scope) = writer(&request)?;
-        let asked = request.into_inner();
-        let begun = Unit::begin(&self.pool, scope, "RevokeApiKey").await?;
-        let mut unit = match begun.or_earlier()? {
-            Ok(unit) => unit,
-            Err(earlier) => return Ok(earlier),
-        };
-        let key = match keys::lock(&mut unit, &asked.key_id).await {
-            Ok((key, _)) => keys::revoke(&mut unit, key).await?,
-            Err(refusal) => return Err(unit.refuse(refusal.into()).await),
-        };
-        let answer = proto::RevokeApiKeyResponse { api_key: Some(convert::api_key(&key)) };
-        unit.commit(&answer).await?;
-        Ok(answer)
-    }
-
-    async fn rotate(
-        &self,
-        request: Request<proto::RotateApiKeyRequest>,
-    ) -> Result<proto::RotateApiKeyResponse, Error> {
-        let (principal, scope) = writer(&request)?;
-        let asked = request.into_inner();
-        let overlap = convert::overlap(asked.overlap)?;
-        let begun = Unit::begin(&self.pool, scope, "RotateApiKey").await?;
-        let mut unit = match begun.or_earlier()? {
-            Ok(unit) => unit,
-            Err(earlier) => return Ok(earlier),
-        };
-        let old = match rotatable(&mut unit, &principal, &asked.key_id).await {
-            Ok(old) => old,
-            Err(refusal) => return Err(unit.refuse(refusal.into()).await),
-        };
-        let minted = mint(principal.environment())?;
-        let lifetime = old.expires_at.map(|end| end - old.created_at);
-        let lifetime = lifetime.and_then(|lifetime| lifetime.try_into().ok());
-        let new = NewKey {
-            succeeds: Some(old.key_id.clone()),
-            ..self.new_key(&minted, old.scopes.clone(), old.label.clone(), lifetime)?
-        };
-        // A second successor breaks a constraint, and with it the transaction: nothing to commit.
-        let key = keys::insert(&mut unit, new).await?;
-        let replaced = keys::retire(&mut unit, &old, overlap, &key.key_id).await?;
-        let mut answer = proto::RotateApiKeyResponse {
-            api_key: Some(convert::api_key(&key)),
-            secret: String::new(),
-            secret_withheld: true,
-            replaced: Some(convert::api_key(&replaced)),
-        };
-        unit.commit(&answer).await?;
-        answer.secret = minted.secret.expose_secret().to_owned();
-        answer.secret_withheld = false;
-        Ok(answer)
-    }
-
     fn new_key(
         &self,
-        minted: &Minted,
+        minted: &MintedKey,
         scopes: Vec<String>,
         label: String,
         lifetime: Option<Duration>,
-    ) -> Result<NewKey, Error> {
+    ) -> Result<NewApiKey, Error> {
         let peppered = self.peppers.newest(&minted.sha256);
         let peppered = peppered.ok_or(Error::Internal { doing: "find a pepper" })?;
         let last_four = minted.last_four.clone();
-        Ok(NewKey { peppered, last_four, scopes, label, lifetime, succeeds: None })
+        Ok(NewApiKey { peppered, last_four, scopes, label, lifetime, succeeds: None })
     }
 }
 
@@ -170,41 +58,118 @@ impl IdentityService for Keys {
         &self,
         request: Request<proto::ListApiKeysRequest>,
     ) -> Result<Response<proto::ListApiKeysResponse>, Status> {
-        Ok(Response::new(self.list(request).await?))
+        let principal = principal::tenant(&request)?.clone();
+        principal.require(READ, Effect::Read)?;
+        let message = request.into_inner();
+        let page = PageRequest::read(message.page_size, message.page_token)?;
+
+        let (tenant_id, environment) = (principal.tenant_id(), principal.environment());
+        let keys = keys::list(&self.pool, tenant_id, environment, &page).await?;
+        let page = page.page(keys, |key| &key.key_id);
+        Ok(Response::new(proto::ListApiKeysResponse {
+            api_keys: page.rows.iter().map(convert::api_key).collect(),
+            next_page_token: page.next_token,
+        }))
     }
 
     async fn mint_api_key(
         &self,
         request: Request<proto::MintApiKeyRequest>,
     ) -> Result<Response<proto::MintApiKeyResponse>, Status> {
-        Ok(Response::new(self.mint(request).await?))
+        let (principal, context) = authorise_write(&request)?;
+        let message = request.into_inner();
+        let scopes = message.scopes.iter().map(String::as_str);
+        let scopes = scope::check(scopes).map_err(error::Error::from)?;
+        require_own_scopes(&principal, scopes.iter())?;
+        let label = label(message.label)?;
+        let lifetime = convert::lifetime(message.lifetime)?;
+
+        // Set if this call mints; a replay leaves it empty, and the secret withheld.
+        let mut secret: Option<SecretString> = None;
+        let answer = operation::run(&self.pool, context, "MintApiKey", async |unit| {
+            let minted = key::mint(principal.environment(), &SystemRandom::new())?;
+            let new = self.new_key(&minted, scopes.into_iter().collect(), label, lifetime)?;
+            let key = keys::insert(unit, new).await?;
+            secret = Some(minted.secret);
+            Ok::<_, error::Error>(proto::MintApiKeyResponse {
+                api_key: Some(convert::api_key(&key)),
+                secret: String::new(),
+                secret_withheld: true,
+            })
+        });
+        let mut answer = answer.await?;
+        if let Some(secret) = secret {
+            answer.secret = secret.expose_secret().to_owned();
+            answer.secret_withheld = false;
+        }
+        Ok(Response::new(answer))
     }
 
     async fn revoke_api_key(
         &self,
         request: Request<proto::RevokeApiKeyRequest>,
     ) -> Result<Response<proto::RevokeApiKeyResponse>, Status> {
-        Ok(Response::new(self.revoke(request).await?))
+        let (_, context) = authorise_write(&request)?;
+        let message = request.into_inner();
+
+        let answer = operation::run(&self.pool, context, "RevokeApiKey", async |unit| {
+            let (key, _) = keys::lock(unit, &message.key_id).await?;
+            let key = keys::revoke(unit, key).await?;
+            let api_key = Some(convert::api_key(&key));
+            Ok::<_, error::Error>(proto::RevokeApiKeyResponse { api_key })
+        });
+        Ok(Response::new(answer.await?))
     }
 
     async fn rotate_api_key(
         &self,
         request: Request<proto::RotateApiKeyRequest>,
     ) -> Result<Response<proto::RotateApiKeyResponse>, Status> {
-        Ok(Response::new(self.rotate(request).await?))
+        let (principal, context) = authorise_write(&request)?;
+        let message = request.into_inner();
+        let overlap = convert::overlap(message.overlap)?;
+
+        // Set if this call rotates; a replay leaves it empty, and the secret withheld.
+        let mut secret: Option<SecretString> = None;
+        let answer = operation::run(&self.pool, context, "RotateApiKey", async |unit| {
+            let old = lock_rotatable(unit, &principal, &message.key_id).await?;
+            let minted = key::mint(principal.environment(), &SystemRandom::new())?;
+            let lifetime = old.expires_at.map(|end| end - old.created_at);
+            let lifetime = lifetime.and_then(|lifetime| lifetime.try_into().ok());
+            let new = NewApiKey {
+                succeeds: Some(old.key_id.clone()),
+                ..self.new_key(&minted, old.scopes.clone(), old.label.clone(), lifetime)?
+            };
+
+            let key = keys::insert(unit, new).await?;
+            let replaced = keys::retire(unit, &old, overlap, &key.key_id).await?;
+            secret = Some(minted.secret);
+            Ok::<_, error::Error>(proto::RotateApiKeyResponse {
+                api_key: Some(convert::api_key(&key)),
+                secret: String::new(),
+                secret_withheld: true,
+                replaced: Some(convert::api_key(&replaced)),
+            })
+        });
+        let mut answer = answer.await?;
+        if let Some(secret) = secret {
+            answer.secret = secret.expose_secret().to_owned();
+            answer.secret_withheld = false;
+        }
+        Ok(Response::new(answer))
     }
 }
 
-fn writer<T>(request: &Request<T>) -> Result<(Principal, Scope), Error> {
+fn authorise_write<T>(request: &Request<T>) -> Result<(Principal, CommandContext), Error> {
     let principal = principal::tenant(request)?.clone();
     principal.require(WRITE, Effect::MoneyIn)?;
     let operation = Operation::optional(request.metadata())?;
-    let scope = Scope::of_call(&principal, request.metadata(), operation);
-    Ok((principal, scope))
+    let context = CommandContext::for_call(&principal, request.metadata(), operation);
+    Ok((principal, context))
 }
 
-/// Whoever could mint or rotate beyond its own scopes could give itself any.
-fn within<'a>(
+/// Requires that the caller has the scopes that it gives. It could otherwise give itself any.
+fn require_own_scopes<'a>(
     principal: &Principal,
     mut scopes: impl Iterator<Item = &'a String>,
 ) -> Result<(), error::Error> {
@@ -214,16 +179,12 @@ fn within<'a>(
     }
 }
 
-async fn rotatable(
-    unit: &mut Unit,
+async fn lock_rotatable(
+    unit: &mut UnitOfWork,
     principal: &Principal,
     key_id: &str,
-) -> Result<Key, error::Error> {
-    let (key, active) = keys::lock(unit, key_id).await?;
-    within(principal, key.scopes.iter())?;
-    if active { Ok(key) } else { Err(error::Error::KeyNotActive) }
-}
-
-fn mint(environment: Environment) -> Result<Minted, Error> {
-    key::mint(environment, &SystemRandom::new()).map_err(|source| error::Error::from(source).into())
+) -> Result<ApiKey, error::Error> {
+    let (key, is_active) = keys::lock(unit, key_id).await?;
+    require_own_scopes(principal, key.scopes.iter())?;
+    if is_active { Ok(key) } else { Err(error::Error::KeyNotActive) }
 }

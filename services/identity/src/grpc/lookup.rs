@@ -34,11 +34,10 @@ impl IdentityLookupService for Lookup {
         if digest.len() != 32 {
             return Err(Error::invalid("key_sha256", "NOT_A_DIGEST", "32 bytes").into());
         }
-        let found = store::lookup::resolve(&self.pool, &self.peppers.candidates(&digest))
-            .await
-            .map_err(Error::from)?;
-        let outcome = match found {
-            Some(found) => Outcome::Credential(convert::credential(found)),
+
+        let candidates = self.peppers.candidates(&digest);
+        let outcome = match store::lookup::resolve(&self.pool, &candidates).await? {
+            Some(credential) => Outcome::Credential(convert::credential(credential)),
             None => Outcome::NotFound(proto::CredentialNotFound {}),
         };
         Ok(Response::new(proto::ResolveCredentialResponse { outcome: Some(outcome) }))

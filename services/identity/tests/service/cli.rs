@@ -105,7 +105,7 @@ async fn outside_the_local_stage_live_access_is_not_given_from_a_command_line() 
     let operator = Operator::new().await;
     let create = ["tenant", "create", "--name", "Acme", "--state", "live_approved"];
     let (made, why) = operator.run("production", &create).await;
-    assert!(!made && why.contains("begins as applied or sandbox_active"), "{why}");
+    assert!(!made && why.contains("starts as applied or sandbox_active"), "{why}");
     let (made, tenant) = operator.run("production", &create[..4]).await;
     assert!(made, "{tenant}");
     for (to, allowed) in

@@ -10,6 +10,7 @@
 mod cli;
 mod keys;
 mod lookup;
+mod queries;
 mod rotation;
 mod support;
 mod unauthorised;

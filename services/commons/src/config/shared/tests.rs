@@ -45,12 +45,34 @@ fn every_problem_is_named_at_once() {
 fn only_the_local_stage_may_reach_a_broker_in_clear() {
     let kafka = ("KAFKA_BROKERS", "127.0.0.1:9092");
     let local = read(&[("STAGE", "local"), ("DATABASE_URL", "x"), kafka]).unwrap();
-    assert_eq!(local.broker.unwrap().transport, Transport::Clear);
+    assert_eq!(local.broker.unwrap().transport, Transport::Plain);
     let secret = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(secret.path(), "postgres://a\n").unwrap();
     let file = ("DATABASE_URL_FILE", secret.path().to_str().unwrap());
     let invalid = read(&[("STAGE", "staging"), file, kafka]).unwrap_err();
     assert_eq!(names(&invalid), ["KAFKA_CA", "KAFKA_CERTIFICATE", "KAFKA_KEY"]);
+}
+
+#[test]
+fn a_dotenv_file_of_the_local_stage_gives_what_the_environment_does_not() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let text = "# a comment\nLOG=\"debug\"\nDRAIN_SECONDS=1\nDATABASE_URL=postgres://u:p@h/d?a=b\n";
+    std::fs::write(file.path(), text).unwrap();
+    let path = file.path().to_str().unwrap();
+    let merged = |stage| {
+        Variables::of(&[("STAGE", stage), ("DOTENV", path), ("DRAIN_SECONDS", "2")]).with_dotenv()
+    };
+
+    let variables = merged("local").unwrap();
+    let mut reader = Reader::new(&variables);
+    assert_eq!(reader.optional("LOG"), Some("debug"));
+    assert_eq!(reader.optional("DATABASE_URL"), Some("postgres://u:p@h/d?a=b"));
+    assert_eq!(reader.required::<u32>("DRAIN_SECONDS"), Some(2), "real variables win");
+    assert_eq!(names(&merged("staging").unwrap_err()), ["DOTENV"]);
+
+    std::fs::write(file.path(), "LOG=debug\nPASSWORD=hush hush\n").unwrap();
+    let invalid = merged("local").unwrap_err().to_string();
+    assert!(invalid.ends_with("has a malformed line after LOG"), "{invalid}");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use crate::testing::{self, Signer};
 use tonic::Code;
 
 const SANDBOX: Audience =
-    Audience { service: "deposits", worlds: Worlds::One(Environment::Sandbox) };
-const BOTH: Audience = Audience { service: "deposits", worlds: Worlds::Both };
+    Audience { service: "deposits", environments: ServedEnvironments::One(Environment::Sandbox) };
+const BOTH: Audience = Audience { service: "deposits", environments: ServedEnvironments::Both };
 
 struct Bench {
     signer: Signer,
@@ -110,7 +110,7 @@ fn another_service_a_stale_a_future_or_a_long_lived_principal_is_unauthenticated
 }
 
 #[test]
-fn a_principal_of_the_other_world_is_permission_denied() {
+fn a_principal_of_the_other_environment_is_permission_denied() {
     let bench = bench();
     let live = testing::tenant("deposits", "tenant-a", Environment::Live, &[]);
     assert_eq!(bench.judge(SANDBOX, &live), Err(Code::PermissionDenied));

@@ -35,8 +35,8 @@ fn every_state_answers_every_fact_as_specified() {
     assert_eq!(State::all().count(), EXPECTED.len());
     for (state, row) in EXPECTED {
         for (fact, expected) in Fact::all().zip(row) {
-            let outcome = expected.map_or(Outcome::Anomaly, Outcome::Moved);
-            assert_eq!(decide(state, Taken::default(), fact), outcome, "{state:?} {fact:?}");
+            let outcome = expected.map_or(Transition::Anomaly, Transition::Moved);
+            assert_eq!(decide(state, FactSet::default(), fact), outcome, "{state:?} {fact:?}");
         }
     }
 }
@@ -45,10 +45,12 @@ fn every_state_answers_every_fact_as_specified() {
 fn a_fact_that_was_taken_before_changes_nothing_unless_it_is_a_step() {
     for state in State::all() {
         for fact in Fact::all() {
-            let again = decide(state, Taken::default().and(fact), fact);
-            match decide(state, Taken::default(), fact) {
-                Outcome::Moved(to) => assert_eq!(again, Outcome::Moved(to)),
-                Outcome::Anomaly | Outcome::Known => assert_eq!(again, Outcome::Known),
+            let again = decide(state, FactSet::default().with(fact), fact);
+            match decide(state, FactSet::default(), fact) {
+                Transition::Moved(to) => assert_eq!(again, Transition::Moved(to)),
+                Transition::Anomaly | Transition::Repeated => {
+                    assert_eq!(again, Transition::Repeated)
+                }
             }
         }
     }
@@ -59,11 +61,11 @@ fn words_bits_and_numbers_are_read_back_as_what_they_were() {
     for state in State::all() {
         assert_eq!(state.as_str().parse(), Ok(state));
     }
-    let mut all = Taken::default();
+    let mut all = FactSet::default();
     for fact in Fact::all() {
         assert_eq!(Fact::from_proto(fact.to_proto().into()), Some(fact));
-        assert!(!all.has(fact), "bits differ");
-        all = all.and(fact);
+        assert!(!all.contains(fact), "bits differ");
+        all = all.with(fact);
     }
     assert_eq!(Fact::from_proto(0), None);
     assert_eq!(Fact::from_proto(99), None);
@@ -75,18 +77,18 @@ proptest! {
     #[test]
     fn any_history_conserves_money(told in prop::collection::vec(0..11_usize, 0..40)) {
         let amount = amount(1234);
-        let (mut state, mut taken, mut account, mut clearing) = (S::Detected, Taken::default(), 0, 0);
+        let (mut state, mut taken, mut account, mut clearing) = (S::Detected, FactSet::default(), 0, 0);
         let facts: Vec<Fact> = Fact::all().collect();
         for index in told {
             let fact = facts[index];
-            let Outcome::Moved(to) = decide(state, taken, fact) else { continue };
+            let Transition::Moved(to) = decide(state, taken, fact) else { continue };
             for posting in postings(fact, "acc", &amount) {
                 match posting.ledger_account.as_str() {
                     "clearing" => clearing += posting.minor_units,
                     _ => account += posting.minor_units,
                 }
             }
-            (state, taken) = (to, taken.and(fact));
+            (state, taken) = (to, taken.with(fact));
         }
         prop_assert_eq!(account + clearing, 0);
         let held = if matches!(state, S::Credited | S::Swept) { 1234 } else { 0 };
