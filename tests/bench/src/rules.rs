@@ -41,28 +41,21 @@ fn grants(policy: &str) -> &'static str {
     }
 }
 
-/// The attributes of Routes that a policy reads.
-fn attributes_of(policy: &str) -> &'static str {
-    match policy {
-        "auth" => r#"scope = "text""#,
-        "rate-limit" => r#"rate-class = ["write"]"#,
-        "routing" => r#"service = "text""#,
-        "idempotency" => r#"idempotency = ["required", "optional", "none"]"#,
-        _ => "",
-    }
-}
+/// The attributes of Routes, declared by each policy: the Routes are the same for every selection
+/// of policies.
+const ATTRIBUTES: &str = "service = \"text\", scope = \"text\", rate-class = [\"write\"], \
+                          idempotency = [\"required\", \"optional\", \"none\"]";
 
 /// The tables of these policies, and of the chain that they are.
 pub fn policies(names: &[&str], component: impl Fn(&str) -> String) -> String {
     let mut text = String::new();
     for name in names {
         let (file, grants, settings) = (component(name), grants(name), settings(name));
-        let reads = attributes_of(name);
         let _ = write!(
             text,
             "[plugins.{name}]\nfile = \"{file}\"\n\
              [policies.{name}]\nplugin = \"{name}\"\ngrants = [{grants}]\n\
-             attributes = {{ {reads} }}\n\
+             attributes = {{ {ATTRIBUTES} }}\n\
              [policies.{name}.settings]\n{settings}\n"
         );
     }
@@ -79,12 +72,14 @@ pub fn policies(names: &[&str], component: impl Fn(&str) -> String) -> String {
 }
 
 /// So many routes; translated to one gRPC method where `grpc` says so.
-pub fn routes(count: u64, grpc: bool) -> String {
+/// Without policies nobody declares attributes, and the routes have none.
+pub fn routes(count: u64, grpc: bool, has_policies: bool) -> String {
     let mut text = String::new();
     let call = if grpc { "grpc = \"bench.v1.Work/Do\"\nbody = \"*\"\n" } else { "" };
     for route in 0..count {
         let pairs = attributes(route).map(|(name, value)| format!("{name} = \"{value}\""));
-        let (path, pairs) = (path(route), pairs.join(", "));
+        let pairs = if has_policies { pairs.join(", ") } else { String::new() };
+        let path = path(route);
         let _ = write!(
             text,
             "[routes.r{route}]\nmatch = \"POST {path}\"\nchain = \"known\"\n\

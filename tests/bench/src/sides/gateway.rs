@@ -87,7 +87,9 @@ impl Setup {
         write("upstreams.toml", &self.upstream(ground))?;
         let file = |name: &str| ground.component(name).display().to_string();
         write("policies.toml", &rules::policies(&self.policies, file))?;
-        write("routes.toml", &rules::routes(self.routes, self.grpc.is_some()))?;
+        let has_policies = !self.policies.is_empty();
+        let routes = rules::routes(self.routes, self.grpc.is_some(), has_policies);
+        write("routes.toml", &routes)?;
         write("work.proto", PROTO)?;
         credentials::write(&folder.path().join("credentials"), self.keys)?;
         Ok(Unready { folder, ports, process: None, since: Instant::now() })
