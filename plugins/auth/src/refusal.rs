@@ -40,6 +40,7 @@ impl Refusal {
                 challenge(settings, host, ", error=\"invalid_token\"");
                 unauthenticated("The API key is not valid.")
             }
+
             Self::Several => several(),
             Self::Throttled => throttled(host),
             Self::Unavailable => unavailable(host),

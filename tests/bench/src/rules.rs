@@ -59,13 +59,16 @@ pub fn policies(names: &[&str], component: impl Fn(&str) -> String) -> String {
              [policies.{name}.settings]\n{settings}\n"
         );
     }
+
     let quoted = |names: &[&str]| {
         names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
     };
-    // What those without a Route pass as well.
+
+    // Requests without a Route pass these as well.
     let strangers: Vec<&str> =
         names.iter().copied().filter(|name| SIX[..3].contains(name)).collect();
     let (strangers, all) = (quoted(&strangers), quoted(names));
+
     text + &format!(
         "[chains.strangers]\npolicies = [{strangers}]\n[chains.known]\npolicies = [{all}]\n"
     )

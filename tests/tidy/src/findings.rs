@@ -22,14 +22,15 @@ impl Finding {
     }
 }
 
-/// The number of findings that a room may still have. It can only shrink.
+/// The number of findings that a room still has. It can only shrink.
 pub type Budget<'a> = (&'a str, usize);
 
-/// Returns the rooms with more findings than their budget, with every finding; a room without a
-/// budget has none. A room is named by the first folder of its files.
+/// Returns the rooms with more findings than their budget, with every finding, and those with fewer,
+/// whose budget is to be lowered. A room without a budget has none. A room is named by the first two
+/// folders of its files.
 #[must_use]
-pub fn beyond(findings: &[Finding], budgets: &[Budget<'_>]) -> Vec<String> {
-    let mut rooms: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+pub fn unequal(findings: &[Finding], budgets: &[Budget<'_>]) -> Vec<String> {
+    let mut rooms: BTreeMap<String, Vec<&Finding>> = BTreeMap::new();
     for finding in findings {
         rooms.entry(room(&finding.key)).or_default().push(finding);
     }
@@ -37,12 +38,18 @@ pub fn beyond(findings: &[Finding], budgets: &[Budget<'_>]) -> Vec<String> {
     let budget = |room: &str| {
         budgets.iter().find(|(name, _)| *name == room).map_or(0, |(_, budget)| *budget)
     };
-    let over = rooms.into_iter().filter(|(room, findings)| findings.len() > budget(room));
-    over.map(|(room, findings)| {
-        let list: Vec<String> = findings.into_iter().map(sentence).collect();
+    let over = rooms.iter().filter(|(room, findings)| findings.len() > budget(room));
+    let over = over.map(|(room, findings)| {
+        let list: Vec<String> = findings.iter().map(|finding| sentence(finding)).collect();
         format!("{room} may have {} of these:\n    {}", budget(room), list.join("\n    "))
-    })
-    .collect()
+    });
+
+    let count = |room: &str| rooms.get(room).map_or(0, Vec::len);
+    let under = budgets.iter().filter(|(room, budget)| count(room) < *budget);
+    let under = under.map(|(room, budget)| {
+        format!("{room} has {} of these now: lower its budget of {budget}", count(room))
+    });
+    over.chain(under).collect()
 }
 
 fn sentence(finding: &Finding) -> String {
@@ -52,8 +59,13 @@ fn sentence(finding: &Finding) -> String {
     }
 }
 
-fn room(key: &str) -> &str {
-    key.split_once('/').map_or(ROOT, |(room, _)| room)
+fn room(key: &str) -> String {
+    let folders: Vec<&str> = key.split('/').collect();
+    match folders.as_slice() {
+        [] | [_] => ROOT.to_owned(),
+        [room, _] => (*room).to_owned(),
+        [first, second, ..] => format!("{first}/{second}"),
+    }
 }
 
 /// The room of files that lie in no folder.
@@ -63,14 +75,26 @@ pub const ROOT: &str = "the root";
 mod tests {
     use super::*;
 
+    fn finding(key: &str) -> Finding {
+        Finding::new(key.to_owned(), 7, "is long".to_owned())
+    }
+
     #[test]
     fn a_room_beyond_its_budget_is_named_with_its_findings() {
-        let finding = |key: &str| Finding::new(key.to_owned(), 7, "is long".to_owned());
         let findings = [finding("host/edge/src/a.rs::a"), finding("host/edge/src/b.rs::b")];
-        assert!(beyond(&findings, &[("host", 2)]).is_empty());
-        let wrong = beyond(&findings, &[("host", 1), ("services", 9)]);
+        assert!(unequal(&findings, &[("host/edge", 2)]).is_empty());
+        let wrong = unequal(&findings, &[("host/edge", 1)]);
         assert_eq!(wrong.len(), 1);
         assert!(wrong[0].contains("host/edge/src/b.rs::b (line 7) is long"), "{wrong:?}");
-        assert_eq!(beyond(&findings, &[]).len(), 1);
+        assert_eq!(unequal(&findings, &[]).len(), 1);
+    }
+
+    #[test]
+    fn a_budget_can_only_shrink() {
+        let findings = [finding("README.md"), finding("wit/README.md")];
+        assert!(unequal(&findings, &[(ROOT, 1), ("wit", 1)]).is_empty());
+        let wrong = unequal(&findings, &[(ROOT, 1), ("wit", 2), ("host/gone", 1)]);
+        assert_eq!(wrong.len(), 2, "{wrong:?}");
+        assert!(wrong[0].contains("lower its budget of 2"), "{wrong:?}");
     }
 }

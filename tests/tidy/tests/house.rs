@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use cargo_metadata::{Metadata, MetadataCommand};
-use tidy::findings::{Budget, ROOT, beyond};
+use tidy::findings::{Budget, ROOT, unequal};
 use tidy::source::Allowance;
 use tidy::{imports, manifests, names, owners, page, rooms, source, tree};
 
@@ -10,14 +10,42 @@ use tidy::{imports, manifests, names, owners, page, rooms, source, tree};
 /// never add a line.
 const ALLOWANCES: &[Allowance<'_>] = &[];
 
-/// Findings that each room may still have. Lower a number when a room improves; never raise one.
-const REPEATED_NAMES: &[Budget<'_>] = &[("host", 72)];
-const DENSE_FUNCTIONS: &[Budget<'_>] =
-    &[("deploy", 8), ("host", 246), ("plugins", 9), ("services", 32), ("tests", 82)];
-const FRAGMENTS: &[Budget<'_>] =
-    &[("deploy", 8), ("host", 480), ("plugins", 24), ("services", 85), ("tests", 128)];
-const WIDE_MARKDOWN: &[Budget<'_>] =
-    &[(ROOT, 63), ("host", 58), ("plugins", 14), ("services", 1), ("tests", 14), ("wit", 9)];
+/// Findings that each room still has. Lower a number when a room improves; never raise one.
+const REPEATED_NAMES: &[Budget<'_>] = &[("host", 22)];
+const DENSE_FUNCTIONS: &[Budget<'_>] = &[
+    ("host/admin", 3),
+    ("host/chain", 26),
+    ("host/control", 14),
+    ("host/edge", 6),
+    ("host/gateway", 8),
+    ("host/insight", 14),
+    ("host/proxy", 14),
+    ("host/runtime", 3),
+    ("host/transcode", 2),
+    ("host/upstream", 2),
+    ("services/commons", 7),
+    ("services/deposits", 7),
+    ("services/identity", 5),
+    ("services/terms", 1),
+    ("tests/conformance", 2),
+];
+const FRAGMENTS: &[Budget<'_>] = &[
+    ("host/admin", 8),
+    ("host/chain", 125),
+    ("host/control", 13),
+    ("host/gateway", 10),
+    ("host/insight", 37),
+    ("host/proxy", 17),
+    ("host/runtime", 31),
+];
+const WIDE_MARKDOWN: &[Budget<'_>] = &[
+    ("host/chain", 14),
+    ("host/runtime", 3),
+    ("services/deposits", 1),
+    ("services/terms", 1),
+    (ROOT, 1),
+    ("wit", 9),
+];
 
 #[test]
 fn nobody_imports_whom_the_import_table_does_not_allow() -> Result<()> {
@@ -60,22 +88,22 @@ fn files_are_named_for_what_they_own() -> Result<()> {
 
 #[test]
 fn a_type_name_is_defined_once_in_the_host() -> Result<()> {
-    none(beyond(&names::repeated(&tree::read(&tree::root())?), REPEATED_NAMES))
+    none(unequal(&names::repeated(&tree::read(&tree::root())?), REPEATED_NAMES))
 }
 
 #[test]
 fn long_functions_have_a_blank_line_between_steps() -> Result<()> {
-    none(beyond(&page::without_paragraphs(&tree::read(&tree::root())?), DENSE_FUNCTIONS))
+    none(unequal(&page::without_paragraphs(&tree::read(&tree::root())?), DENSE_FUNCTIONS))
 }
 
 #[test]
 fn doc_comments_open_with_a_verb_or_a_noun() -> Result<()> {
-    none(beyond(&page::fragments(&tree::read(&tree::root())?), FRAGMENTS))
+    none(unequal(&page::fragments(&tree::read(&tree::root())?), FRAGMENTS))
 }
 
 #[test]
 fn lines_of_markdown_end_at_120_columns() -> Result<()> {
-    none(beyond(&page::wide_markdown(&tree::read(&tree::root())?), WIDE_MARKDOWN))
+    none(unequal(&page::wide_markdown(&tree::read(&tree::root())?), WIDE_MARKDOWN))
 }
 
 #[test]

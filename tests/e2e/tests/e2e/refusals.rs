@@ -131,12 +131,14 @@ async fn a_burst_beyond_the_quota_is_told_when_to_come_back() -> Result<()> {
     let (echo, gate, key) = gate().await?;
     let bearer = key.bearer();
     let auth = [("authorization", bearer.as_str())];
+
     for left in (0..3).rev() {
         let reply = gate.send(Method::GET, "/v1/few", &auth, "").await?;
         assert_eq!(reply.status, StatusCode::OK);
         let standing = reply.header("ratelimit").unwrap_or_default().to_owned();
         assert!(standing.contains(&format!("\"few\";r={left}")), "{standing}");
     }
+
     let denied = gate.send(Method::GET, "/v1/few", &auth, "").await?;
     let problem = is_problem(&denied, 429, "quota_exceeded")?;
     assert_eq!(problem["violated-policies"][0], "few", "{problem}");
@@ -144,6 +146,7 @@ async fn a_burst_beyond_the_quota_is_told_when_to_come_back() -> Result<()> {
         denied.header("ratelimit-policy").is_some_and(|value| value.contains("\"few\";q=3;w=60"))
     );
     assert!(denied.header("ratelimit").is_some_and(|value| value.contains("\"few\";r=0")));
+
     let wait: u32 = denied.header("retry-after").unwrap_or_default().parse()?;
     assert!((1..=20).contains(&wait), "{wait}");
     assert_eq!(echo.calls(), 3);

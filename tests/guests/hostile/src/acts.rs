@@ -64,6 +64,7 @@ impl Act {
             Self::AskForever => loop {
                 host.method_is("GET");
             },
+
             // More in one question than the host takes over in one call.
             Self::AskAtLength => {
                 host.method_is(&"x".repeat(2 << 20));
@@ -84,11 +85,13 @@ impl Act {
             Self::BadStatus => Verdict::empty(99),
             Self::BadSlug => Verdict::refuse(403, Problem::new("Not A Slug", "Denied")),
             Self::ForwardNowhere => Verdict::forward(""),
+
             // Two header lines in one value.
             Self::BadHeader => {
                 host.reply_header_set("x-colour", "red\r\nset-cookie: a=b");
                 Verdict::Proceed
             }
+
             Self::LogFlood => loop {
                 host.log(Level::Error, &"flood ".repeat(1_000));
             },

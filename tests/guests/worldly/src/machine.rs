@@ -81,6 +81,7 @@ impl Deed {
             Self::DrawTooMuch => {
                 bindings::wasi::random::random::get_random_bytes(u64::MAX).len().to_string()
             }
+
             Self::Hash => hash(),
             Self::Environment => {
                 let (arguments, variables) = (std::env::args(), std::env::vars_os());

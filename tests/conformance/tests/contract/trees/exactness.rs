@@ -42,6 +42,7 @@ impl Pair {
                 self.with.pass(*time);
                 self.without.pass(*time);
             }
+
             Event::Revoke(key) => {
                 self.keys.revoked[*key] ^= true;
                 for gate in [&self.with, &self.without] {
