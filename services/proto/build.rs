@@ -8,8 +8,6 @@ use prost::Message as _;
 const FILES: &[&str] = &[
     "google/api/annotations.proto",
     "google/api/http.proto",
-    "google/rpc/status.proto",
-    "google/rpc/error_details.proto",
     "tollgate/principal/v1/principal.proto",
     "tollgate/events/v1/envelope.proto",
     "tollgate/identity/v1/identity.proto",

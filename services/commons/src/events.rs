@@ -113,6 +113,7 @@ fn envelope(
 ) -> EventEnvelope {
     let recorded_at = timestamp(recorded_at);
     let environment = context.environment().map_or(wire::Environment::Unspecified, Into::into);
+
     EventEnvelope {
         event_id: event_id.to_string(),
         stream_id: event.stream_id,

@@ -50,7 +50,7 @@ impl PageRequest {
         Some(self.token.as_str()).filter(|token| !token.is_empty())
     }
 
-    /// Number of rows to select: one more than the page has, which tells whether another follows.
+    /// Number of rows to select: one more than the page has, to learn if another page follows.
     #[must_use]
     pub fn limit(&self) -> i64 {
         self.size + 1

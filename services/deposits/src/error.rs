@@ -51,6 +51,7 @@ impl From<Error> for tonic::Status {
 impl From<Error> for commons::Error {
     fn from(error: Error) -> Self {
         let description = error.to_string();
+
         match error {
             Error::NoAccount => Self::NotFound { resource: "deposit account" },
             Error::NoDeposit => Self::NotFound { resource: "deposit" },

@@ -113,6 +113,7 @@ pub async fn tenant(command: TenantCommand) -> anyhow::Result<()> {
             if !is_initial && config.stage != Stage::Local {
                 bail!("a tenant starts as applied or sandbox_active");
             }
+
             let tenant_id = store::tenants::create(&pool, &name, state).await?;
             let object = serde_json::json!({ "tenant_id": tenant_id, "state": state.as_str() });
             print(&if json { object.to_string() } else { tenant_id })
@@ -122,6 +123,7 @@ pub async fn tenant(command: TenantCommand) -> anyhow::Result<()> {
             if to == TenantState::LiveApproved && config.stage != Stage::Local {
                 bail!("live access cannot be approved from a command line");
             }
+
             store::tenants::step(&pool, &tenant, to, &reason).await?;
             print(to.as_str())
         }

@@ -62,6 +62,7 @@ impl From<Error> for tonic::Status {
 impl From<Error> for commons::Error {
     fn from(error: Error) -> Self {
         let description = error.to_string();
+
         match error {
             Error::NoTenant => Self::NotFound { resource: "tenant" },
             Error::NoKey => Self::NotFound { resource: "api key" },

@@ -65,9 +65,6 @@ pub mod google {
     pub mod api {
         generated!("google.api");
     }
-    pub mod rpc {
-        generated!("google.rpc");
-    }
 }
 
 pub use tollgate::deposits::v1 as deposits;

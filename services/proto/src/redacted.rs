@@ -1,4 +1,4 @@
-//! `Debug` of the messages that carry a key: everything but the key.
+//! `Debug` of the messages that carry a key: everything except the key.
 
 use std::fmt;
 

@@ -107,6 +107,7 @@ impl Verifier {
         let environment =
             principal.environment().to_terms().ok_or(refuse("the principal has no environment"))?;
         let addressed = principal.audience_environment().to_terms();
+
         let served = match self.audience.environments {
             ServedEnvironments::One(served) => served == environment,
             ServedEnvironments::Both => true,
@@ -114,6 +115,7 @@ impl Verifier {
         if !served || addressed != Some(environment) {
             return Err(other_environment());
         }
+
         if principal.tenant_id.is_empty() || principal.key_id.is_empty() {
             return Err(refuse("the principal has no tenant"));
         }

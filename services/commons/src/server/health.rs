@@ -118,6 +118,7 @@ pub async fn serve(
     let service = TowerToHyperService::new(router(readiness, metrics));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER_READ_MAX);
+
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {

@@ -58,6 +58,7 @@ async fn a_refused_event_stops_its_stream_and_no_other() {
     }
     let broker = Arc::new(Obedient::default());
     broker.refuse("b");
+
     let ending = CancellationToken::new();
     let relay = Relay::new(bench.pool.clone(), broker.clone());
     let running = tokio::spawn(relay.run(ending.clone()));
@@ -67,6 +68,7 @@ async fn a_refused_event_stops_its_stream_and_no_other() {
     .await
     .unwrap();
     assert_eq!(broker.versions("b"), [] as [i64; 0]);
+
     broker.accept("b");
     empty(&bench.pool).await;
     ending.cancel();

@@ -149,11 +149,11 @@ const FACTS: [(Fact, i32, proto::DepositFact); 11] = [
 
 /// Decides the effect of a fact on a deposit in this state that took these facts before.
 #[must_use]
-pub fn decide(state: State, taken: FactSet, fact: Fact) -> Transition {
+pub fn decide(state: State, previous_facts: FactSet, fact: Fact) -> Transition {
     let step = STEPS.iter().find(|(from, by, _)| *from == state && *by == fact);
     match step {
         Some((_, _, to)) => Transition::Moved(*to),
-        None if taken.contains(fact) => Transition::Repeated,
+        None if previous_facts.contains(fact) => Transition::Repeated,
         None => Transition::Anomaly,
     }
 }

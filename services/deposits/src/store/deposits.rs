@@ -65,6 +65,7 @@ pub async fn advance(
     let owner = Owner::of(unit)?;
     let deposit = lock(unit, &owner, deposit_id).await?;
     let state = deposit.state()?;
+
     match deposit::decide(state, deposit.facts(), fact) {
         Transition::Moved(to) => {
             let postings = deposit::postings(fact, &deposit.deposit_account_id, &deposit.amount()?);

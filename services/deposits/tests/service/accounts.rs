@@ -25,6 +25,7 @@ async fn unknown_and_foreign_ids_are_the_same_answer() {
     let account = bench.open_account("tenant-a").await.deposit_account_id;
     let deposit = bench.register("tenant-a", &account, "ref-1").await.unwrap().deposit_id;
     let stranger = tenant("tenant-b");
+
     let mut accounts = Vec::new();
     for id in [account.as_str(), "acc_0192f0c1a3b47d7c8e9f0a1b2c3d4e5f", "", "'; --"] {
         let message = proto::GetDepositAccountRequest { deposit_account_id: id.into() };
@@ -32,12 +33,14 @@ async fn unknown_and_foreign_ids_are_the_same_answer() {
         let refused = bench.client().get_deposit_account(request).await.unwrap_err();
         accounts.push((refused.code(), refused.message().to_owned(), refused.details().to_vec()));
     }
+
     let mut deposits = Vec::new();
     for id in [deposit.as_str(), "dep_0192f0c1a3b47d7c8e9f0a1b2c3d4e5f"] {
         let request = bench.read(&stranger, proto::GetDepositRequest { deposit_id: id.into() });
         let refused = bench.client().get_deposit(request).await.unwrap_err();
         deposits.push((refused.code(), refused.message().to_owned(), refused.details().to_vec()));
     }
+
     for answers in [accounts, deposits] {
         assert_eq!(answers[0].0, Code::NotFound);
         assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
@@ -65,6 +68,7 @@ async fn accounts_are_listed_page_by_page_and_only_ones_own() {
         let request = bench.write(&tenant("tenant-a"), &format!("open {n}"), "", message);
         bench.client().create_deposit_account(request).await.unwrap();
     }
+
     let mut labels = Vec::new();
     let mut page_token = String::new();
     loop {

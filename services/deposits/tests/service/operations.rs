@@ -92,6 +92,7 @@ async fn a_call_behind_an_unfinished_one_is_told_to_try_again_and_then_succeeds(
     let account = bench.open_account("tenant-a").await.deposit_account_id;
     let message = registration(&account, 10, "ref-1");
     register(&bench, "first", "body", &message).await.unwrap();
+
     // An operation that holds the key of the next call and has not ended: as a paused process would.
     let mut paused = bench.pool.begin().await.unwrap();
     let mut metadata = tonic::metadata::MetadataMap::new();
@@ -106,6 +107,7 @@ async fn a_call_behind_an_unfinished_one_is_told_to_try_again_and_then_succeeds(
     .execute(&mut *paused)
     .await
     .unwrap();
+
     let message = registration(&account, 10, "ref-2");
     let refused = register(&bench, "second", "body", &message).await.unwrap_err();
     assert_eq!(refused.code(), Code::Aborted);
@@ -130,10 +132,12 @@ async fn a_write_without_a_well_formed_operation_key_is_refused() {
         request.metadata_mut().insert(name, value.parse().unwrap());
         refused.push(bench.client().create_deposit_account(request).await.unwrap_err());
     }
+
     let mut doubled = bench.write(&tenant("tenant-a"), "key", "body", message());
     let again = doubled.metadata().get("x-operation-key").unwrap().clone();
     doubled.metadata_mut().append("x-operation-key", again);
     refused.push(bench.client().create_deposit_account(doubled).await.unwrap_err());
+
     assert_eq!(refused.len(), 5);
     for status in refused {
         assert_eq!(status.code(), Code::InvalidArgument);

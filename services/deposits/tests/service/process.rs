@@ -104,6 +104,7 @@ async fn without_a_database_the_process_lives_unready_and_says_why() {
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_deposits"));
     let mut process = Process::start(program, &env, &[] as &[&str]).unwrap();
     let client = Client::h1();
+
     process.ready(&client, &format!("http://127.0.0.1:{health}/livez"), LIMIT).await.unwrap();
     process.line("database is not ready", LIMIT).await.unwrap();
     let readyz = format!("http://127.0.0.1:{health}/readyz");

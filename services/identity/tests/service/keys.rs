@@ -111,6 +111,7 @@ async fn a_sandbox_key_neither_sees_nor_mints_nor_revokes_live_keys() {
     let request = bench.request(&sandbox, proto::ListApiKeysRequest::default());
     let listed = bench.client().list_api_keys(request).await.unwrap().into_inner();
     assert!(listed.api_keys.is_empty());
+
     let mut refusals = Vec::new();
     for key_id in [live_id.as_str(), "key_0192f0c1a3b47d7c8e9f0a1b2c3d4e5f"] {
         let message = proto::RevokeApiKeyRequest { key_id: key_id.into() };

@@ -56,14 +56,16 @@ async fn a_tenants_state_decides_what_its_keys_may_do_from_the_next_look_up_on()
         (TenantState::LiveApproved, Some(Access::Full)),
         (TenantState::Closed, None),
     ];
+
     for (state, expected) in steps {
         identity::store::tenants::step(&bench.pool, &tenant, state, "test").await.unwrap();
         let access = bench.resolve(&secret).await.map(|credential| credential.access());
         assert_eq!(access, expected, "{state:?}");
     }
-    let told = "SELECT count(*), count(DISTINCT topic) FROM outbox
+
+    let published = "SELECT count(*), count(DISTINCT topic) FROM outbox
                 WHERE type = 'tollgate.identity.v1.TenantStateChanged'";
-    assert_eq!(bench.database.sql(told).unwrap(), "10|2", "told to both environments");
+    assert_eq!(bench.database.sql(published).unwrap(), "10|2", "published to both environments");
     let reopened = TenantState::LiveApproved;
     let refused = identity::store::tenants::step(&bench.pool, &tenant, reopened, "no").await;
     assert!(refused.is_err(), "closed is for good");

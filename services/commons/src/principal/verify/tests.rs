@@ -42,7 +42,7 @@ fn genuine() -> proto::Principal {
 #[test]
 fn a_genuine_principal_is_believed_and_typed() {
     let Ok(Caller::Tenant(principal)) = bench().judge(SANDBOX, &genuine()) else {
-        panic!("not believed")
+        panic!("not accepted")
     };
     assert_eq!(principal.tenant_id(), "tenant-a");
     assert_eq!(principal.environment(), Environment::Sandbox);
@@ -91,6 +91,7 @@ fn another_service_a_stale_a_future_or_a_long_lived_principal_is_unauthenticated
         expires_at: Some(crate::events::timestamp(now + Duration::seconds(to))),
         ..genuine()
     };
+
     let cases = [
         proto::Principal { audience_service: "identity".into(), ..genuine() },
         at(-60, -30),
@@ -103,6 +104,7 @@ fn another_service_a_stale_a_future_or_a_long_lived_principal_is_unauthenticated
         proto::Principal { environment: 0, ..genuine() },
         proto::Principal { tenant_id: String::new(), ..genuine() },
     ];
+
     for case in cases {
         assert_eq!(bench.judge(SANDBOX, &case), Err(Code::Unauthenticated), "{case:?}");
     }
