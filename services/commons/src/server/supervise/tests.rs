@@ -110,12 +110,23 @@ async fn a_task_that_is_asked_to_end_is_not_restarted() {
     let lines = Lines::default();
     let _logs = capture(&lines);
     let supervisor = Supervisor::new(POLICY);
-    supervisor.spawn("obedient", |ending| async move { ending.cancelled().await });
-    tokio::task::yield_now().await;
+    let started = CancellationToken::new();
+    let reporter = started.clone();
+    supervisor.spawn("obedient", move |ending| {
+        reporter.cancel();
+        async move { ending.cancelled().await }
+    });
+    started.cancelled().await;
     assert!(supervisor.end(Duration::from_secs(10)).await);
     assert_eq!(lines.count("task"), 0);
 
-    let deaf = Supervisor::new(POLICY);
-    deaf.spawn("deaf", |_| std::future::pending());
-    assert!(!deaf.end(Duration::from_millis(10)).await);
+    let supervisor = Supervisor::new(POLICY);
+    let started = CancellationToken::new();
+    let reporter = started.clone();
+    supervisor.spawn("deaf", move |_| {
+        reporter.cancel();
+        std::future::pending()
+    });
+    started.cancelled().await;
+    assert!(!supervisor.end(Duration::from_millis(10)).await);
 }
