@@ -35,6 +35,7 @@ impl HiddenFields {
 pub(crate) fn ask(read: &RequestRead, head: &Head, hidden: &HiddenFields) -> Answer {
     match read {
         RequestRead::MethodIs(method) => method_is(head, method),
+        RequestRead::SchemeIs(scheme) => Answer::Bool(head.scheme() == &**scheme),
         RequestRead::HeaderPresence(name) => Answer::Presence(presence(&head.headers, name)),
         RequestRead::HeaderIs(name, value) => header_is(head, hidden, name, value),
         RequestRead::Header(name) => header(head, hidden, name),

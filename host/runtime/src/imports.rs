@@ -76,6 +76,10 @@ impl<H: Host> request::Host for State<H> {
         self.read(RequestRead::MethodIs(method.into()), Answer::into_bool)
     }
 
+    fn scheme_is(&mut self, scheme: String) -> Result<bool> {
+        self.read(RequestRead::SchemeIs(scheme.into()), Answer::into_bool)
+    }
+
     fn header_presence(&mut self, name: String) -> Result<request::Presence> {
         self.read(RequestRead::HeaderPresence(name.into()), Answer::into_presence).map(Into::into)
     }

@@ -14,6 +14,8 @@ use crate::{
 pub trait Host {
     /// `request.method-is`: whether the method is this one.
     fn method_is(&mut self, method: &str) -> bool;
+    /// `request.scheme-is`: whether the caller used this scheme, `http` or `https`.
+    fn scheme_is(&mut self, scheme: &str) -> bool;
     /// `request.header-presence`: how often the field occurs.
     fn header_presence(&mut self, name: &str) -> Presence;
     /// `request.header-is`: whether the field occurs once, with exactly this value.

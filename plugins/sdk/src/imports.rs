@@ -27,6 +27,7 @@ macro_rules! asks {
 impl Host for Imports {
     asks! {
         fn method_is(method: &str) -> bool = request::method_is;
+        fn scheme_is(scheme: &str) -> bool = request::scheme_is;
         fn header_presence(name: &str) -> Presence = request::header_presence;
         fn header_is(name: &str, value: &str) -> bool = request::header_is;
         fn header(name: &str) -> Option<String> = request::header;

@@ -264,6 +264,9 @@ impl Host for Table {
     fn method_is(&mut self, method: &str) -> bool {
         ask!(self, format!("request.method-is({method})"), Bool)
     }
+    fn scheme_is(&mut self, scheme: &str) -> bool {
+        ask!(self, format!("request.scheme-is({scheme})"), Bool)
+    }
     fn header_presence(&mut self, name: &str) -> Presence {
         ask!(self, format!("request.header-presence({name})"), Presence)
     }

@@ -35,6 +35,17 @@ questions! {
                 typical: Answer::Bool(false),
                 against: { Answer::Bool(false) => ("the method is not {method}") },
             }
+            SchemeIs(scheme: Text) "request.scheme-is" {
+                form: "scheme-is",
+                facts: HEAD,
+                words: "whether the scheme is {scheme}",
+                typical: Answer::Bool(**scheme == *"https"),
+                bounds: match &**scheme {
+                    "http" | "https" => Ok(()),
+                    _ => Err("the scheme `http` or `https`"),
+                },
+                against: { Answer::Bool(false) => ("the scheme is not {scheme}") },
+            }
             HeaderPresence(name: Text) "request.header-presence" {
                 form: "header-presence",
                 facts: HEAD,

@@ -36,7 +36,8 @@ fn case(question: impl Into<Question>, form: &'static str, words: &'static str) 
 
 fn request() -> Vec<Case> {
     use RequestRead::{
-        AuthorityIn, Header, HeaderIs, HeaderPresence, MethodIs, Origin, OriginIn, ServerNameIn,
+        AuthorityIn, Header, HeaderIs, HeaderPresence, MethodIs, Origin, OriginIn, SchemeIs,
+        ServerNameIn,
     };
     let (a, b) = (|| text("a"), || text("b"));
     vec![
@@ -44,6 +45,11 @@ fn request() -> Vec<Case> {
             MethodIs(text("GET")),
             r#"{"read":{"method-is":"GET"}}"#,
             "asked whether the method is GET",
+        ),
+        case(
+            SchemeIs(text("https")),
+            r#"{"read":{"scheme-is":"https"}}"#,
+            "asked whether the scheme is https",
         ),
         case(
             HeaderPresence(a()),

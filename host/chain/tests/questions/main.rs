@@ -138,3 +138,13 @@ fn text_of_a_caller_is_known_as_such() {
     assert_eq!(of(TextOrigin::Principal), ["principal.tenant"]);
     assert_eq!(of(TextOrigin::Operator), ["route.name", "route.attribute", "route.grpc-method"]);
 }
+
+#[test]
+fn a_scheme_that_no_request_has_is_refused() {
+    for (scheme, sound) in [("http", true), ("https", true), ("HTTPS", false), ("", false)] {
+        let checked = Question::from(RequestRead::SchemeIs(text(scheme))).check();
+        let expected = "request.scheme-is: the scheme `http` or `https`";
+        let refused = checked.map_err(|nonsense| nonsense.to_string());
+        assert_eq!(refused, if sound { Ok(()) } else { Err(expected.to_owned()) }, "{scheme}");
+    }
+}

@@ -132,6 +132,7 @@ fn reply_headers() -> Vec<Case> {
 fn request() -> Vec<Case> {
     vec![
         read(RequestRead::MethodIs(text("GET")), Answer::Bool(true), "true"),
+        read(RequestRead::SchemeIs(text("https")), Answer::Bool(true), "true"),
         read(
             RequestRead::HeaderPresence(text("origin")),
             Answer::Presence(Presence::Repeated),

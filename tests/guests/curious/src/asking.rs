@@ -34,6 +34,7 @@ impl Asked {
 
     pub(crate) fn request(&mut self, host: &mut impl Host) {
         self.note(host.method_is("GET"));
+        self.note(host.scheme_is("https"));
         self.note(host.header_presence("origin"));
         self.note(host.header_is("accept", "text/plain"));
         self.note(host.header("user-agent"));
