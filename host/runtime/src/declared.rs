@@ -52,7 +52,8 @@ pub fn declared_engine(
     cache: CompiledCache,
 ) -> Result<Engine, DeclaredEngineError> {
     let engine = config.engine();
-    let settings = EngineSettings::new(engine.instances_max, INSTANCE_WAIT, STACK_BYTES)?;
+    let settings = EngineSettings::new(engine.instances_max, INSTANCE_WAIT, STACK_BYTES)?
+        .with_core_instances(engine.core_instances_max)?;
     let folder =
         engine.compiled_cache.as_deref().cloned().filter(|_| cache == CompiledCache::Configured);
     Ok(match folder {

@@ -9,10 +9,10 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::LoadError;
 use crate::cache::Cache;
 use crate::limits::{Limits, OutOfBounds, widen, within};
 use crate::ticker::{Running, Ticker};
+use crate::{ExceededLimit, LoadError};
 
 /// The engine could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,7 @@ pub struct EngineSettings {
     instances: u32,
     instance_wait: Duration,
     stack_bytes: usize,
+    core_instances: u32,
 }
 
 impl EngineSettings {
@@ -42,7 +43,12 @@ impl EngineSettings {
     /// Bytes of stack of a guest.
     pub const STACK_BYTES: RangeInclusive<u64> = 65_536..=1_048_576;
 
-    /// Settings within their bounds.
+    /// Core module instances of one component.
+    pub const CORE_INSTANCES: RangeInclusive<u64> = 1..=64;
+    /// A main module and up to three that glue it to its imports: what a Rust policy needs.
+    const CORE_INSTANCES_DEFAULT: u32 = 4;
+
+    /// Settings within their bounds, with room for 4 core module instances in each component.
     ///
     /// # Errors
     /// Names the first that is out of its bounds.
@@ -55,14 +61,30 @@ impl EngineSettings {
         within("instances", u64::from(instances), Self::INSTANCES)?;
         within("instance wait (ms)", wait_ms, Self::INSTANCE_WAIT_MS)?;
         within("stack (bytes)", widen(stack_bytes), Self::STACK_BYTES)?;
-        Ok(Self { instances, instance_wait, stack_bytes })
+        let core_instances = Self::CORE_INSTANCES_DEFAULT;
+        Ok(Self { instances, instance_wait, stack_bytes, core_instances })
+    }
+
+    /// The same, with room for so many core module instances in each component. The runtime of
+    /// a guest's language may bring a dozen of them.
+    ///
+    /// # Errors
+    /// The number is out of its bounds.
+    pub fn with_core_instances(self, core_instances: u32) -> Result<Self, OutOfBounds> {
+        within("core instances", u64::from(core_instances), Self::CORE_INSTANCES)?;
+        Ok(Self { core_instances, ..self })
     }
 }
 
 impl Default for EngineSettings {
     /// 1,000 instances, a wait of 20 ms, 256 KiB of stack.
     fn default() -> Self {
-        Self { instances: 1_000, instance_wait: Duration::from_millis(20), stack_bytes: 256 << 10 }
+        Self {
+            instances: 1_000,
+            instance_wait: Duration::from_millis(20),
+            stack_bytes: 256 << 10,
+            core_instances: Self::CORE_INSTANCES_DEFAULT,
+        }
     }
 }
 
@@ -162,8 +184,12 @@ impl Engine {
         file: &[u8],
     ) -> Result<wasmtime::component::Component, LoadError> {
         self.0.compilations.fetch_add(1, Ordering::Relaxed);
-        wasmtime::component::Component::new(engine, file)
-            .map_err(|error| LoadError::Compile(format!("{error:#}")))
+        wasmtime::component::Component::new(engine, file).map_err(|error| {
+            match ExceededLimit::of_compilation(&error) {
+                Some(exceeded) => LoadError::Limit(exceeded),
+                None => LoadError::Compile(format!("{error:#}")),
+            }
+        })
     }
 
     /// A slot for one instance, if one becomes free in time. Must be called within tokio.
@@ -215,19 +241,18 @@ fn config(settings: EngineSettings) -> Config {
 }
 
 /// Slots whose pages stay resident: what makes a fresh instance cost microseconds and no system
-/// call. A component is a main module and up to three that glue it to its imports.
+/// call.
 fn pool(settings: EngineSettings) -> PoolingAllocationConfig {
-    const CORE_INSTANCES: u32 = 4;
     const TABLES: u32 = 4;
     let slots = settings.instances + 1;
     let bound = |limit: RangeInclusive<u64>| usize::try_from(*limit.end()).unwrap_or(usize::MAX);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
-        .total_core_instances(slots * CORE_INSTANCES)
+        .total_core_instances(slots * settings.core_instances)
         .total_memories(slots)
         .total_tables(slots * TABLES)
         .total_stacks(slots)
-        .max_core_instances_per_component(CORE_INSTANCES)
+        .max_core_instances_per_component(settings.core_instances)
         .max_memories_per_component(1)
         .max_tables_per_component(TABLES)
         .max_tables_per_module(TABLES)
@@ -278,5 +303,21 @@ mod tests {
         assert!(engine.slot().await.is_none());
         drop(held);
         assert!(engine.slot().await.is_some());
+    }
+
+    #[test]
+    fn more_core_instances_than_the_engine_has_room_for_are_counted() {
+        let allowing = |most| {
+            let settings = EngineSettings::new(1, Duration::ZERO, 65_536).unwrap();
+            Engine::new(settings.with_core_instances(most).unwrap()).unwrap()
+        };
+        let module = b"\x01\x08\0asm\x01\0\0\0";
+        let instances = b"\x02\x10\x05\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+        let file = [&b"\0asm\x0d\0\x01\0"[..], module, instances].concat();
+        let compiled = |engine: &Engine| engine.compile(engine.wasm(), &file).map(drop);
+
+        let refused = LoadError::Limit(ExceededLimit::CoreInstances { asked: 5, allowed: 4 });
+        assert_eq!(compiled(&allowing(4)), Err(refused));
+        assert_eq!(compiled(&allowing(5)), Ok(()));
     }
 }

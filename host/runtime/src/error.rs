@@ -4,6 +4,8 @@ use std::fmt;
 
 use tollgate_chain::{Failure, Interface};
 
+use crate::ExceededLimit;
+
 /// Something wrong in a policy's settings, in the plugin's own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingProblem {
@@ -74,6 +76,9 @@ pub enum LoadError {
     /// The file is damaged, or uses what the engine does not support.
     #[error("compile the component: {0}")]
     Compile(String),
+    /// The component needs more than its policy, or the engine, allows.
+    #[error(transparent)]
+    Limit(#[from] ExceededLimit),
     /// The component was built for another version of the contract.
     #[error("built for the contract {found}; this host serves {served}")]
     Contract {

@@ -109,12 +109,14 @@ impl<H: Host> Mould<H> {
     async fn try_out(&self) -> Result<(), LoadError> {
         let mut store = store(&self.pre, self.limits, false);
         let instance = match &self.settings {
-            None => self.instance(&mut store).await.map_err(LoadError::Configure)?,
+            None => self.instance(&mut store).await.map_err(|f| store.data().load_error(f))?,
             Some(settings) => {
                 let configure = self.exports.configure;
-                accepted(configured(&mut store, &self.pre, configure, settings).await)?
+                let configured = configured(&mut store, &self.pre, configure, settings).await;
+                accepted(configured, &store)?
             }
         };
+
         instance
             .get_typed_func::<(), (verdicts::Verdict,)>(&mut store, &self.exports.on_request)
             .map_err(|_| LoadError::Exports(vec![ON_REQUEST]))?;
@@ -149,7 +151,8 @@ pub(crate) fn configure_once<H: Host>(
 ) -> Result<(Store<State<H>>, Instance), LoadError> {
     let mut store = store(pre, limits, false);
     let configuring = configured(&mut store, pre, configure, settings);
-    let instance = accepted(at_once(configuring).ok_or_else(waits)?)?;
+    let configured = at_once(configuring).ok_or_else(waits)?;
+    let instance = accepted(configured, &store)?;
     Ok((store, instance))
 }
 
@@ -169,8 +172,13 @@ async fn configured<H: Host>(
     Ok((instance, configured))
 }
 
-fn accepted(configured: Result<(Instance, Configured), Failure>) -> Result<Instance, LoadError> {
-    let (instance, configured) = configured.map_err(LoadError::Configure)?;
+/// The instance, if it accepted its settings.
+fn accepted<H: Host>(
+    configured: Result<(Instance, Configured), Failure>,
+    store: &Store<State<H>>,
+) -> Result<Instance, LoadError> {
+    let (instance, configured) = configured.map_err(|failure| store.data().load_error(failure))?;
+
     configured.map_err(|problems| {
         let problem =
             |p: verdicts::SettingProblem| SettingProblem { key: p.key, message: p.message };

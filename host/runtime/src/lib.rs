@@ -14,6 +14,7 @@ mod convert;
 mod declared;
 mod engine;
 mod error;
+mod exceeded;
 mod grants;
 mod imports;
 mod inspect;
@@ -35,6 +36,7 @@ pub use declared::{
 };
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use error::{ForeignImport, LoadError, SettingProblem, Ungranted};
+pub use exceeded::ExceededLimit;
 pub use grants::Grants;
 pub use inspect::{Import, Inspection, inspect};
 pub use limits::{Limits, OutOfBounds};

@@ -6,8 +6,9 @@ use std::pin::pin;
 use tollgate_chain::{Answer, Departure, Failure, Host, Mismatch, Question, Run};
 use wasmtime::{ResourceLimiter, StoreContextMut, Trap, UpdateDeadline};
 
-use crate::Limits;
+use crate::limits::widen;
 use crate::ticker::TICK;
+use crate::{ExceededLimit, Limits, LoadError};
 
 /// Data of a store.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(crate) struct State<H> {
     argument_bytes: usize,
     /// Memory beyond the limit, for what the host itself adds to a guest.
     aside_bytes: usize,
+    /// The limit that stopped the guest.
+    exceeded: Option<ExceededLimit>,
 }
 
 /// Why we stopped a guest; travels through the engine as the cause of a trap.
@@ -58,6 +61,7 @@ impl<H: Host> State<H> {
             table_elements: 0,
             argument_bytes: 0,
             aside_bytes: 0,
+            exceeded: None,
         };
         state.wind_up();
         state
@@ -72,6 +76,15 @@ impl<H: Host> State<H> {
     /// Lets the memory grow by so much beyond its limit.
     pub(crate) fn set_aside(&mut self, bytes: usize) {
         self.aside_bytes = bytes;
+    }
+
+    /// Why the component cannot be loaded, when its guest fails before it has a run: with the
+    /// numbers, when it exceeded a limit.
+    pub(crate) fn load_error(&self, failure: Failure) -> LoadError {
+        match self.exceeded {
+            Some(exceeded) => LoadError::Limit(exceeded),
+            None => LoadError::Configure(failure),
+        }
     }
 
     /// Answers a question whose answer is always ready.
@@ -113,6 +126,8 @@ impl<H: Host> State<H> {
             state.ticks_left = state.ticks_left.saturating_sub(1);
         }
         if state.ticks_left == 0 {
+            let allowed_ms = u64::try_from(state.limits.time().as_millis()).unwrap_or(u64::MAX);
+            state.exceeded = Some(ExceededLimit::Time { allowed_ms });
             return Err(Stop::Time.into());
         }
         Ok(if state.gives_way {
@@ -132,7 +147,10 @@ impl<H: Host> ResourceLimiter for State<H> {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         self.memory_bytes = self.memory_bytes.saturating_add(desired.saturating_sub(current));
-        if self.memory_bytes > self.limits.memory_bytes() + self.aside_bytes {
+        let allowed = self.limits.memory_bytes();
+        if self.memory_bytes > allowed + self.aside_bytes {
+            let (asked, allowed) = (widen(self.memory_bytes), widen(allowed));
+            self.exceeded = Some(ExceededLimit::Memory { asked, allowed });
             return Err(Stop::Memory.into());
         }
         Ok(true)
@@ -145,7 +163,10 @@ impl<H: Host> ResourceLimiter for State<H> {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         self.table_elements = self.table_elements.saturating_add(desired.saturating_sub(current));
-        if self.table_elements > self.limits.table_elements() {
+        let allowed = self.limits.table_elements();
+        if self.table_elements > allowed {
+            let (asked, allowed) = (widen(self.table_elements), widen(allowed));
+            self.exceeded = Some(ExceededLimit::Table { asked, allowed });
             return Err(Stop::Table.into());
         }
         Ok(true)

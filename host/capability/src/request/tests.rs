@@ -78,7 +78,7 @@ fn the_server_name_is_compared_without_a_port() {
 fn the_scheme_is_the_one_that_the_caller_used() {
     for secure in [true, false] {
         let head = Head { secure, ..head_with(&[]) };
-        let is = |scheme: &str| answer(&head, &hidden(), &RequestRead::SchemeIs(scheme.into()));
+        let is = |scheme: &str| ask(&RequestRead::SchemeIs(scheme.into()), &head, &hidden());
         assert_eq!(is("https"), Answer::Bool(secure));
         assert_eq!(is("http"), Answer::Bool(!secure));
     }

@@ -126,6 +126,7 @@ fn engine(checker: &Checker<'_>) -> EngineConfig {
     let workers = reader.optional_integer(&engine::WORKERS);
     EngineConfig {
         instances_max: reader.count(&engine::INSTANCES_MAX),
+        core_instances_max: reader.count(&engine::CORE_INSTANCES_MAX),
         workers: workers.and_then(|workers| usize::try_from(workers).ok()),
         compiled_cache: reader.path(&engine::COMPILED_CACHE),
     }

@@ -131,6 +131,9 @@ pub(crate) mod engine {
     super::super::keys! {
         INSTANCES_MAX = ConfigKey::optional(
             "instances_max", integer(1, 10_000, 1_000), "Most instances of policies at once");
+        CORE_INSTANCES_MAX = ConfigKey::optional(
+            "core_instances_max", integer(1, 64, 4),
+            "Most core module instances of a component; some languages bring a dozen");
         WORKERS = ConfigKey::optional(
             "workers", ValueType::Integer(IntegerRange { min: 1, max: 1_024, default: None }),
             "Worker threads; as many as there are cores when absent");

@@ -63,6 +63,8 @@ pub struct DrainConfig {
 pub struct EngineConfig {
     /// Most policy instances at once.
     pub instances_max: u32,
+    /// Most core module instances of one component.
+    pub core_instances_max: u32,
     /// Worker threads; as many as cores when absent.
     pub workers: Option<usize>,
     /// The folder that keeps compiled components from one start to the next; when absent, every

@@ -8,7 +8,7 @@ use tollgate_chain::{
     Answer, Chain, Class, Departure, Error, Failure, Growth, Hook, Interests, Policy, Question,
     Receipt, RequestRead, Settlement, Trees, Verdict, request,
 };
-use tollgate_runtime::{Grants, LoadError};
+use tollgate_runtime::{ExceededLimit, Grants, LoadError};
 
 use crate::world::{self, engine, head, hostile, limits, load, run};
 
@@ -169,7 +169,8 @@ fn configure_may_ask_nothing_and_must_come_to_an_end() {
         match word.as_str() {
             "settle" => assert!(loaded.is_ok(), "{loaded:?}"),
             "loop" => {
-                assert_eq!(loaded.unwrap_err(), LoadError::Configure(Failure::Time));
+                let error = loaded.unwrap_err();
+                let LoadError::Limit(ExceededLimit::Time { .. }) = error else { panic!("{error}") };
             }
             "trap" => {
                 let error = loaded.unwrap_err();

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use conformance::{Table, component};
 use tollgate_chain::{
-    Access, Answer, CredentialHandle, CredentialsRead, Environment, Failure, Hook, Identity,
-    Interface, Plugin, Presented, Question, Resolution, Verdict,
+    Access, Answer, CredentialHandle, CredentialsRead, Environment, Hook, Identity, Interface,
+    Plugin, Presented, Question, Resolution, Verdict,
 };
-use tollgate_runtime::{Component, Grants, Limits, LoadError, inspect};
+use tollgate_runtime::{Component, ExceededLimit, Grants, Limits, LoadError, inspect};
 
 use crate::world::{engine, limits, load, load_bytes, run};
 
@@ -96,13 +96,18 @@ fn an_instance_larger_than_its_limits_is_refused_by_the_limits_name() {
         Component::<Table>::load(engine(), &file, "{}".to_owned(), &Grants::all(), limits)
             .unwrap_err()
     };
-    assert_eq!(load(8 << 20, 1), LoadError::Configure(Failure::Table));
+    let LoadError::Limit(table) = load(8 << 20, 1) else { panic!("the table is too large") };
+    assert!(matches!(table, ExceededLimit::Table { asked: 2.., allowed: 1 }), "{table:?}");
+    assert!(table.to_string().contains("raise `limits.table_elements` of the policy"), "{table}");
     let settings = format!(r#"{{"colour":"{}"}}"#, "x".repeat(256 << 10));
     let limits = Limits::new(Duration::from_millis(50), 256 << 10, 2_000).unwrap();
     let file = component("hostile").unwrap();
     let error =
         Component::<Table>::load(engine(), &file, settings, &Grants::all(), limits).unwrap_err();
-    assert_eq!(error, LoadError::Configure(Failure::Memory));
+    let LoadError::Limit(memory) = error else { panic!("{error}") };
+    let ExceededLimit::Memory { asked, allowed: 262_144 } = memory else { panic!("{memory:?}") };
+    assert!(asked > 262_144 && asked.is_multiple_of(65_536), "{memory:?}");
+    assert!(memory.to_string().contains("raise `limits.memory_bytes` of the policy"), "{memory}");
 }
 
 #[test]

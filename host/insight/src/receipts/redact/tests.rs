@@ -1,5 +1,5 @@
 use tollgate_chain::{
-    Bucket, LogCommand, LogLevel, NotesCommand, Partition, QuotaEffect, Rate, ReplyHeadersCommand,
+    Bucket, LogCommand, LogLevel, NotesCommand, QuotaEffect, Rate, ReplyHeadersCommand,
     RequestRead, Rule, Source, WasiRead,
 };
 
