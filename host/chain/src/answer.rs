@@ -1,11 +1,11 @@
-//! What the host may answer. A dependency's failure is an answer too, never an exception.
+//! The answers that the host may give. A dependency's failure is an answer too, never an exception.
 
 use serde::{Deserialize, Serialize};
 
 use crate::question::Text;
 use crate::{CredentialHandle, Environment, HeldHandle, Identity};
 
-/// What the host replied to a question.
+/// The host's reply to a question.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
@@ -15,7 +15,7 @@ pub enum Answer {
     Bool(bool),
     /// Text, or nothing.
     Text(Option<Text>),
-    /// How often a field occurs.
+    /// The number of times that a field occurs.
     Presence(Presence),
     /// An index into the list that was asked about.
     Index(Option<u32>),
@@ -27,7 +27,7 @@ pub enum Answer {
     Matched(RouteMatch),
     /// About the credential that came with the request.
     Presented(Presented),
-    /// What became of a look-up.
+    /// The result of a look-up.
     Resolution(Resolution),
     /// The principal's environment.
     Environment(Option<Environment>),
@@ -35,9 +35,9 @@ pub enum Answer {
     Upstream(UpstreamState),
     /// About the idempotency key.
     IdempotencyKey(IdempotencyKey),
-    /// What became of a claim.
+    /// The result of a claim.
     Claimed(Claimed),
-    /// What became of a charge.
+    /// The result of a charge.
     Taken(Taken),
     /// An HTTP status.
     Status(u16),
@@ -47,7 +47,7 @@ pub enum Answer {
     Random(Box<[u8]>),
 }
 
-/// How often a header field occurs.
+/// The number of times that a header field occurs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the variants say it")]
@@ -57,7 +57,7 @@ pub enum Presence {
     Repeated,
 }
 
-/// Whether the TLS server name is among the hosts that were asked about.
+/// Membership of the TLS server name among the hosts of the question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the variants say it")]
@@ -67,7 +67,7 @@ pub enum ServerName {
     Other,
 }
 
-/// What kind of origin the request names.
+/// Kind of the origin that the request names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "documented at `request.origin` in the contract")]
@@ -79,7 +79,7 @@ pub enum OriginKind {
     Malformed,
 }
 
-/// How the request fared against the route table.
+/// Result of matching the request against the route table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "documented at `route.matched` in the contract")]
@@ -89,7 +89,7 @@ pub enum RouteMatch {
     None,
 }
 
-/// What the request presents as a credential.
+/// Credentials that the request presents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "documented at `credentials.presented` in the contract")]
@@ -100,7 +100,7 @@ pub enum Presented {
     InQuery,
 }
 
-/// What became of a credential's look-up.
+/// The result of a credential's look-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "documented at `credentials.resolve` in the contract")]
@@ -111,7 +111,7 @@ pub enum Resolution {
     Unavailable,
 }
 
-/// What is believed of an upstream.
+/// State of an upstream, as health checks and traffic show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "documented at `upstreams.state` in the contract")]
@@ -121,7 +121,7 @@ pub enum UpstreamState {
     Unknown,
 }
 
-/// What the request's idempotency key looks like.
+/// Form of the request's idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "documented at `idempotency.key` in the contract")]
@@ -131,7 +131,7 @@ pub enum IdempotencyKey {
     Malformed,
 }
 
-/// What became of a claim.
+/// The result of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "documented at `idempotency.claim` in the contract")]
@@ -144,7 +144,7 @@ pub enum Claimed {
     BodyRefused(HeldHandle),
 }
 
-/// What became of a charge.
+/// The result of a charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "documented at `quota.take-all` in the contract")]

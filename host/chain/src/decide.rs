@@ -1,4 +1,4 @@
-//! How one policy comes to its verdict: by its tree where the answers are known, in the component
+//! The decision of one policy: by its tree where the answers are known, in the component
 //! where they are not, and by both where the tree is to be verified.
 
 use crate::receipt::{Check, Decision};

@@ -26,13 +26,13 @@ pub enum Error {
     /// Framing or head is wrong (RFC 9112, RFC 9113).
     #[error("{detail}")]
     MalformedRequest {
-        /// What was expected.
+        /// The values that were expected.
         detail: String,
     },
     /// The path is not canonical; it is refused, never repaired.
     #[error("the path is not canonical: {detail}")]
     PathNotCanonical {
-        /// What was expected.
+        /// The values that were expected.
         detail: &'static str,
     },
     /// The head is larger than its limit.
@@ -83,7 +83,7 @@ pub enum Error {
     /// Body, path or query do not fit the method's message.
     #[error("{detail}")]
     InvalidArgument {
-        /// What is wrong, in a sentence.
+        /// A sentence that says what is wrong.
         detail: String,
         /// The fields.
         violations: Vec<Violation>,
@@ -97,21 +97,21 @@ pub enum Error {
     /// No policy chose an upstream and the Route names none, or the chosen one does not exist.
     #[error("the request cannot be forwarded")]
     NoUpstream {
-        /// What was missing.
+        /// The resource that was missing.
         internal: String,
     },
     /// No endpoint could be reached, or the connection was lost.
     #[error("the service behind this route is unavailable")]
     UpstreamUnavailable {
-        /// What failed.
+        /// The operation that failed.
         internal: String,
-        /// Whether the request certainly was not processed.
+        /// True when the request certainly was not processed.
         unsent: bool,
     },
     /// The upstream answered with something that is no answer.
     #[error("the service behind this route gave an invalid answer")]
     UpstreamInvalid {
-        /// What was wrong.
+        /// A sentence that says what was wrong.
         internal: String,
     },
     /// The deadline passed.
@@ -125,7 +125,7 @@ pub enum Error {
     Plugin {
         /// The policy's name.
         policy: Arc<str>,
-        /// How it failed.
+        /// The failure.
         failure: Failure,
     },
     /// The gateway is at its limit.
@@ -137,7 +137,7 @@ pub enum Error {
     /// A defect of ours.
     #[error("an internal error occurred")]
     Internal {
-        /// What happened.
+        /// A sentence that says what happened.
         internal: String,
     },
 }
@@ -155,12 +155,12 @@ pub struct GrpcFailure {
     pub violations: Vec<Violation>,
     /// The wait the upstream asks for.
     pub retry_after: Option<Duration>,
-    /// What must not be shown.
+    /// Text that callers must not see.
     pub internal: Option<String>,
 }
 
 impl Error {
-    /// What the operator should read beside the public text.
+    /// Returns the text that the operator should read beside the public text.
     #[must_use]
     pub fn internal(&self) -> Option<String> {
         match self {

@@ -1,4 +1,4 @@
-//! What happens when a policy cannot do its part, as one table: cause by cause, load, request and
+//! The consequences of a policy that cannot do its part, as one table: cause by cause, load, request and
 //! response, for those that decide and for those that look on.
 //!
 //! The walks do not read it: they follow the types of `leave.rs`. It is what the operator is told
@@ -68,7 +68,7 @@ impl When {
     }
 }
 
-/// How the failure of a policy that decides ends. There is no way on among these.
+/// End of an exchange when a policy that decides fails. There is no way on among these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Closed {
     /// The whole configuration is refused; the one that served goes on serving.
@@ -79,7 +79,7 @@ pub enum Closed {
     Withheld,
 }
 
-/// What becomes of a failure.
+/// Consequence of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fate {
     /// It is final.
@@ -95,14 +95,14 @@ pub struct Row {
     pub cause: Cause,
     /// When.
     pub when: When,
-    /// What becomes of it for classes `security` and `traffic`.
+    /// Consequence for classes `security` and `traffic`.
     pub guards: Closed,
-    /// What becomes of it for class `observe`.
+    /// Consequence for class `observe`.
     pub observers: Fate,
 }
 
 impl Row {
-    /// What becomes of the failure of a policy of this class.
+    /// Returns the consequence of the failure of a policy of this class.
     #[must_use]
     pub fn fate(&self, class: Class) -> Fate {
         match class {

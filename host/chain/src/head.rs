@@ -48,7 +48,7 @@ pub struct Head {
     pub headers: HeaderMap,
     /// The TLS server name, lower case, when there was one.
     pub server_name: Option<Box<str>>,
-    /// Whether the request came over TLS.
+    /// True when the caller used TLS, as the connection or a trusted proxy says.
     pub secure: bool,
     /// The caller's address: the peer's, or what a trusted proxy says.
     pub client: IpAddr,

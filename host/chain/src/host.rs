@@ -22,7 +22,7 @@ impl std::fmt::Debug for Asked<'_> {
     }
 }
 
-/// How the effects of a run end.
+/// End of a run's effects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settlement {
     /// The run reached a verdict: what it reserved is kept.

@@ -39,7 +39,7 @@ interfaces! {
     Notes "notes",
     Log "log",
     Response "response",
-    /// What a language runtime asks of the machine: of WASI 0.2 the clocks, randomness, and an
+    /// The machine as language runtimes ask about it: of WASI 0.2 the clocks, randomness, and an
     /// empty environment. In the contract's words:
     Wasi "wasi",
 }

@@ -8,13 +8,13 @@
 //! Read next: `question.rs`, then `run.rs`, then `request.rs`.
 
 mod answer;
+mod continuation;
 mod decide;
 mod error;
 mod fault;
 mod head;
 mod host;
 mod interface;
-mod leave;
 mod payload;
 mod policy;
 mod principal;
@@ -39,24 +39,24 @@ pub use answer::{
     Answer, Claimed, IdempotencyKey, Mismatch, OriginKind, Presence, Presented, Resolution,
     RouteMatch, ServerName, Taken, UpstreamState,
 };
+pub use continuation::{Continue, Guard, Observer, Standing};
 pub use error::{Error, GrpcFailure, Violation};
 pub use fault::{Cause, Closed, FAULTS, Fate, Row, When};
 pub use head::{Authority, Head};
 pub use host::{Asked, Host, Settlement};
 pub use interface::{Interface, UnknownInterface};
-pub use leave::{Guard, Leave, Observer, Standing};
 pub use payload::{Fingerprint, Payload, Prepared};
 pub use policy::{Chain, Class, Finished, Hook, Interests, Plugin, Policy, Trees};
 pub use principal::{Access, Environment, Identity, Principal};
 pub use problem::{CATALOGUE, GrpcCode, ProblemSource, ProblemType, problem_reference};
 pub use question::{
-    AnswerSource, Bucket, Command, CredentialHandle, CredentialsRead, Effect, Facts, Function,
-    HeldHandle, IdempotencyEffect, IdempotencyRead, LogCommand, LogLevel, Nonsense, NotesCommand,
-    NotesRead, Partition, PrincipalCommand, PrincipalRead, Question, QuotaCommand, QuotaEffect,
+    AnswerSource, Bucket, Command, CredentialHandle, CredentialsRead, Effect, Function, HeldHandle,
+    IdempotencyEffect, IdempotencyRead, LogCommand, LogLevel, Nonsense, NotesCommand, NotesRead,
+    Partition, PrincipalCommand, PrincipalRead, Question, QuestionFacts, QuotaCommand, QuotaEffect,
     Rate, Read, ReplyHeadersCommand, RequestRead, ResponseRead, RouteRead, Rule, Source, Text,
     TextOrigin, UpstreamsRead, WasiRead,
 };
-pub use receipt::{Check, Decision, Entry, Receipt};
+pub use receipt::{Check, Decision, Receipt, ReceiptEntry};
 pub use rollout::{
     Acting, Difference, Drift, Progress, Rollout, RolloutFigures, ShadowFigures, Share, Stage,
     Tolerance,

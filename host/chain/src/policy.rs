@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::tree::{Branch, Growth, Tree};
 use crate::{Acting, Failure, Head, Host, Rollout, Route, Run, Verdict};
 
-/// What a policy's failure means.
+/// Meaning of a policy's failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
@@ -57,7 +57,7 @@ pub trait Plugin<H: Host>: Send + Sync + std::fmt::Debug {
         run: Run<H>,
     ) -> Pin<Box<dyn Future<Output = Finished<H>> + Send + 'a>>;
 
-    /// Whether the component has this hook.
+    /// Returns true if the component has this hook.
     fn has(&self, hook: Hook) -> bool;
 }
 
@@ -74,7 +74,7 @@ pub struct Interests {
 }
 
 impl Interests {
-    /// Whether the policy applies to such a request.
+    /// Returns true if the policy applies to such a request.
     #[must_use]
     pub fn cover(&self, head: &Head, route: Option<&Route>) -> bool {
         let method = self.methods.is_empty() || self.methods.contains(&head.method);
@@ -118,24 +118,24 @@ impl Trees {
 pub struct Policy<H> {
     /// The name in the configuration.
     pub name: Arc<str>,
-    /// What its failure means.
+    /// Meaning of its failure.
     pub class: Class,
     /// When it applies.
     pub interests: Interests,
     /// The component.
     pub plugin: Arc<dyn Plugin<H>>,
-    /// What its runs have shown so far; shared by all policies that are the same but in name.
+    /// The trees that its runs have grown so far; shared by all policies that are the same but in name.
     pub trees: Arc<Trees>,
     /// Most questions in a run.
     pub questions_max: u32,
     /// Most bytes of text that the answers of a run may carry.
     pub answer_bytes_max: usize,
-    /// What may take its place.
+    /// The candidate that may take its place.
     pub rollout: Option<Rollout<H>>,
 }
 
 impl<H> Policy<H> {
-    /// Whether a response may concern it.
+    /// Returns true if a response may concern it.
     #[must_use]
     pub fn has_response_hook(&self) -> bool
     where

@@ -1,17 +1,17 @@
-//! Who a request is from. The environment is part of it, from key prefix to database.
+//! The principal: the caller of a request. The environment is part of it, from key prefix to database.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 pub use tollgate_terms::{Access, Environment};
 
-/// What a policy may learn about a resolved credential.
+/// The part of a resolved credential that a policy may learn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Identity {
     /// The key's environment.
     pub environment: Environment,
-    /// What the tenant's state allows.
+    /// Operations that the tenant's state allows.
     pub access: Access,
 }
 
@@ -26,7 +26,7 @@ pub struct Principal {
     pub key_id: String,
     /// Scopes of the form `resource:action`.
     pub scopes: BTreeSet<String>,
-    /// What the tenant's state allows.
+    /// Operations that the tenant's state allows.
     pub access: Access,
 }
 

@@ -22,7 +22,7 @@ pub use self::command::{
     Command, LogCommand, NotesCommand, PrincipalCommand, QuotaCommand, ReplyHeadersCommand,
 };
 pub use self::effect::{Effect, IdempotencyEffect, QuotaEffect};
-pub use self::function::{AnswerSource, Facts, Function, TextOrigin};
+pub use self::function::{AnswerSource, Function, QuestionFacts, TextOrigin};
 pub use self::read::{
     CredentialsRead, IdempotencyRead, NotesRead, PrincipalRead, Read, RequestRead, ResponseRead,
     RouteRead, UpstreamsRead, WasiRead,
@@ -102,7 +102,7 @@ pub struct Rate {
     pub cost: u32,
 }
 
-/// What a bucket limits.
+/// Quantity that a bucket limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
@@ -120,7 +120,7 @@ pub struct Bucket {
     pub name: Text,
     /// Whose bucket it is.
     pub partition: Partition,
-    /// What it limits.
+    /// Quantity that it limits.
     pub rule: Rule,
 }
 
@@ -130,7 +130,7 @@ pub struct Bucket {
 pub struct Nonsense {
     /// The function of the contract, `interface.name`.
     pub function: &'static str,
-    /// What was expected of its arguments.
+    /// The arguments that were expected.
     pub expected: &'static str,
 }
 
@@ -145,13 +145,13 @@ impl Question {
         }
     }
 
-    /// Whether its answer is *done*, whatever happens.
+    /// Returns true if its answer is always *done*.
     #[must_use]
     pub fn is_command(&self) -> bool {
         matches!(self, Self::Command(_))
     }
 
-    /// Whether asking it once more changes nothing anywhere.
+    /// Returns true if asking it once more changes nothing anywhere.
     #[must_use]
     pub fn is_free(&self) -> bool {
         matches!(self, Self::Read(_)) && !self.function().facts.charged

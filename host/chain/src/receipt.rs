@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{Acting, Failure, Hook, Leaf, Lesson, Trace, Verdict};
 
-/// How a policy came to its verdict.
+/// Path by which a policy came to its verdict.
 #[derive(Debug)]
 pub enum Decision<'a> {
     /// Not at all: the policy's interests do not cover the request.
@@ -13,23 +13,23 @@ pub enum Decision<'a> {
     Walked {
         /// Where the walk arrived.
         leaf: &'a Leaf,
-        /// Whether the component was run as well, on the same answers.
+        /// Result of running the component as well, on the same answers.
         check: Check,
     },
     /// In an instance of the component.
     Ran {
-        /// What was asked and answered.
+        /// Questions and answers, in order.
         trace: Trace,
-        /// How many of the answers were given before the instance was entered.
+        /// Number of answers that were given before the instance was entered.
         fed: usize,
-        /// What was decided, or why nothing was.
+        /// The verdict, or the failure in its place.
         outcome: Result<Verdict, Failure>,
-        /// What the tree made of it; nothing when there was no verdict.
+        /// Result of offering it to the tree; none when there was no verdict.
         lesson: Option<Lesson>,
     },
 }
 
-/// What became of a walk's verification.
+/// Result of a walk's verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Check {
     /// It was not due.
@@ -54,7 +54,7 @@ impl Decision<'_> {
         }
     }
 
-    /// What was asked and answered; nothing when the policy was skipped.
+    /// Questions and answers, in order; none when the policy was skipped.
     #[must_use]
     pub fn trace(&self) -> Option<&Trace> {
         match self {
@@ -67,18 +67,18 @@ impl Decision<'_> {
 
 /// One policy's part in an exchange.
 #[derive(Debug)]
-pub struct Entry<'a> {
+pub struct ReceiptEntry<'a> {
     /// The policy's name.
     pub policy: &'a str,
     /// The policy's place in its chain, from 0.
     pub index: usize,
     /// Which run it was.
     pub hook: Hook,
-    /// Whether it is the policy itself or its candidate.
+    /// The policy itself, or its candidate.
     pub acting: Acting,
-    /// What it decided, and how.
+    /// Its decision, with the path to it.
     pub decision: Decision<'a>,
-    /// How long it took, host waits included.
+    /// Duration, host waits included.
     pub took: Duration,
 }
 
@@ -86,7 +86,7 @@ pub struct Entry<'a> {
 #[derive(Debug, Default)]
 pub struct Receipt<'a> {
     /// In the order in which the policies decided.
-    pub entries: Vec<Entry<'a>>,
+    pub entries: Vec<ReceiptEntry<'a>>,
 }
 
 impl Receipt<'_> {
@@ -98,7 +98,8 @@ impl Receipt<'_> {
 
     /// Which of the two decided about the request, where the policy at this place of the chain did.
     pub(crate) fn acted(&self, index: usize) -> Option<Acting> {
-        let of_request = |entry: &&Entry<'_>| entry.index == index && entry.hook == Hook::Request;
+        let of_request =
+            |entry: &&ReceiptEntry<'_>| entry.index == index && entry.hook == Hook::Request;
         self.entries.iter().find(of_request).map(|entry| entry.acting)
     }
 }

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
+use crate::continuation::{Continue, Standing, Turn};
 use crate::decide::decide;
-use crate::leave::{Leave, Standing, Turn};
-use crate::receipt::{Decision, Entry, Receipt};
+use crate::receipt::{Decision, Receipt, ReceiptEntry};
 use crate::{Acting, Chain, Error, Failure, Head, Hook, Host, Policy, Reply, Route};
 
 /// Where the walk ended.
 #[derive(Debug)]
-pub enum Outcome<'a> {
+pub enum RequestOutcome<'a> {
     /// Every policy let the request pass; the last that chose an upstream chose this one.
     Passed {
         /// The chosen upstream, if any policy chose.
@@ -35,7 +35,7 @@ pub async fn walk<'a, H: Host>(
     route: Option<&Route>,
     mut host: H,
     receipt: &mut Receipt<'a>,
-) -> (H, Outcome<'a>) {
+) -> (H, RequestOutcome<'a>) {
     let mut upstream = None;
     let mut since = Instant::now();
     for (index, policy) in chain.policies.iter().enumerate() {
@@ -54,32 +54,32 @@ pub async fn walk<'a, H: Host>(
             Step::On(_) => {}
             Step::To(chosen) => upstream = Some(chosen),
             Step::Reply(reply) => {
-                return (host, Outcome::Replied { policy: &version.name, reply });
+                return (host, RequestOutcome::Replied { policy: &version.name, reply });
             }
-            Step::Fail(error) => return (host, Outcome::Failed(error)),
+            Step::Fail(error) => return (host, RequestOutcome::Failed(error)),
         }
     }
-    (host, Outcome::Passed { upstream })
+    (host, RequestOutcome::Passed { upstream })
 }
 
-/// What a decision means for the walk.
+/// Meaning of a decision for the walk.
 pub(crate) enum Step<'a> {
-    On(Leave),
+    On(Continue),
     To(Cow<'a, str>),
     Reply(Cow<'a, Reply>),
     Fail(Error),
 }
 
-/// What the decision means. Borrows from the tree where it was walked to.
+/// Returns the meaning of the decision. Borrows from the tree where it was walked to.
 pub(crate) fn step<'a, H>(policy: &Policy<H>, decision: &Decision<'a>) -> Step<'a> {
     match decision {
-        Decision::Skipped => Step::On(Leave::unconcerned()),
-        Decision::Walked { leaf, .. } => match Leave::ask(leaf.verdict()) {
+        Decision::Skipped => Step::On(Continue::unconcerned()),
+        Decision::Walked { leaf, .. } => match Continue::ask(leaf.verdict()) {
             Ok(leave) => Step::On(leave),
             Err(Turn::Forward(chosen)) => Step::To(Cow::Borrowed(chosen)),
             Err(Turn::Reply(reply)) => Step::Reply(Cow::Borrowed(reply)),
         },
-        Decision::Ran { outcome: Ok(verdict), .. } => match Leave::ask(verdict) {
+        Decision::Ran { outcome: Ok(verdict), .. } => match Continue::ask(verdict) {
             Ok(leave) => Step::On(leave),
             Err(Turn::Forward(chosen)) => Step::To(Cow::Owned(chosen.clone().into())),
             Err(Turn::Reply(reply)) => Step::Reply(Cow::Owned(reply.clone())),
@@ -91,8 +91,8 @@ pub(crate) fn step<'a, H>(policy: &Policy<H>, decision: &Decision<'a>) -> Step<'
     }
 }
 
-/// What a failure means: leave to go on is an observer's alone to give.
-pub(crate) fn failed<H>(policy: &Policy<H>, failure: &Failure) -> Result<Leave, Error> {
+/// Returns the meaning of a failure: an observer alone gives a [`Continue`].
+pub(crate) fn failed<H>(policy: &Policy<H>, failure: &Failure) -> Result<Continue, Error> {
     match policy.class.standing() {
         Standing::Guard(guard) => Err(guard.fails(&policy.name, failure)),
         Standing::Observer(observer) => Ok(observer.fails()),
@@ -113,19 +113,19 @@ pub(crate) fn entry<'a, H>(
     at: Place<'a, H>,
     decision: Decision<'a>,
     since: &mut Instant,
-) -> Entry<'a> {
+) -> ReceiptEntry<'a> {
     let now = Instant::now();
     let took = now.duration_since(std::mem::replace(since, now));
     let Place { policy, index, acting, hook } = at;
     if let Some(rollout) = &policy.rollout {
         rollout.progress.count(acting, decision.outcome(), took);
     }
-    Entry { policy: &policy.version(acting).name, index, hook, acting, decision, took }
+    ReceiptEntry { policy: &policy.version(acting).name, index, hook, acting, decision, took }
 }
 
 /// The entry of a policy that does not apply.
-pub(crate) fn skipped<H>(policy: &Policy<H>, index: usize, hook: Hook) -> Entry<'_> {
+pub(crate) fn skipped<H>(policy: &Policy<H>, index: usize, hook: Hook) -> ReceiptEntry<'_> {
     let decision = Decision::Skipped;
     let (acting, took) = (Acting::Current, Duration::ZERO);
-    Entry { policy: &policy.name, index, hook, acting, decision, took }
+    ReceiptEntry { policy: &policy.name, index, hook, acting, decision, took }
 }

@@ -10,7 +10,7 @@ use crate::{Chain, Error, Failure, Head, Hook, Host, Reply, Route};
 
 /// Where the walk ended.
 #[derive(Debug)]
-pub enum Outcome<'a> {
+pub enum ResponseOutcome<'a> {
     /// Every policy let the response pass.
     Passed,
     /// A policy replaced it.
@@ -31,7 +31,7 @@ pub async fn walk<'a, H: Host>(
     route: Option<&Route>,
     mut host: H,
     receipt: &mut Receipt<'a>,
-) -> (H, Outcome<'a>) {
+) -> (H, ResponseOutcome<'a>) {
     let mut since = Instant::now();
     for (index, policy) in chain.policies.iter().enumerate().rev() {
         // Who decided about the request decides about the response, though the stage has changed.
@@ -52,17 +52,17 @@ pub async fn walk<'a, H: Host>(
         match step {
             Step::On(_) => {}
             Step::Reply(reply) => {
-                return (host, Outcome::Replied { policy: &version.name, reply });
+                return (host, ResponseOutcome::Replied { policy: &version.name, reply });
             }
-            Step::Fail(error) => return (host, Outcome::Failed(error)),
+            Step::Fail(error) => return (host, ResponseOutcome::Failed(error)),
             // The contract has no such verdict: it is a failure like any other.
             Step::To(_) => {
                 let failure = Failure::Verdict("proceed or reply from on-response");
                 if let Err(error) = failed(version, &failure) {
-                    return (host, Outcome::Failed(error));
+                    return (host, ResponseOutcome::Failed(error));
                 }
             }
         }
     }
-    (host, Outcome::Passed)
+    (host, ResponseOutcome::Passed)
 }

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 
 use crate::{Failure, Hook, Policy, Tally, Verdict};
 
-pub use drift::{Drift, Figures as RolloutFigures, Tolerance};
+pub use drift::{Drift, RolloutFigures, Tolerance};
 pub(crate) use shadow::shadow;
 pub use stage::{Share, Stage};
 
@@ -27,9 +27,9 @@ const DIFFERENCES_MAX: usize = 64;
 /// A candidate, and how far it has come.
 #[derive(Debug)]
 pub struct Rollout<H> {
-    /// What may take the policy's place.
+    /// The version that may take the policy's place.
     pub candidate: Arc<Policy<H>>,
-    /// How far it has come; outlives reloads that leave both as they are.
+    /// Progress; outlives reloads that leave both as they are.
     pub progress: Arc<Progress>,
 }
 
@@ -43,7 +43,7 @@ pub enum Acting {
     Candidate,
 }
 
-/// How far a candidate has come, and what came of it.
+/// Progress and results of a candidate.
 #[derive(Debug)]
 pub struct Progress {
     stage: AtomicU32,
@@ -54,7 +54,7 @@ pub struct Progress {
     returned: Mutex<Option<Drift>>,
 }
 
-/// How one of the two has fared since the process began.
+/// Results of one of the two since the process began.
 #[derive(Debug, Default)]
 struct Fared {
     decisions: Tally,
@@ -63,7 +63,7 @@ struct Fared {
     nanoseconds: Tally,
 }
 
-/// What became of shadow runs.
+/// Results of shadow runs.
 #[derive(Debug, Default)]
 struct Shadowed {
     same: Tally,
@@ -75,11 +75,11 @@ struct Shadowed {
 /// A verdict that the candidate would have changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// Of which run.
+    /// The hook that ran.
     pub hook: Hook,
-    /// What was decided.
+    /// The verdict of the policy.
     pub current: Verdict,
-    /// What the candidate would have decided.
+    /// The verdict that the candidate would have reached.
     pub candidate: Verdict,
 }
 
@@ -139,7 +139,7 @@ impl Progress {
         *self.returned.lock()
     }
 
-    /// How one of the two has fared.
+    /// Returns the results of one of the two.
     #[must_use]
     pub fn figures(&self, of: Acting) -> RolloutFigures {
         let fared = self.fared(of);
@@ -151,7 +151,7 @@ impl Progress {
         }
     }
 
-    /// What became of shadow runs.
+    /// Results of shadow runs.
     #[must_use]
     pub fn shadow(&self) -> ShadowFigures {
         ShadowFigures {
@@ -215,7 +215,7 @@ impl<H> Rollout<H> {
         if takes { Acting::Candidate } else { Acting::Current }
     }
 
-    /// Whether the candidate is to be run beside the policy.
+    /// Returns true if the candidate is to be run beside the policy.
     pub(crate) fn is_shadowing(&self) -> bool {
         self.progress.stage() == Stage::Shadow
     }

@@ -37,7 +37,7 @@ pub struct RouteLimits {
     pub timeout: Duration,
 }
 
-/// What the operator says about a method and path. Compiled once for each Snapshot.
+/// The operator's declaration for a method and path. Compiled once for each Snapshot.
 #[derive(Debug, Clone)]
 pub struct Route {
     /// The name in the configuration.
@@ -66,7 +66,7 @@ impl Route {
     }
 }
 
-/// What the route table says about a method and path.
+/// Result of looking a method and path up in the route table.
 #[derive(Debug, Clone)]
 pub enum Matched {
     /// This Route, with the values of its template's variables in order of appearance.

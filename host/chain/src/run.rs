@@ -19,7 +19,7 @@ pub struct Run<H> {
     answer_bytes_left: usize,
 }
 
-/// What a run may do beyond its feed.
+/// Behaviour of a run beyond its feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Beyond {
     /// Ask for real.
@@ -66,7 +66,7 @@ pub enum Departure {
 }
 
 impl Departure {
-    /// Whether it shows that the policy is no pure function of what it asked.
+    /// Returns true if it shows that the policy is no pure function of what it asked.
     #[must_use]
     pub fn is_difference(&self) -> bool {
         matches!(self, Self::Differs { .. } | Self::Exceeds { .. })
@@ -205,7 +205,7 @@ impl<H: Host> Run<H> {
         (self.host, self.trace)
     }
 
-    /// What the run was fed against what it asked, when it departed from its feed.
+    /// Returns the feed beside the questions asked, when the run departed from its feed.
     pub(crate) fn discord(&self) -> Option<Box<Discord>> {
         let index = self.trace.steps().len();
         let departed = index < self.fed.steps().len();
@@ -232,7 +232,7 @@ impl<H: Host> Run<H> {
         Ok(matches!(question, Question::Command(_)).then_some(Answer::Done))
     }
 
-    /// What the other run was told, *done* for a command, nothing for a read of its own.
+    /// Returns the other run's answer, *done* for a command, none for a read of its own.
     fn recalled(&self, question: &Question, index: usize) -> Result<Option<Answer>, Departure> {
         if question.is_command() {
             return Ok(Some(Answer::Done));

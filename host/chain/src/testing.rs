@@ -128,7 +128,7 @@ pub(crate) fn policy(plugin: Arc<dyn Plugin<Script>>, growth: &Growth) -> Policy
     }
 }
 
-/// Whether the host says yes to the word.
+/// Returns true if the host says yes to the word.
 pub(crate) async fn is(run: &mut Run<Script>, word: &str) -> Result<bool, Departure> {
     let answer = run.ask(Question::from(RequestRead::MethodIs(word.into()))).await?;
     Ok(answer == Answer::Bool(true))

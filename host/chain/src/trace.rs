@@ -32,7 +32,7 @@ impl Trace {
         self.steps.get(..index).unwrap_or(&self.steps)
     }
 
-    /// What was asked and answered before the step of this index.
+    /// Returns the questions and answers before the step of this index.
     #[must_use]
     pub fn prefix(&self, index: usize) -> Self {
         Self { steps: self.before(index).to_vec() }

@@ -26,7 +26,7 @@ pub use branching::{Branch, NoBranch};
 pub use discord::Discord;
 pub use node::Leaf;
 
-/// How large a tree may grow. Beyond a bound what is there stays walkable and nothing is added.
+/// Bounds of a tree's growth. Beyond a bound what is there stays walkable and nothing is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Bounds {
     /// Most questions and leaves.
@@ -46,10 +46,10 @@ impl Default for Bounds {
     }
 }
 
-/// What a tree may hold, and how it is checked.
+/// Bounds of trees, and the rate of verification.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Growth {
-    /// Whether there is a tree at all; without one every request is decided in Wasm.
+    /// True when there are trees at all; without one every request is decided in Wasm.
     pub on: bool,
     /// A leaf is verified once in so many walks, and more often when it is new; at least 1.
     pub verify_every: u64,
@@ -90,7 +90,7 @@ pub enum Walk<'a> {
     Fell(Trace),
 }
 
-/// What became of a run that was offered to the tree.
+/// Result of offering a run to the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lesson {
     /// It is a leaf now, or was one before.
@@ -110,7 +110,7 @@ pub struct Figures {
     pub nodes: usize,
     /// Bytes, estimated.
     pub bytes: usize,
-    /// Whether a contradiction switched it off.
+    /// True when a contradiction switched it off.
     pub off: bool,
 }
 
@@ -194,7 +194,7 @@ impl Tree {
         self.discord.get().map(AsRef::as_ref)
     }
 
-    /// Whether runs are to be offered to it.
+    /// Returns true if runs are to be offered to it.
     #[must_use]
     pub fn is_on(&self) -> bool {
         !self.off.load(Ordering::Relaxed)

@@ -1,4 +1,4 @@
-//! What a policy decided.
+//! The verdicts of policies.
 
 use serde::{Deserialize, Serialize};
 
@@ -68,7 +68,7 @@ pub enum Member {
 }
 
 impl Verdict {
-    /// Whether the verdict is one the contract allows.
+    /// Checks that the contract allows the verdict.
     ///
     /// # Errors
     /// Says what was expected.

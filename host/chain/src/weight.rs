@@ -1,4 +1,4 @@
-//! How many bytes questions, answers and verdicts take up: estimates, for bounds.
+//! Bytes that questions, answers and verdicts take up: estimates, for bounds.
 
 use crate::question::Text;
 use crate::{Answer, Content, Member, Problem, Question, Reply, Verdict};

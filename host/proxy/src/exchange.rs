@@ -168,16 +168,16 @@ impl Flow {
             request::walk(chain, &head, route.as_deref(), self.host, &mut receipt).await;
         self.host = host;
         let (flow, mut answer) = match decided {
-            request::Outcome::Failed(error) => {
+            request::RequestOutcome::Failed(error) => {
                 let answer = self.refuse(&error);
                 (self, answer)
             }
-            request::Outcome::Replied { policy, reply } => {
+            request::RequestOutcome::Replied { policy, reply } => {
                 self.facts.policy = Some(policy.into());
                 let answer = self.reply(&reply);
                 (self, answer)
             }
-            request::Outcome::Passed { upstream } => {
+            request::RequestOutcome::Passed { upstream } => {
                 let answer = self.forwarded(upstream.as_deref()).await;
                 self.reconsider(chain, answer, &mut receipt).await
             }
@@ -204,9 +204,9 @@ impl Flow {
             response::walk(chain, &head, route.as_deref(), self.host, receipt).await;
         self.host = host;
         let answer = match decided {
-            response::Outcome::Passed => answer,
-            response::Outcome::Failed(error) => self.refuse(&error),
-            response::Outcome::Replied { policy, reply } => {
+            response::ResponseOutcome::Passed => answer,
+            response::ResponseOutcome::Failed(error) => self.refuse(&error),
+            response::ResponseOutcome::Replied { policy, reply } => {
                 self.facts.policy = Some(policy.into());
                 self.reply(&reply)
             }

@@ -10,7 +10,7 @@ use http::StatusCode;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use parking_lot::Mutex;
 use tollgate_chain::{
-    Chain, Check, Decision, Entry, Failure, Hook, Lesson, Receipt, Tally, Trees, Verdict,
+    Chain, Check, Decision, Failure, Hook, Lesson, Receipt, ReceiptEntry, Tally, Trees, Verdict,
 };
 
 /// Exchanges, by `status` class.
@@ -167,7 +167,7 @@ impl Meters {
 }
 
 impl HookAccount {
-    fn record(&self, entry: &Entry<'_>) {
+    fn record(&self, entry: &ReceiptEntry<'_>) {
         match &entry.decision {
             Decision::Skipped => drop(self.skipped.add(1)),
             Decision::Walked { leaf, check } => {

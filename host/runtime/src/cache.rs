@@ -44,9 +44,9 @@ pub(crate) struct Cache {
 
 /// All that a compiled component depends on, as one digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Key(String);
+pub(crate) struct CacheKey(String);
 
-impl Key {
+impl CacheKey {
     pub(crate) fn new(engine: &wasmtime::Engine, file: &[u8], settings: &str) -> Self {
         let mut digesting = Digesting(Context::new(&SHA256));
         (FORMAT, SERVED).hash(&mut digesting);
@@ -77,7 +77,7 @@ impl Cache {
     }
 
     /// The component of this key, if there is a sound one.
-    pub(crate) fn get(&self, key: &Key, engine: &wasmtime::Engine) -> Option<Prepared> {
+    pub(crate) fn get(&self, key: &CacheKey, engine: &wasmtime::Engine) -> Option<Prepared> {
         let path = self.folder.join(&key.0);
         match self.read(&path, engine) {
             Ok(found) => Some(found),
@@ -91,7 +91,7 @@ impl Cache {
     }
 
     /// Leaves the component for later processes.
-    pub(crate) fn put(&self, key: &Key, prepared: &Prepared) {
+    pub(crate) fn put(&self, key: &CacheKey, prepared: &Prepared) {
         if let Err(refused) = self.write(key, prepared) {
             let folder = self.folder.display();
             tracing::warn!(%folder, "compiled component not kept: {refused}");
@@ -115,7 +115,7 @@ impl Cache {
         Ok(prepared)
     }
 
-    fn write(&self, key: &Key, prepared: &Prepared) -> Result<(), Refused> {
+    fn write(&self, key: &CacheKey, prepared: &Prepared) -> Result<(), Refused> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
         ours(&fs::symlink_metadata(&self.folder)?)?;
         let entry = encode(prepared).ok_or(Refused::Damaged)?;

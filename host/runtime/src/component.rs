@@ -6,8 +6,8 @@ use std::pin::Pin;
 use tollgate_chain::{Failure, Finished, Hook, Host, Plugin, Run};
 
 use crate::inspect::describe;
-use crate::instance::Mould;
-use crate::prepare::{Order, Prepared, link};
+use crate::instance::InstanceFactory;
+use crate::prepare::{LoadRequest, Prepared, link};
 use crate::{Engine, Grants, Inspection, Limits, LoadError};
 
 /// Most bytes of a policy's settings.
@@ -15,7 +15,7 @@ const SETTINGS_BYTES_MAX: usize = 1 << 20;
 
 /// A component that is ready to run, with its settings, grants and limits.
 pub struct Component<H: Host> {
-    mould: Mould<H>,
+    factory: InstanceFactory<H>,
     inspection: Inspection,
     unconfigured: Option<String>,
     engine: Engine,
@@ -41,18 +41,19 @@ impl<H: Host> Component<H> {
             let bytes = settings_json.len();
             return Err(LoadError::SettingsTooLarge { bytes, most: SETTINGS_BYTES_MAX });
         }
-        let order = Order { engine, file, settings: &settings_json, grants, limits };
-        let Prepared { compiled, unconfigured } = order.prepare::<H>()?;
+        let request = LoadRequest { engine, file, settings: &settings_json, grants, limits };
+        let Prepared { compiled, unconfigured } = request.prepare::<H>()?;
         let inspection = describe(&compiled);
         inspection.check(grants)?;
         let pre = link::<H>(&compiled, grants)?;
         let (slot, measured) = (engine.trial_slot(), engine.measure());
-        let mould = Mould::new(pre, limits, unconfigured.is_some().then_some(settings_json))?;
+        let factory =
+            InstanceFactory::new(pre, limits, unconfigured.is_some().then_some(settings_json))?;
         drop((slot, measured));
-        Ok(Self { mould, inspection, unconfigured, engine: engine.clone() })
+        Ok(Self { factory, inspection, unconfigured, engine: engine.clone() })
     }
 
-    /// Whether `configure` ran once, at load, and each run starts from the memory it left.
+    /// Returns true if `configure` ran once, at load, and each run starts from the memory it left.
     #[must_use]
     pub fn is_snapshotted(&self) -> bool {
         self.unconfigured.is_none()
@@ -64,7 +65,7 @@ impl<H: Host> Component<H> {
         self.unconfigured.as_deref()
     }
 
-    /// What the component imports and exports.
+    /// Returns the imports and exports of the component.
     #[must_use]
     pub fn inspection(&self) -> &Inspection {
         &self.inspection
@@ -82,12 +83,12 @@ impl<H: Host> Plugin<H> for Component<H> {
                 return (run, Err(Failure::NoInstance));
             };
             let _measured = self.engine.measure();
-            self.mould.run(hook, run).await
+            self.factory.run(hook, run).await
         })
     }
 
     fn has(&self, hook: Hook) -> bool {
-        self.mould.has(hook)
+        self.factory.has(hook)
     }
 }
 

@@ -16,7 +16,7 @@ use tollgate_config::{
 use crate::{Component, Engine, EngineError, EngineSettings, Grants, Limits, LoadError};
 use crate::{OutOfBounds, SettingProblem};
 
-/// How long a run may wait for a free instance.
+/// Longest time that a run may wait for a free instance.
 const INSTANCE_WAIT: Duration = Duration::from_millis(20);
 /// Stack of a guest, in bytes.
 const STACK_BYTES: usize = 256 * 1024;

@@ -25,7 +25,7 @@ pub enum EngineError {
     Thread(#[from] std::io::Error),
 }
 
-/// How many instances there may be, and how much stack each may use.
+/// Sizes of the engine: instances, their stacks, and their core instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineSettings {
     instances: u32,
@@ -91,10 +91,10 @@ impl Default for EngineSettings {
 /// Compiles components and lends them instance slots. A cheap handle: clones share everything,
 /// and the thread behind it ends when the last one is dropped.
 #[derive(Debug, Clone)]
-pub struct Engine(Arc<Inner>);
+pub struct Engine(Arc<EngineState>);
 
 #[derive(Debug)]
-struct Inner {
+struct EngineState {
     engine: wasmtime::Engine,
     /// Where components are configured at load: it compiles the same code, and its instances take
     /// none of the slots.
@@ -138,7 +138,7 @@ impl Engine {
         let engine = setup(config.allocation_strategy(pool))?;
         let ticker = Ticker::start([engine.clone(), configuring.clone()])?;
         let slots = usize::try_from(settings.instances).unwrap_or(usize::MAX);
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(EngineState {
             engine,
             configuring,
             cache,
@@ -156,7 +156,7 @@ impl Engine {
         self.0.slots.available_permits()
     }
 
-    /// How many components were compiled so far. A new policy takes two, one to configure it in
+    /// Returns the number of components compiled so far. A new policy takes two, one to configure it in
     /// and one to run it; a cached one takes none.
     #[must_use]
     pub fn compilations(&self) -> u64 {
@@ -201,7 +201,7 @@ impl Engine {
         tokio::time::timeout(self.0.instance_wait, waiting).await.ok()?.ok()
     }
 
-    /// Sees to it that a guest is measured until the end of what is returned.
+    /// Keeps the epoch ticker running while the returned guard lives, so that a guest is measured.
     pub(crate) fn measure(&self) -> Running {
         self.0.ticker.guest()
     }

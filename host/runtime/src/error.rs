@@ -11,7 +11,7 @@ use crate::ExceededLimit;
 pub struct SettingProblem {
     /// The path of the key from the root of the settings, as `origins[2]`.
     pub key: String,
-    /// What was expected, and what was found.
+    /// A sentence that says what was expected, and what was found.
     pub message: String,
 }
 
@@ -24,7 +24,7 @@ impl fmt::Display for SettingProblem {
 /// An import of the contract that was not granted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ungranted {
-    /// What the component imports, by its full name.
+    /// The import, by its full name.
     pub import: String,
     /// The grant that it would need.
     pub grant: Interface,
@@ -56,7 +56,7 @@ pub enum LoadError {
     /// The file is something else.
     #[error("not a component: {found}")]
     NotAComponent {
-        /// What it looks like.
+        /// The kind of file that it looks like.
         found: &'static str,
     },
     /// The file is larger than any policy.
@@ -125,7 +125,7 @@ pub enum LoadError {
     /// The component could not be instantiated, or `configure` came to no end of its own.
     #[error("configure the component: {0}")]
     Configure(
-        /// What happened.
+        /// The failure.
         Failure,
     ),
 }

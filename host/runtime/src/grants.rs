@@ -29,7 +29,7 @@ impl Grants {
         names.into_iter().map(str::parse::<Interface>).collect()
     }
 
-    /// Whether the interface is granted.
+    /// Returns true if the interface is granted.
     #[must_use]
     pub fn contains(&self, interface: Interface) -> bool {
         self.0.contains(&interface)

@@ -1,4 +1,4 @@
-//! What a component asks for and offers, and whether the contract has it.
+//! Inspection of a component: its imports and exports, checked against the contract.
 
 use tollgate_chain::{Function, Interface};
 use wasmtime::component::types::ComponentItem;
@@ -29,7 +29,7 @@ pub struct Import {
     pub grant: Option<Interface>,
 }
 
-/// What a component imports and exports.
+/// The imports and exports of a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspection {
     /// In the order of the file.
@@ -47,7 +47,7 @@ impl Inspection {
         self.imports.iter().filter_map(|import| import.grant).collect()
     }
 
-    /// Whether the component uses this function of the contract.
+    /// Returns true if the component uses this function of the contract.
     #[must_use]
     pub fn uses(&self, function: &Function) -> bool {
         let mut imports = self.imports.iter();
@@ -148,7 +148,7 @@ fn contract(import: &str) -> Option<String> {
     Some(format!("tollgate:policy@{version}"))
 }
 
-/// Whether the contract is of the version that this host serves, patch releases included.
+/// Returns true if the contract is of the version that this host serves, patch releases included.
 fn is_served(contract: &str) -> bool {
     contract
         .strip_prefix(SERVED)

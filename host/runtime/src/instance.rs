@@ -18,11 +18,11 @@ use crate::{Limits, LoadError, SettingProblem};
 const CALL_BYTES_MAX: usize = 1 << 20;
 
 /// A linked component, and what is needed to make instances of it.
-pub(crate) struct Mould<H: Host> {
+pub(crate) struct InstanceFactory<H: Host> {
     pre: InstancePre<State<H>>,
     exports: Exports,
     limits: Limits,
-    /// What each instance is configured with; none when it starts with its settings.
+    /// Settings that each instance is configured with; none when it starts with its settings.
     settings: Option<String>,
 }
 
@@ -36,17 +36,17 @@ pub(crate) struct Exports {
 
 type Configured = Result<(), Vec<verdicts::SettingProblem>>;
 
-impl<H: Host> Mould<H> {
-    /// A mould that is proven to give configured instances with its exports as they should be.
+impl<H: Host> InstanceFactory<H> {
+    /// A factory that is proven to give configured instances with its exports as they should be.
     pub(crate) fn new(
         pre: InstancePre<State<H>>,
         limits: Limits,
         settings: Option<String>,
     ) -> Result<Self, LoadError> {
         let exports = Exports::of(pre.component())?;
-        let mould = Self { pre, exports, limits, settings };
-        at_once(mould.try_out()).unwrap_or_else(|| Err(waits()))?;
-        Ok(mould)
+        let factory = Self { pre, exports, limits, settings };
+        at_once(factory.try_out()).unwrap_or_else(|| Err(waits()))?;
+        Ok(factory)
     }
 
     pub(crate) fn has(&self, hook: Hook) -> bool {

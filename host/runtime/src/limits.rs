@@ -1,4 +1,4 @@
-//! What a policy may use in one run, and the bounds within which that can be set.
+//! Limits of one run of a policy, and the bounds within which they can be set.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -13,11 +13,11 @@ pub struct OutOfBounds {
     pub least: u64,
     /// The most that can be set.
     pub most: u64,
-    /// What was given.
+    /// The value that was given.
     pub found: u64,
 }
 
-/// What one run of a policy may use. The stack is bounded for the whole engine, questions and
+/// Limits of one run of a policy. The stack is bounded for the whole engine, questions and
 /// bytes of answers by [`tollgate_chain::Run`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Limits {
@@ -55,7 +55,7 @@ impl Limits {
         Ok(Self { time, memory_bytes, table_elements })
     }
 
-    /// How long the guest itself may run.
+    /// Returns the time that the guest itself may run.
     #[must_use]
     pub fn time(&self) -> Duration {
         self.time

@@ -4,16 +4,16 @@
 use tollgate_chain::Host;
 use wasmtime::component::{Component as Compiled, InstancePre};
 
-use crate::cache::Key;
+use crate::cache::CacheKey;
 use crate::inspect::describe;
 use crate::instance::{self, Exports};
 use crate::snapshot::{Instrumented, Reason};
 use crate::state::State;
 use crate::{Engine, Grants, Limits, LoadError, imports, sections};
 
-/// What is asked for.
+/// A component to be loaded, with everything that it is loaded with.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Order<'a> {
+pub(crate) struct LoadRequest<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) file: &'a [u8],
     pub(crate) settings: &'a str,
@@ -29,13 +29,13 @@ pub(crate) struct Prepared {
     pub(crate) unconfigured: Option<Reason>,
 }
 
-impl Order<'_> {
+impl LoadRequest<'_> {
     /// Takes the compiled component from the cache, or makes it and leaves it there. A component
     /// from the cache is checked against its grants like any other, by whoever links it.
     pub(crate) fn prepare<H: Host>(self) -> Result<Prepared, LoadError> {
         sections::check(self.file)?;
         let Some(cache) = self.engine.cache() else { return self.make::<H>() };
-        let key = Key::new(self.engine.wasm(), self.file, self.settings);
+        let key = CacheKey::new(self.engine.wasm(), self.file, self.settings);
         if let Some(found) = cache.get(&key, self.engine.wasm()) {
             return Ok(found);
         }

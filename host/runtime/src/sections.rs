@@ -76,7 +76,7 @@ fn find<'a>(file: &'a [u8], name: &str, depth: u32) -> Option<&'a [u8]> {
     None
 }
 
-/// What follows the name of a custom section, when it is this name.
+/// Returns the bytes after the name of a custom section, when it is this name.
 fn named<'a>(content: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let (length, at) = number(content, 0)?;
     let (own, rest) = content.get(at..)?.split_at_checked(length)?;

@@ -1,4 +1,4 @@
-//! What an instance carries with it: the run it answers to, and what is left of its limits.
+//! The state of an instance: the run it answers to, and what is left of its limits.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -17,9 +17,9 @@ pub(crate) struct State<H> {
     pub(crate) run: Option<Run<H>>,
     limits: Limits,
     ticks_left: u32,
-    /// Whether the host waited since the last tick that the guest saw.
+    /// True when the host waited since the last tick that the guest saw.
     waited: bool,
-    /// Whether the guest gives way to others at each tick.
+    /// True when the guest gives way to others at each tick.
     gives_way: bool,
     memory_bytes: usize,
     table_elements: usize,
@@ -173,7 +173,7 @@ impl<H: Host> ResourceLimiter for State<H> {
     }
 }
 
-/// What a guest's end means. Whatever has no name of its own is the guest's doing: a trap, or
+/// Returns the meaning of a guest's end. Whatever has no name of its own is the guest's doing: a trap, or
 /// values that are none.
 pub(crate) fn failure(error: &wasmtime::Error) -> Failure {
     if let Some(stop) = error.downcast_ref::<Stop>() {

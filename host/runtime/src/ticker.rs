@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How often a running guest is looked at, and the unit in which its time is charged.
+/// Interval at which a running guest is looked at, and the unit in which its time is charged.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
 /// Ticks without a guest after which the thread rests. Waking it costs a system call, so that it
 /// outlasts the pauses between the runs of a busy gateway.
@@ -23,7 +23,7 @@ pub(crate) struct Ticker {
 struct Shared {
     /// Guests that run now.
     running: AtomicUsize,
-    /// Whether one began since the last tick.
+    /// True when one began since the last tick.
     begun: AtomicBool,
     resting: AtomicBool,
     ended: AtomicBool,
@@ -44,7 +44,7 @@ impl Ticker {
         Ok(Self { shared, thread: Some(thread) })
     }
 
-    /// Sees to it that there are ticks until the guest is done.
+    /// Keeps the ticker running while the returned guard lives.
     pub(crate) fn guest(&self) -> Running {
         let shared = Arc::clone(&self.shared);
         shared.running.fetch_add(1, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! What a guest's language runtime believes to have: a machine. Of WASI 0.2 the clocks and the
+//! The machine that a guest's language runtime expects. Of WASI 0.2 the clocks and the
 //! randomness are questions like any other, recorded and fed again; the environment is empty;
 //! hashes are seeded alike in every run; and there are no files. Whatever else of the accepted
 //! interfaces a runtime imports and never calls is there, and ends the run when it is called.
@@ -17,7 +17,7 @@ const ACCEPTED: [&str; 5] =
     ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/"];
 const VERSION: &str = "0.2.";
 
-/// Whether it is an import that language runtimes come with, and that can be granted.
+/// Returns true if it is an import that language runtimes come with, and that can be granted.
 pub(crate) fn is_accepted(import: &str) -> bool {
     let Some((interface, version)) = import.split_once('@') else { return false };
     ACCEPTED.iter().any(|package| interface.starts_with(package))
@@ -60,7 +60,7 @@ type Instance<'a, H> = LinkerInstance<'a, State<H>>;
 /// Seeds of hash maps. The same in every run: a verdict may depend on the order of a map, and a
 /// policy that is attacked by way of its hashes runs into its own limits.
 const SEED: (u64, u64) = (0, 0);
-/// What the clocks say of themselves, in nanoseconds.
+/// Resolution of the clocks, in nanoseconds.
 const RESOLUTION: u64 = 1_000_000;
 const SECOND: u64 = 1_000_000_000;
 
@@ -118,7 +118,7 @@ fn moment<H: Host>(context: &mut Context<'_, H>, asked: WasiRead) -> Result<u64>
     moment.map_err(|mismatch| Stop::from(mismatch).into())
 }
 
-/// As many bytes as were asked for, or the end of the run.
+/// Returns as many bytes as were asked for, or ends the run.
 fn drawn<H: Host>(context: &mut Context<'_, H>, count: u32) -> Result<Box<[u8]>> {
     let drawn = ask(context, WasiRead::Random(count))?.into_random().map_err(Stop::from)?;
     if u32::try_from(drawn.len()) != Ok(count) {

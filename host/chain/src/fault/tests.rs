@@ -50,7 +50,7 @@ fn failures() -> Vec<Failure> {
     ]
 }
 
-/// What the walk of this hook makes of the failure.
+/// The consequence that the walk of this hook gives to the failure.
 async fn walked(hook: Hook, class: Class, failure: Failure) -> Fate {
     let failing = policy(Arc::new(Failing(failure.clone())), &Growth::default());
     let failing = Arc::new(Policy { class, ..failing });
@@ -60,20 +60,20 @@ async fn walked(hook: Hook, class: Class, failure: Failure) -> Fate {
         Hook::Request => {
             let walked = request::walk(&chain, &head, None, Script::default(), &mut receipt).await;
             match walked.1 {
-                request::Outcome::Passed { upstream } => {
+                request::RequestOutcome::Passed { upstream } => {
                     assert_eq!(upstream, None);
                     return Fate::PassedOver;
                 }
-                request::Outcome::Failed(error) => error,
-                other @ request::Outcome::Replied { .. } => panic!("{other:?}"),
+                request::RequestOutcome::Failed(error) => error,
+                other @ request::RequestOutcome::Replied { .. } => panic!("{other:?}"),
             }
         }
         Hook::Response => {
             let walked = response::walk(&chain, &head, None, Script::default(), &mut receipt).await;
             match walked.1 {
-                response::Outcome::Passed => return Fate::PassedOver,
-                response::Outcome::Failed(error) => error,
-                other @ response::Outcome::Replied { .. } => panic!("{other:?}"),
+                response::ResponseOutcome::Passed => return Fate::PassedOver,
+                response::ResponseOutcome::Failed(error) => error,
+                other @ response::ResponseOutcome::Replied { .. } => panic!("{other:?}"),
             }
         }
     };

@@ -7,12 +7,12 @@ use serde::de::VariantAccess;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::argument::{Argument, Said};
-use super::function::{AnswerSource, Facts, Function};
+use super::function::{AnswerSource, Function, QuestionFacts};
 use super::table::{deserialize_group, given_or, questions, serialize_group};
 use super::{CredentialHandle, LogLevel, Nonsense, Question, Source, Text, bounds, form};
 use crate::{Answer, Interface};
 
-const COMMAND: Facts = Facts::from_source(AnswerSource::Done);
+const COMMAND: QuestionFacts = QuestionFacts::from_source(AnswerSource::Done);
 
 questions! {
     /// Questions whose answer is *done*, collected and applied with the verdict.

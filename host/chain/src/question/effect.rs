@@ -6,12 +6,12 @@ use serde::de::VariantAccess;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::argument::{Argument, Said};
-use super::function::{AnswerSource, Facts, Function};
+use super::function::{AnswerSource, Function, QuestionFacts};
 use super::table::{deserialize_group, given_or, questions, serialize_group};
 use super::{Bucket, Nonsense, Question, Text, bounds, form};
 use crate::{Answer, Claimed, Interface, Taken};
 
-const EFFECT: Facts = Facts::from_source(AnswerSource::BackEnd).decisive();
+const EFFECT: QuestionFacts = QuestionFacts::from_source(AnswerSource::BackEnd).decisive();
 
 questions! {
     /// Questions that reserve something outside the exchange, kept or released with the run.

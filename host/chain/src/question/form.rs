@@ -11,7 +11,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, EnumAccess, VariantA
 use serde::de::{Error as _, IntoDeserializer as _};
 
 /// A class of questions, grouped by interface.
-pub(super) trait Class: Sized {
+pub(super) trait ClassForm: Sized {
     /// Deserialises the question of this name; none where the class has no such question.
     fn from_form<'de, V: VariantAccess<'de>>(
         name: &str,
@@ -20,7 +20,7 @@ pub(super) trait Class: Sized {
 }
 
 /// Deserialises a question of a class.
-pub(super) fn deserialize<'de, C: Class, D: Deserializer<'de>>(form: D) -> Result<C, D::Error> {
+pub(super) fn deserialize<'de, C: ClassForm, D: Deserializer<'de>>(form: D) -> Result<C, D::Error> {
     form.deserialize_enum("Question", &[], ClassVisitor(PhantomData))
 }
 
@@ -34,7 +34,7 @@ pub(super) fn group<'de, G: Deserialize<'de>, V: VariantAccess<'de>>(
 
 struct ClassVisitor<C>(PhantomData<C>);
 
-impl<'de, C: Class> Visitor<'de> for ClassVisitor<C> {
+impl<'de, C: ClassForm> Visitor<'de> for ClassVisitor<C> {
     type Value = C;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

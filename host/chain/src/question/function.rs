@@ -13,21 +13,21 @@ pub struct Function {
     /// such back end.
     pub unavailable: Option<Answer>,
     /// Everything else.
-    pub facts: Facts,
+    pub facts: QuestionFacts,
 }
 
 /// Properties of a question that other parts of the gateway act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Facts {
+pub struct QuestionFacts {
     /// The source of its answer.
     pub source: AnswerSource,
     /// The origin of its answer's text, where the answer is raw text.
     pub text: Option<TextOrigin>,
-    /// Whether later steps of the exchange rely on it: who is calling, whether there is quota
+    /// True when later steps of the exchange rely on it: who is calling, whether there is quota
     /// left, whether the operation is this exchange's. A policy that may be skipped when it fails
     /// (class `observe`) cannot ask it.
     pub decisive: bool,
-    /// Whether asking it may cost the caller something, so that it is not repeated for free.
+    /// True when asking it may cost the caller something, so that it is not repeated for free.
     pub charged: bool,
 }
 
@@ -73,7 +73,7 @@ impl Function {
     }
 }
 
-impl Facts {
+impl QuestionFacts {
     pub(super) const fn from_source(source: AnswerSource) -> Self {
         Self { source, text: None, decisive: false, charged: false }
     }

@@ -6,7 +6,7 @@ use serde::de::VariantAccess;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::argument::{Argument, Said};
-use super::function::{AnswerSource, Facts, Function, TextOrigin};
+use super::function::{AnswerSource, Function, QuestionFacts, TextOrigin};
 use super::table::{deserialize_group, given_or, questions, serialize_group};
 use super::{CredentialHandle, Nonsense, Question, Text, bounds, form};
 use crate::{
@@ -14,11 +14,11 @@ use crate::{
     Presented, Resolution, RouteMatch, ServerName, UpstreamState,
 };
 
-const HEAD: Facts = Facts::from_source(AnswerSource::Head);
-const CONFIGURATION: Facts = Facts::from_source(AnswerSource::Configuration);
-const EXCHANGE: Facts = Facts::from_source(AnswerSource::Exchange);
-const BACK_END: Facts = Facts::from_source(AnswerSource::BackEnd);
-const MOMENT: Facts = Facts::from_source(AnswerSource::Moment);
+const HEAD: QuestionFacts = QuestionFacts::from_source(AnswerSource::Head);
+const CONFIGURATION: QuestionFacts = QuestionFacts::from_source(AnswerSource::Configuration);
+const EXCHANGE: QuestionFacts = QuestionFacts::from_source(AnswerSource::Exchange);
+const BACK_END: QuestionFacts = QuestionFacts::from_source(AnswerSource::BackEnd);
+const MOMENT: QuestionFacts = QuestionFacts::from_source(AnswerSource::Moment);
 
 /// The identity behind the key of a plain request.
 const IDENTITY: Identity = Identity { environment: Environment::Sandbox, access: Access::Full };

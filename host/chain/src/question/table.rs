@@ -15,7 +15,7 @@ macro_rules! given_or {
 /// ```text
 /// Variant(argument: Type, …) "interface.function" {
 ///     form: the question's name in receipts,
-///     facts: see `Facts`,
+///     facts: see `QuestionFacts`,
 ///     words: what a policy did by asking, with the arguments,
 ///     typical: the answer that a plain request gets (a command's is always *done*),
 ///     unavailable: the answer while its back end cannot be asked,
@@ -132,7 +132,7 @@ macro_rules! questions {
             }
         }
 
-        impl form::Class for $class {
+        impl form::ClassForm for $class {
             fn from_form<'de, V: VariantAccess<'de>>(
                 name: &str,
                 question: V,

@@ -1,10 +1,10 @@
-//! Whether a candidate fares worse than the policy whose place it takes. Pure.
+//! Comparison of a candidate's results with those of the policy whose place it takes. Pure.
 
 use std::fmt;
 
-/// What one of the two did, over some time.
+/// Counts of one of the two, over some time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Figures {
+pub struct RolloutFigures {
     /// Decisions, failures included.
     pub decisions: u64,
     /// Decisions to reply in place of the upstream.
@@ -15,7 +15,7 @@ pub struct Figures {
     pub nanoseconds: u64,
 }
 
-/// How much worse a candidate may fare before it is taken back.
+/// Rises of a candidate's figures that are accepted before it is taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tolerance {
     /// Nothing is said before so many decisions of each.
@@ -28,7 +28,7 @@ pub struct Tolerance {
     pub nanoseconds: u64,
 }
 
-/// What rose.
+/// The figure that rose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drift {
     /// Failures, in hundredths of a percent: the policy's and the candidate's.
@@ -46,8 +46,8 @@ impl Default for Tolerance {
     }
 }
 
-impl Figures {
-    /// What was added since `earlier`.
+impl RolloutFigures {
+    /// Returns the counts added since `earlier`.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {
         Self {
@@ -68,9 +68,9 @@ impl Figures {
 }
 
 impl Tolerance {
-    /// What rose too far; nothing while there is too little to compare.
+    /// Returns the first figure that rose too far; none while there is too little to compare.
     #[must_use]
-    pub fn judge(&self, current: Figures, candidate: Figures) -> Option<Drift> {
+    pub fn judge(&self, current: RolloutFigures, candidate: RolloutFigures) -> Option<Drift> {
         if current.decisions < self.decisions_min || candidate.decisions < self.decisions_min {
             return None;
         }

@@ -1,8 +1,8 @@
-//! How far a candidate has come, and whom that concerns.
+//! Stages of a rollout, and the exchanges that each concerns.
 
 use std::fmt;
 
-/// How far a candidate has come.
+/// Stage of a rollout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stage {
     /// It is there and does nothing.
@@ -35,7 +35,7 @@ impl Share {
         (1.0..f64::from(WHOLE)).contains(&hundredths).then_some(Self(hundredths as u16))
     }
 
-    /// Whether somebody with this number is in it. Who is in a share is in every larger one of the
+    /// Returns true if somebody with this number is in it. Members of a share are in every larger one of the
     /// same candidate; another candidate begins with others.
     #[must_use]
     pub fn takes(self, sticky: u64, candidate: &str) -> bool {

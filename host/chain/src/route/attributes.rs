@@ -1,4 +1,4 @@
-//! What the operator says about a Route, for policies to ask.
+//! Attributes of a Route: the operator's words, for policies to ask.
 
 /// Pairs of name and value, each name once. A Route has a handful and every request asks for
 /// several, so they lie side by side and are looked through.
@@ -13,7 +13,7 @@ impl Attributes {
     }
 }
 
-/// Of two values with one name the first counts.
+/// Collects the attributes: of two values with one name the first counts.
 impl FromIterator<(Box<str>, Box<str>)> for Attributes {
     fn from_iter<I: IntoIterator<Item = (Box<str>, Box<str>)>>(pairs: I) -> Self {
         Self(pairs.into_iter().collect())

@@ -52,12 +52,12 @@ pub enum RouteTableError {
 /// Which Route a method and path lead to. Built once for each Snapshot.
 #[derive(Debug)]
 pub struct RouteTable {
-    nodes: Vec<Node>,
+    nodes: Vec<RouteNode>,
     verbs: HashSet<Box<str>>,
 }
 
 #[derive(Debug, Default)]
-struct Node {
+struct RouteNode {
     literals: HashMap<Box<str>, usize>,
     one: Option<usize>,
     ends: Leaves,
@@ -68,24 +68,24 @@ struct Node {
 /// The leaves of one shape: without a verb, and by verb.
 #[derive(Debug, Default)]
 struct Leaves {
-    plain: Leaf,
-    verbs: HashMap<Box<str>, Leaf>,
+    plain: RouteLeaf,
+    verbs: HashMap<Box<str>, RouteLeaf>,
 }
 
 #[derive(Debug, Default)]
-struct Leaf {
+struct RouteLeaf {
     /// `None` is any method.
-    entries: Vec<(Option<Method>, Entry)>,
+    entries: Vec<(Option<Method>, RouteEntry)>,
     allow: Arc<str>,
 }
 
 #[derive(Debug, Clone)]
-struct Entry {
+struct RouteEntry {
     route: Arc<Route>,
     template: Arc<Template>,
 }
 
-type Leaflets<'a> = SmallVec<[&'a Leaf; 4]>;
+type Leaflets<'a> = SmallVec<[&'a RouteLeaf; 4]>;
 
 impl RouteTable {
     /// Builds the table.
@@ -95,7 +95,7 @@ impl RouteTable {
     pub fn build(
         routes: impl IntoIterator<Item = (Methods, Template, Arc<Route>)>,
     ) -> Result<Self, RouteTableError> {
-        let mut table = Self { nodes: vec![Node::default()], verbs: HashSet::new() };
+        let mut table = Self { nodes: vec![RouteNode::default()], verbs: HashSet::new() };
         for (methods, template, route) in routes {
             table.insert(methods, template, route)?;
         }
@@ -189,7 +189,7 @@ impl RouteTable {
             Methods::These(these) => these.into_iter().map(Some).collect(),
         };
         self.verbs.extend(template.verb().map(Into::into));
-        let entry = Entry { route, template: Arc::new(template) };
+        let entry = RouteEntry { route, template: Arc::new(template) };
         let leaf = self.leaf(&entry.template);
         for method in methods {
             if let Some((_, other)) = leaf.entries.iter().find(|(taken, _)| *taken == method) {
@@ -207,7 +207,7 @@ impl RouteTable {
     }
 
     /// The leaf of the template's shape, made if there is none yet.
-    fn leaf(&mut self, template: &Template) -> &mut Leaf {
+    fn leaf(&mut self, template: &Template) -> &mut RouteLeaf {
         let mut at = 0;
         let mut segments = template.segments().iter();
         let mut many = false;
@@ -234,18 +234,18 @@ impl RouteTable {
             Segment::One | Segment::Many => *node.one.get_or_insert(fresh),
         };
         if next == fresh {
-            self.nodes.push(Node::default());
+            self.nodes.push(RouteNode::default());
         }
         next
     }
 
     #[expect(clippy::indexing_slicing, reason = "callers pass the root or an index from `child`")]
-    fn node(&mut self, at: usize) -> &mut Node {
+    fn node(&mut self, at: usize) -> &mut RouteNode {
         &mut self.nodes[at]
     }
 }
 
-impl Node {
+impl RouteNode {
     #[expect(clippy::indexing_slicing, reason = "the index was just found or just pushed")]
     fn many_leaves(&mut self, suffix: &[Segment]) -> &mut Leaves {
         let literal = |segment: &Segment| match segment {
@@ -262,7 +262,7 @@ impl Node {
 }
 
 impl Leaves {
-    fn leaf(&self, verb: Option<&str>) -> Option<&Leaf> {
+    fn leaf(&self, verb: Option<&str>) -> Option<&RouteLeaf> {
         let leaf = match verb {
             Some(verb) => self.verbs.get(verb)?,
             None => &self.plain,
@@ -271,8 +271,8 @@ impl Leaves {
     }
 }
 
-impl Leaf {
-    fn entry(&self, method: &Method) -> Option<&Entry> {
+impl RouteLeaf {
+    fn entry(&self, method: &Method) -> Option<&RouteEntry> {
         let of = |wanted: Option<&Method>| {
             self.entries.iter().find(|(own, _)| own.as_ref() == wanted).map(|(_, entry)| entry)
         };
@@ -282,7 +282,7 @@ impl Leaf {
     }
 }
 
-fn matched(leaves: &[&Leaf], method: &Method, segments: &[&str]) -> Matched {
+fn matched(leaves: &[&RouteLeaf], method: &Method, segments: &[&str]) -> Matched {
     let methods = match leaves {
         [] => return Matched::None,
         [leaf] => Arc::clone(&leaf.allow),
@@ -298,7 +298,7 @@ fn matched(leaves: &[&Leaf], method: &Method, segments: &[&str]) -> Matched {
 }
 
 /// The value of `Allow` for a path with these leaves: `HEAD` with `GET`, and always `OPTIONS`.
-fn allow(leaves: &[&Leaf]) -> String {
+fn allow(leaves: &[&RouteLeaf]) -> String {
     const USUAL: [Method; 6] =
         [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
     let methods = || leaves.iter().flat_map(|leaf| leaf.entries.iter().map(|(method, _)| method));

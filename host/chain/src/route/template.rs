@@ -18,7 +18,7 @@ pub struct TemplateError {
     pub template: Box<str>,
     /// Offset of the offending byte.
     pub at: usize,
-    /// What was expected there.
+    /// The syntax that was expected there.
     pub expected: &'static str,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Variable {
     pub(super) field: Box<str>,
     pub(super) start: usize,
     pub(super) end: usize,
-    /// Whether reserved characters stay encoded (RFC 6570 §3.2.3).
+    /// True when reserved characters stay encoded (RFC 6570 §3.2.3).
     pub(super) multi: bool,
 }
 

@@ -53,7 +53,7 @@ impl std::fmt::Display for Branch {
 }
 
 impl Branch {
-    /// Whether it lists this question.
+    /// Returns true if it lists this question.
     #[must_use]
     pub fn is(&self, read: &Read) -> bool {
         match (self, read) {
@@ -65,7 +65,7 @@ impl Branch {
     }
 }
 
-/// Whether all answers of the run may be edges.
+/// Returns true if all answers of the run may be edges.
 pub(super) fn may_branch(trace: &Trace, listed: &[Branch]) -> bool {
     trace.steps().iter().all(|(question, answer)| match (question, answer) {
         (_, Answer::Text(None)) => true,
@@ -77,12 +77,12 @@ pub(super) fn may_branch(trace: &Trace, listed: &[Branch]) -> bool {
     })
 }
 
-/// Whether the question is answered with text, of whatever origin.
+/// Returns true if the question is answered with text, of whatever origin.
 pub(super) fn is_text(question: &Question) -> bool {
     question.function().facts.text.is_some()
 }
 
-/// Whether the question is answered with text of a caller's, or about one.
+/// Returns true if the question is answered with text of a caller's, or about one.
 fn is_raw(read: &Read) -> bool {
     let text = read.function().facts.text;
     matches!(text, Some(TextOrigin::Caller | TextOrigin::Principal))

@@ -26,7 +26,7 @@ impl Candidates {
         Self { places: Vec::new(), last: 0, hasher: RandomState::new() }
     }
 
-    /// Whether an equal run was seen before. If so it is forgotten, else this one is remembered.
+    /// Returns true if an equal run was seen before. If so it is forgotten, else this one is remembered.
     ///
     /// # Errors
     /// The run before this one was given the same answers up to some point, and went on in

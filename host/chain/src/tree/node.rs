@@ -1,4 +1,4 @@
-//! What a tree is made of: questions, the answers that lead on, and leaves.
+//! The parts of a tree: questions, the answers that lead on, and leaves.
 //!
 //! Nodes are only ever added, each written once, so that a walk reads them without a lock and
 //! without counting references.
@@ -22,13 +22,13 @@ pub(super) enum Node {
 /// The question that every run asks after the answers that lead here.
 #[derive(Debug)]
 pub(super) struct Ask {
-    /// What was asked and answered on the way here, commands included.
+    /// Questions and answers on the way here, commands included.
     pub(super) prefix: Trace,
     pub(super) question: Question,
     pub(super) edges: Edges,
 }
 
-/// What every run decides after the answers that lead here.
+/// The verdict of every run after the answers that lead here.
 #[derive(Debug)]
 pub struct Leaf {
     trace: Arc<Trace>,
@@ -81,7 +81,7 @@ impl Leaf {
         &self.verdict
     }
 
-    /// How often it was walked to.
+    /// Number of walks that ended here.
     #[must_use]
     pub fn walks(&self) -> u64 {
         self.walks.sum()

@@ -42,12 +42,14 @@ pub async fn rehearse(
     flow.host = host;
 
     let (retention, answer) = match decided {
-        request::Outcome::Failed(error) => (RetentionClass::Failures, Some(flow.refuse(&error))),
-        request::Outcome::Replied { policy, reply } => {
+        request::RequestOutcome::Failed(error) => {
+            (RetentionClass::Failures, Some(flow.refuse(&error)))
+        }
+        request::RequestOutcome::Replied { policy, reply } => {
             flow.facts.policy = Some(policy.into());
             (RetentionClass::Refusals, Some(flow.reply(&reply)))
         }
-        request::Outcome::Passed { upstream } => flow.passed(upstream.as_deref()).await,
+        request::RequestOutcome::Passed { upstream } => flow.passed(upstream.as_deref()).await,
     };
 
     let is_open = answer.is_none();

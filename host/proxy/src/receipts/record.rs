@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use http::Method;
 use tollgate_chain::{
-    Acting, Check, Decision, Entry, Failure, GrpcCode, Hook, Lesson, Principal, Receipt, Route,
-    Trace, Verdict,
+    Acting, Check, Decision, Failure, GrpcCode, Hook, Lesson, Principal, Receipt, ReceiptEntry,
+    Route, Trace, Verdict,
 };
 
 use super::chain_info::ChainInfo;
@@ -124,7 +124,7 @@ impl ReceiptRecord {
 }
 
 impl PolicyRecord {
-    fn of(entry: Entry<'_>) -> Self {
+    fn of(entry: ReceiptEntry<'_>) -> Self {
         let decision = match entry.decision {
             Decision::Skipped => DecisionRecord::Skipped,
             Decision::Walked { leaf, check } => {

@@ -2,7 +2,8 @@ use std::time::SystemTime;
 
 use http::{Method, StatusCode};
 use tollgate_chain::{
-    Acting, Answer, Class, Entry, Failure, Hook, Interests, Question, RequestRead, Trace, Verdict,
+    Acting, Answer, Class, Failure, Hook, Interests, Question, ReceiptEntry, RequestRead, Trace,
+    Verdict,
 };
 
 use super::chain_info::PolicyInfo;
@@ -133,7 +134,7 @@ fn refusals_and_failures_are_always_wanted_and_passes_one_in_so_many() {
     let outcome = Err(Failure::Time);
     let decision = Decision::Ran { trace: Trace::new(), fed: 0, outcome, lesson: None };
     let took = Duration::ZERO;
-    failed.entries.push(Entry {
+    failed.entries.push(ReceiptEntry {
         policy: "a",
         index: 0,
         hook: Hook::Request,

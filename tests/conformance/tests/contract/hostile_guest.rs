@@ -65,7 +65,7 @@ fn chain(act: &str, class: Class) -> Chain<Table> {
 }
 
 /// Lets the chain decide, as the gateway does.
-async fn decide(chain: &Chain<Table>, host: Table) -> (request::Outcome<'_>, Receipt<'_>) {
+async fn decide(chain: &Chain<Table>, host: Table) -> (request::RequestOutcome<'_>, Receipt<'_>) {
     let mut receipt = Receipt::default();
     let (_host, outcome) = request::walk(chain, &head(), None, host, &mut receipt).await;
     (outcome, receipt)
@@ -115,12 +115,12 @@ async fn a_failed_security_policy_ends_the_exchange_and_never_lets_it_pass() {
         let closed = chain(&word, Class::Security);
         let (outcome, _) = decide(&closed, host()).await;
         assert!(
-            matches!(outcome, request::Outcome::Failed(Error::Plugin { .. })),
+            matches!(outcome, request::RequestOutcome::Failed(Error::Plugin { .. })),
             "{word}: {outcome:?}"
         );
         let observed = chain(&word, Class::Observe);
         let (outcome, _) = decide(&observed, host()).await;
-        assert!(matches!(outcome, request::Outcome::Passed { .. }), "{word}: {outcome:?}");
+        assert!(matches!(outcome, request::RequestOutcome::Passed { .. }), "{word}: {outcome:?}");
     }
 }
 

@@ -147,7 +147,7 @@ async fn walks(word: &str, answers: &[(WasiRead, Answer)]) -> usize {
 
         let walk = request::walk(&chain, &head, None, Table::new(host), &mut receipt);
         let (_, outcome) = walk.await;
-        assert!(matches!(outcome, request::Outcome::Replied { .. }), "{outcome:?}");
+        assert!(matches!(outcome, request::RequestOutcome::Replied { .. }), "{outcome:?}");
         let is_walk = |decision: &Decision<'_>| matches!(decision, Decision::Walked { .. });
         walked += receipt.entries.iter().filter(|entry| is_walk(&entry.decision)).count();
     }

@@ -116,7 +116,7 @@ impl Gate {
         let mut receipt = Receipt::default();
         let (mut host, outcome) =
             request::walk(&self.chain, &head, Some(&route), host, &mut receipt).await;
-        let request::Outcome::Passed { .. } = outcome else { bail!("refused: {outcome:?}") };
+        let request::RequestOutcome::Passed { .. } = outcome else { bail!("refused: {outcome:?}") };
         for entry in &receipt.entries {
             match entry.decision {
                 Decision::Walked { .. } => count.walked += 1,

@@ -144,7 +144,7 @@ impl Gate {
         headers.insert("vary", "accept-encoding".parse().unwrap());
         host.write_reply_headers(&mut headers);
 
-        let held = if let request::Outcome::Replied { reply, .. } = &outcome
+        let held = if let request::RequestOutcome::Replied { reply, .. } = &outcome
             && let Content::Held(handle) = reply.content
         {
             Some(format!("{:?}", host.held(handle)))

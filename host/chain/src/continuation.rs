@@ -1,24 +1,24 @@
-//! Leave to go on, as a type: who fails and decides has no way to come by it.
+//! The permission to continue, as a type: a deciding policy that fails cannot produce it.
 
 use std::sync::Arc;
 
 use crate::question::Text;
 use crate::{Class, Error, Failure, Reply, Verdict};
 
-/// Leave for the request, or the response, to go on to the next policy. It is given by a verdict
-/// that says so, by not being concerned, and by the failure of an [`Observer`]; by nothing else.
+/// A token that only a passing verdict, a skipped policy or a failed [`Observer`] can produce: with
+/// it the request, or the response, goes on to the next policy.
 #[derive(Debug)]
-pub struct Leave(());
+pub struct Continue(());
 
-/// A verdict that is no leave.
+/// A verdict other than *proceed*.
 #[derive(Debug)]
 pub(crate) enum Turn<'a> {
     Forward(&'a Text),
     Reply(&'a Reply),
 }
 
-impl Leave {
-    /// Asks a verdict.
+impl Continue {
+    /// Reads a verdict: *proceed* continues.
     pub(crate) fn ask(verdict: &Verdict) -> Result<Self, Turn<'_>> {
         match verdict {
             Verdict::Proceed => Ok(Self(())),
@@ -27,18 +27,18 @@ impl Leave {
         }
     }
 
-    /// Of a policy that the request does not concern, and that therefore did not run.
+    /// Made for a policy that the request does not concern, and that therefore did not run.
     pub(crate) fn unconcerned() -> Self {
         Self(())
     }
 }
 
-/// What a class is when the policy fails: two types that have nothing in common.
+/// Role of a policy when it fails: two types that have nothing in common.
 #[derive(Debug)]
 pub enum Standing {
-    /// Of class `security` or `traffic`.
+    /// A policy of class `security` or `traffic`.
     Guard(Guard),
-    /// Of class `observe`.
+    /// A policy of class `observe`.
     Observer(Observer),
 }
 
@@ -47,9 +47,9 @@ pub enum Standing {
 ///
 /// ```compile_fail,E0308
 /// use std::sync::Arc;
-/// use tollgate_chain::{Failure, Guard, Leave};
+/// use tollgate_chain::{Continue, Failure, Guard};
 ///
-/// fn passed_over(guard: Guard, policy: &Arc<str>) -> Leave {
+/// fn passed_over(guard: Guard, policy: &Arc<str>) -> Continue {
 ///     guard.fails(policy, &Failure::Time)
 /// }
 /// ```
@@ -59,9 +59,9 @@ pub struct Guard(());
 /// A policy that looks on: nobody relies on its verdict, and its failure is passed over.
 ///
 /// ```
-/// use tollgate_chain::{Leave, Observer};
+/// use tollgate_chain::{Continue, Observer};
 ///
-/// fn passed_over(observer: Observer) -> Leave {
+/// fn passed_over(observer: Observer) -> Continue {
 ///     observer.fails()
 /// }
 /// ```
@@ -69,7 +69,7 @@ pub struct Guard(());
 pub struct Observer(());
 
 impl Class {
-    /// What the class is when the policy fails.
+    /// Returns the role that the class has when the policy fails.
     #[must_use]
     pub fn standing(self) -> Standing {
         match self {
@@ -88,9 +88,9 @@ impl Guard {
 }
 
 impl Observer {
-    /// Leave to go on without it.
+    /// Permission to continue without it.
     #[must_use]
-    pub fn fails(self) -> Leave {
-        Leave(())
+    pub fn fails(self) -> Continue {
+        Continue(())
     }
 }
