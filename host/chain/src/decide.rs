@@ -46,10 +46,12 @@ async fn arrived<'a, H: Host>(
             }
         }
     }
+
     if let Some(rollout) = beside {
         let known = (leaf.trace(), leaf.verdict());
         host = Box::pin(rollout::shadow(rollout, hook, host, known)).await;
     }
+
     for command in leaf.commands() {
         host.apply(command);
     }
@@ -70,9 +72,11 @@ async fn run<'a, H: Host>(
     let run = Run::fed(host, fed, policy.questions_max, policy.answer_bytes_max);
     let (mut run, outcome) = policy.plugin.run(hook, run).await;
     let outcome = outcome.and_then(checked);
+
     if let (Some(rollout), Ok(verdict)) = (beside, &outcome) {
         run = Box::pin(run.shadowed(rollout, hook, verdict)).await;
     }
+
     let mut lesson = None;
     if let (Err(Failure::Question(departure)), Some(discord)) = (&outcome, run.discord())
         && departure.is_difference()
@@ -80,6 +84,7 @@ async fn run<'a, H: Host>(
         tree.give_up(discord);
         lesson = Some(Lesson::Contradicts);
     }
+
     let (host, trace) = run.finish(&outcome);
     if let Ok(verdict) = &outcome {
         lesson = Some(tree.learn(&host, &trace, verdict));
@@ -105,6 +110,7 @@ async fn verify<H: Host>(
     let run = Run::again(host, known.0.clone(), policy.questions_max, policy.answer_bytes_max);
     let (run, outcome) = policy.plugin.run(hook, run).await;
     let (host, trace) = run.abandon();
+
     let verification = match outcome.and_then(checked) {
         Ok(verdict) => match Discord::between(known, (&trace, &verdict)) {
             Ok(()) => Verification::Agrees,
@@ -117,6 +123,7 @@ async fn verify<H: Host>(
             Verification::Differs(Discord::new(known, (&trace, None), index))
         }
     };
+
     (host, verification)
 }
 

@@ -43,13 +43,16 @@ pub async fn walk<'a, H: Host>(
             receipt.entries.push(skipped(policy, index, Hook::Request));
             continue;
         }
+
         let acting = policy.acting(&host);
         let version = policy.version(acting);
         let decision;
         (host, decision) = decide(version, policy.shadowed(), Hook::Request, host).await;
+
         let step = step(version, &decision);
         let at = Place { policy, index, acting, hook: Hook::Request };
         receipt.entries.push(entry(at, decision, &mut since));
+
         match step {
             Step::On(_) => {}
             Step::To(chosen) => upstream = Some(chosen),

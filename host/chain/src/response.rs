@@ -44,11 +44,13 @@ pub async fn walk<'a, H: Host>(
             receipt.entries.push(skipped(policy, index, Hook::Response));
             continue;
         }
+
         let decision;
         (host, decision) = decide(version, policy.shadowed(), Hook::Response, host).await;
         let step = step(version, &decision);
         let at = Place { policy, index, acting, hook: Hook::Response };
         receipt.entries.push(entry(at, decision, &mut since));
+
         match step {
             Step::On(_) => {}
             Step::Reply(reply) => {

@@ -164,6 +164,7 @@ impl Tree {
             Ok(owner) => owner,
             Err(Unowned) => return Lesson::Declined,
         };
+
         let mut candidates = self.candidates.lock();
         let lesson = match candidates.seen(owner.as_ref(), trace, verdict) {
             Ok(false) => Ok(Lesson::Remembered),
@@ -174,6 +175,7 @@ impl Tree {
             Err(discord) => Err(discord),
         };
         drop(candidates);
+
         lesson.unwrap_or_else(|discord| {
             self.give_up(discord);
             Lesson::Contradicts
@@ -254,12 +256,14 @@ impl Tree {
     ) -> Result<Lesson, Box<Discord>> {
         let told =
             |known: &Trace, index| Err(Discord::new((known, None), (trace, Some(verdict)), index));
+
         let mut place = root;
         let questions = trace.steps().iter().enumerate().filter(|(_, step)| !step.0.is_command());
         for (index, (question, answer)) in questions {
             if place.get().is_none() && !self.add_ask(place, trace, index) {
                 return Ok(Lesson::Declined);
             }
+
             let ask = match place.get() {
                 Some(Node::Ask(ask)) => ask,
                 Some(Node::Leaf(leaf)) => return told(leaf.trace(), index),
@@ -273,6 +277,7 @@ impl Tree {
             };
             place = next;
         }
+
         match place.get() {
             None => Ok(self.add_leaf(place, trace, verdict)),
             Some(Node::Ask(ask)) => told(&ask.prefix, trace.steps().len()),

@@ -41,10 +41,12 @@ impl<H: Host> Component<H> {
             let bytes = settings_json.len();
             return Err(LoadError::SettingsTooLarge { bytes, most: SETTINGS_BYTES_MAX });
         }
+
         let request = LoadRequest { engine, file, settings: &settings_json, grants, limits };
         let Prepared { compiled, unconfigured } = request.prepare::<H>()?;
         let inspection = describe(&compiled);
         inspection.check(grants)?;
+
         let pre = link::<H>(&compiled, grants)?;
         let (slot, measured) = (engine.trial_slot(), engine.measure());
         let factory =

@@ -218,6 +218,7 @@ const PAGE_BYTES: u64 = 64 << 10;
 
 fn config(settings: EngineSettings) -> Config {
     let mut config = Config::new();
+
     config
         .wasm_component_model(true)
         .concurrency_support(false)
@@ -225,7 +226,9 @@ fn config(settings: EngineSettings) -> Config {
         .wasm_backtrace_max_frames(None)
         .max_wasm_stack(settings.stack_bytes)
         .async_stack_size(settings.stack_bytes + HOST_STACK_BYTES);
+
     // A verdict must depend on nothing but the answers.
+
     config
         .cranelift_nan_canonicalization(true)
         .wasm_relaxed_simd(false)
@@ -246,7 +249,9 @@ fn pool(settings: EngineSettings) -> PoolingAllocationConfig {
     const TABLES: u32 = 4;
     let slots = settings.instances + 1;
     let bound = |limit: RangeInclusive<u64>| usize::try_from(*limit.end()).unwrap_or(usize::MAX);
+
     let mut pool = PoolingAllocationConfig::new();
+
     pool.total_component_instances(slots)
         .total_core_instances(slots * settings.core_instances)
         .total_memories(slots)

@@ -30,6 +30,7 @@ pub(crate) fn link<H: Host>(linker: &mut Linker<State<H>>, component: &Component
         if !is_accepted(import) {
             continue;
         }
+
         let interface = import.split('@').next().unwrap_or(import);
         let mut instance = linker.instance(import)?;
         match interface {
@@ -51,6 +52,7 @@ pub(crate) fn link<H: Host>(linker: &mut Linker<State<H>>, component: &Component
             _ => {}
         }
     }
+
     linker.define_unknown_imports_as_traps(component)
 }
 

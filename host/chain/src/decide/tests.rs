@@ -38,6 +38,7 @@ async fn random(seed: u64, run: &mut Run<Script>) -> Result<Verdict, crate::Depa
             }
         }
     }
+
     Ok(match state % 3 {
         0 => Verdict::Proceed,
         1 => Verdict::Forward(format!("u{}", state % 5).into()),
@@ -123,10 +124,12 @@ async fn a_new_answer_is_fed_to_the_component_and_nothing_is_asked_twice() {
             Ok(Verdict::Proceed)
         })
     }));
+
     let policy = policy(guest, &seldom());
     for _ in 0..2 {
         drop(decided(&policy, Script::saying(&["a"])).await);
     }
+
     let (host, decision) = decide(&policy, None, Hook::Request, Script::saying(&["a", "b"])).await;
     let Decision::Ran { fed, .. } = decision else { panic!("walked: {decision:?}") };
     assert_eq!(fed, 3, "two answers and a command were known");
@@ -146,10 +149,12 @@ async fn a_guest_that_changes_its_mind_is_caught_by_verification_and_fails_close
             Ok(if turned { Verdict::Forward("elsewhere".into()) } else { Verdict::Proceed })
         })
     }));
+
     let policy = policy(guest, &always());
     for _ in 0..5 {
         assert_eq!(decided(&policy, Script::default()).await.1, Ok(Verdict::Proceed));
     }
+
     turned.store(true, Ordering::Relaxed);
     let (host, verdict, _) = decided(&policy, Script::default()).await;
     assert_eq!(verdict, Err(Failure::Impure));
@@ -157,6 +162,7 @@ async fn a_guest_that_changes_its_mind_is_caught_by_verification_and_fails_close
     let discord = policy.trees.of(Hook::Request).discord().expect("kept");
     assert_eq!(discord.known.1, Some(Verdict::Proceed));
     assert_eq!(discord.found.1, Some(Verdict::Forward("elsewhere".into())));
+
     let (_, verdict, walked) = decided(&policy, Script::default()).await;
     assert_eq!((verdict, walked), (Ok(Verdict::Forward("elsewhere".into())), false));
 }

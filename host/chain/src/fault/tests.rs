@@ -55,6 +55,7 @@ async fn walked(hook: Hook, class: Class, failure: Failure) -> Fate {
     let failing = policy(Arc::new(Failing(failure.clone())), &Growth::default());
     let failing = Arc::new(Policy { class, ..failing });
     let chain = Chain { name: "one".into(), policies: vec![failing] };
+
     let (head, mut receipt) = (head(), Receipt::default());
     let error = match hook {
         Hook::Request => {
@@ -77,6 +78,7 @@ async fn walked(hook: Hook, class: Class, failure: Failure) -> Fate {
             }
         }
     };
+
     assert_eq!(error, Error::Plugin { policy: "guest".into(), failure });
     Fate::Closed(match hook {
         Hook::Request => Closed::NotForwarded,

@@ -17,10 +17,12 @@ pub(crate) async fn shadow<H: Host>(
     if !candidate.plugin.has(hook) {
         return host;
     }
+
     let (questions, bytes) = (candidate.questions_max, candidate.answer_bytes_max);
     let run = Run::beside(host, known.0.clone(), questions, bytes);
     let (run, outcome) = candidate.plugin.run(hook, run).await;
     let (host, trace) = run.abandon();
+
     let counts = &rollout.progress.shadow;
     match outcome.and_then(checked) {
         Ok(verdict) if verdict == *known.1 && trace.commands().eq(known.0.commands()) => {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::request::{Outcome, walk};
+use crate::request::{RequestOutcome, walk};
 use crate::testing::{Asking, Guest, Script, head, is, policy};
 use crate::{
     Chain, Content, Departure, Growth, IdempotencyEffect, NotesCommand, Question, Read, Receipt,
@@ -64,7 +64,7 @@ where
 async fn walked(chain: &Chain<Script>, host: Script) -> (Script, bool, String) {
     let mut receipt = Receipt::default();
     let (host, outcome) = walk(chain, &head(), None, host, &mut receipt).await;
-    let passed = matches!(outcome, Outcome::Passed { .. });
+    let passed = matches!(outcome, RequestOutcome::Passed { .. });
     (host, passed, receipt.entries[0].policy.to_owned())
 }
 
@@ -198,6 +198,7 @@ fn what_rises_beyond_its_tolerance_is_a_drift() {
         nanoseconds: decisions * microseconds * 1_000,
     };
     let steady = fared(1_000, 20, 0, 30);
+
     let cases = [
         (fared(1_000, 20, 0, 30), None),
         (fared(100, 7, 1, 2_030), None),
@@ -206,6 +207,7 @@ fn what_rises_beyond_its_tolerance_is_a_drift() {
         (fared(100, 8, 0, 30), Some(Drift::Refusals(200, 800))),
         (fared(100, 2, 0, 2_031), Some(Drift::Latency(30_000, 2_031_000))),
     ];
+
     for (candidate, expected) in cases {
         assert_eq!(tolerance.judge(steady, candidate), expected, "{candidate:?}");
     }

@@ -166,6 +166,7 @@ impl RouteTable {
         } else {
             found.extend(node.ends.leaf(verb));
         }
+
         for (suffix, leaves) in &node.many {
             let from = rest.len().checked_sub(suffix.len());
             let tail = from.and_then(|from| rest.get(from..));
@@ -188,9 +189,11 @@ impl RouteTable {
             }
             Methods::These(these) => these.into_iter().map(Some).collect(),
         };
+
         self.verbs.extend(template.verb().map(Into::into));
         let entry = RouteEntry { route, template: Arc::new(template) };
         let leaf = self.leaf(&entry.template);
+
         for method in methods {
             if let Some((_, other)) = leaf.entries.iter().find(|(taken, _)| *taken == method) {
                 return Err(RouteTableError::Ambiguous {

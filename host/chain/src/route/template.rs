@@ -116,6 +116,7 @@ fn decode(raw: &str, keep_reserved: bool) -> Option<String> {
     if !keep_reserved {
         return percent_decode_str(raw).decode_utf8().ok().map(Into::into);
     }
+
     let mut bytes = Vec::with_capacity(raw.len());
     let mut rest = raw.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
@@ -130,6 +131,7 @@ fn decode(raw: &str, keep_reserved: bool) -> Option<String> {
             }
         }
     }
+
     String::from_utf8(bytes).ok()
 }
 
@@ -153,6 +155,7 @@ impl Parser<'_> {
             return Err(self.expected("at most 2048 bytes"));
         }
         self.take(b'/', "`/`")?;
+
         let mut verb = None;
         if self.peek().is_some() {
             self.segments(false)?;
@@ -164,6 +167,7 @@ impl Parser<'_> {
         if self.peek().is_some() {
             return Err(self.expected("`/`, `:` or the end"));
         }
+
         Ok(Template {
             text: self.text.into(),
             segments: self.segments.into(),

@@ -109,9 +109,11 @@ fn templates_outside_the_grammar_are_refused() {
         "/{x}/",
         "/{ x}",
     ];
+
     for text in invalid {
         assert!(Template::parse(text).is_err(), "{text:?} must be refused");
     }
+
     assert!(Template::parse(&"/a".repeat(65)).is_err());
     assert!(Template::parse(&format!("/{}", "a".repeat(2048))).is_err());
 }
@@ -157,6 +159,7 @@ fn a_literal_beats_one_segment_which_beats_many() {
         "GET /",
     ])
     .unwrap();
+
     for (path, line) in [
         ("/", "GET /"),
         ("/a/b/c", "GET /a/b/c"),
@@ -208,6 +211,7 @@ fn values_are_decoded_and_reserved_characters_stay_encoded_across_segments() {
         "GET /tail/{x=c/**}/d/{y=e}",
     ])
     .unwrap();
+
     for (path, expected) in [
         ("/one/p%20q%2Fr+", "GET /one/{x} | x=p q/r+"),
         ("/one/%c3%a9", "GET /one/{x} | x=é"),

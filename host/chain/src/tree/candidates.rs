@@ -43,6 +43,7 @@ impl Candidates {
         if let Some(Some(last)) = self.places.get(self.last) {
             Discord::between((&last.1, &last.2), (trace, verdict))?;
         }
+
         let hash = self.hasher.hash_one((owner, trace, verdict));
         let index = usize::try_from(hash).unwrap_or_default() % PLACES;
         let Some(place) = self.places.get_mut(index) else { return Ok(false) };
@@ -53,6 +54,7 @@ impl Candidates {
             *place = None;
             return Ok(true);
         }
+
         *place = Some(Box::new((owner.cloned(), trace.clone(), verdict.clone())));
         self.last = index;
         Ok(false)

@@ -39,7 +39,9 @@ fn request() -> Vec<Case> {
         AuthorityIn, Header, HeaderIs, HeaderPresence, MethodIs, Origin, OriginIn, SchemeIs,
         ServerNameIn,
     };
+
     let (a, b) = (|| text("a"), || text("b"));
+
     vec![
         case(
             MethodIs(text("GET")),
@@ -83,6 +85,7 @@ fn request() -> Vec<Case> {
 
 fn route() -> Vec<Case> {
     use RouteRead::{Attribute, GrpcMethod, Matched, Name};
+
     vec![
         case(
             Matched,
@@ -183,6 +186,7 @@ fn response() -> Vec<Case> {
 
 fn commands() -> Vec<Case> {
     use ReplyHeadersCommand::{AddVary, DropUpstream, Set, SetFrom};
+
     vec![
         case(
             Set(text("a"), text("b")),

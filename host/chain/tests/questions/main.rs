@@ -88,10 +88,12 @@ fn an_answer_against_the_request_gives_its_reason() {
     let resolve = || Question::from(CredentialsRead::Resolve(CredentialHandle(0)));
     let take = || Question::from(QuotaEffect::TakeAll(buckets()));
     let state = || Question::from(UpstreamsRead::State(text("a")));
+
     let resolved = |access| {
         let identity = Identity { environment: Environment::Live, access };
         Answer::Resolution(Resolution::Resolved(identity))
     };
+
     let used_up = r#"the quota "flight" (4 in flight, for each key) is used up"#;
     for (question, answer, reason) in [
         (method(), Answer::Bool(false), Some("the method is not GET")),

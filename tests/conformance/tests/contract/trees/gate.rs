@@ -180,8 +180,9 @@ impl Gate {
 }
 
 fn ways(receipt: &Receipt<'_>) -> Ways {
-    let walked =
-        |entry: &&tollgate_chain::Entry<'_>| matches!(entry.decision, Decision::Walked { .. });
+    let walked = |entry: &&tollgate_chain::ReceiptEntry<'_>| {
+        matches!(entry.decision, Decision::Walked { .. })
+    };
     let walked = receipt.entries.iter().filter(walked).count();
     Ways { walked, ran: receipt.entries.len() - walked }
 }
