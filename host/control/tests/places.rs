@@ -70,7 +70,7 @@ fn a_missing_file_is_told_at_the_line_that_names_it() {
         ),
         (
             "[principal]\nissuer = \"a\"\nkey_id = \"k\"\nkey_file = \"key.pem\"\n",
-            "gateway.toml:9: principal.key_file: ",
+            "gateway.toml:9: principal.key_file: expected a PEM file at key.pem: No such",
         ),
         (
             "[plugins.p]\nfile = \"p.wasm\"\n[policies.p]\nplugin = \"p\"\n",

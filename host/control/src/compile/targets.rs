@@ -76,6 +76,11 @@ pub(super) fn signer(
     problems: &mut Vec<ConfigProblem>,
 ) -> Option<Option<Arc<PrincipalSigner>>> {
     let Some(signing) = config.signing() else { return Some(None) };
+    if let Err(error) = fs::metadata(&signing.key_file) {
+        problems.push(signing.key_file.unreadable("a PEM file", &error));
+        return None;
+    }
+
     let clock = Arc::new(SystemClock::new());
     let loaded = PrincipalSigner::open(&signing.key_file, &signing.key_id, &signing.issuer, clock);
     match loaded {
