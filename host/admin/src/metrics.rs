@@ -1,6 +1,6 @@
 //! The recorder of metrics, in the Prometheus text form.
 
-use metrics::{describe_counter, describe_gauge};
+use metrics::describe_gauge;
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 
 /// 1 while draining.

@@ -1,4 +1,4 @@
-//! Config → Snapshot. Start-up, reload and `check` walk this one context.
+//! Config → Snapshot. Start-up, reload and `check` walk this one road.
 //!
 //! What did not change is carried over from the Snapshot before: components by file, settings,
 //! grants and limits; upstreams with their connections; stores with what they hold.
@@ -15,13 +15,13 @@ use std::sync::Arc;
 
 use tollgate_capability::principal::PrincipalSigner;
 use tollgate_chain::{Chain, Principal};
-use tollgate_config::{Config, DescriptorsConfig, Problems};
+use tollgate_config::{Config, ConfigProblem, DescriptorsConfig, Problems};
 use tollgate_edge::Responder;
 use tollgate_proxy::{BoxedHost, Ledger, ReceiptLog, Snapshot, Targets};
 use tollgate_runtime::{CompiledCache, DeclaredEngineError, Engine, declared_engine};
 
 use crate::rollouts::Rollouts;
-use crate::stores::{self, OpenStores};
+use crate::stores::OpenStores;
 use components::Components;
 
 /// Makes Snapshots of one policies folder.
@@ -59,8 +59,12 @@ struct Compiled {
 }
 
 impl SnapshotBuilder {
-    /// Compiles the folder for the first time. Blocks for as long as compiling takes; to be called
-    /// within the runtime, off its serving threads.
+    /// Compiles the folder for the first time and opens its stores. Blocks for as long as compiling
+    /// takes; to be called within the runtime, off its serving threads.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the configuration and with what it names, or the engine cannot
+    /// be started.
     pub fn open(
         folder: &Path,
         config: Config,
@@ -73,15 +77,23 @@ impl SnapshotBuilder {
         };
         let engine = declared_engine(&config, cached)?;
         let mut components = Components::default();
-        let compiled = compile(&config, &engine, &mut components, &rollouts, None)?;
+        let compiled = compile(&config, &engine, &mut components, &rollouts, None);
+
+        // Stores may need the signer; without one because of another problem, theirs are told too.
+        let signer = compiled.as_ref().ok().and_then(|compiled| compiled.signer.as_ref());
         let (stores, receipts) = match mode {
-            BuildMode::Serve(receipts, _) => {
-                (OpenStores::open(&config, compiled.signer.as_ref())?, receipts)
-            }
+            BuildMode::Serve(receipts, _) => match &compiled {
+                Ok(_) => (OpenStores::open(&config, signer), receipts),
+                // Nothing is opened for a configuration that is refused.
+                Err(_) => (OpenStores::in_memory(&config, signer, None), receipts),
+            },
             BuildMode::DryRun(caller) => {
-                (OpenStores::in_memory(&config, caller)?, ReceiptLog::new(config.receipts()))
+                let receipts = ReceiptLog::new(config.receipts());
+                (OpenStores::in_memory(&config, signer, caller), receipts)
             }
         };
+        let (compiled, stores) = both(compiled, stores)?;
+
         let (folder, generation) = (folder.to_owned(), 0);
         let mut builder = Self {
             folder,
@@ -99,6 +111,9 @@ impl SnapshotBuilder {
     }
 
     /// Compiles the folder again.
+    ///
+    /// # Errors
+    /// Everything that is wrong; what was built before is unchanged.
     pub fn rebuild(&mut self, current: &Snapshot) -> Result<Snapshot, Problems> {
         let config = tollgate_config::load(&self.folder)?;
         let fixed = fixed(&self.config, &config);
@@ -115,17 +130,26 @@ impl SnapshotBuilder {
         Ok(self.number(compiled))
     }
 
-    /// The configuration that serves.
+    /// Names the policies that are configured in each instance, and why.
+    #[must_use]
+    pub fn unsnapshotted(&self) -> &BTreeMap<String, String> {
+        self.components.unsnapshotted()
+    }
+
+    /// Returns the configuration that serves.
+    #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// The stores, which outlive Snapshots.
+    /// Returns the stores, which outlive Snapshots.
+    #[must_use]
     pub fn stores(&self) -> &OpenStores {
         &self.stores
     }
 
-    /// Every file and folder that a Snapshot is made of.
+    /// Lists every file and folder that a Snapshot is made of.
+    #[must_use]
     pub fn inputs(&self) -> Vec<PathBuf> {
         inputs(&self.config)
     }
@@ -178,23 +202,22 @@ fn compile(
     }
 }
 
-/// Compiles and throws away: for `tollgate check`. Tells the policies that are configured in each
-/// instance, by name, and why.
-pub fn try_out(config: &Config) -> Result<BTreeMap<String, String>, Error> {
-    let engine = declared_engine(config, CompiledCache::Off)?;
-    let mut components = Components::default();
-    let compiled = compile(config, &engine, &mut components, &Rollouts::default(), None);
-    let mut problems: Vec<_> = stores::credentials_problem(config).into_iter().collect();
-    if let Err(found) = compiled {
-        problems.extend(found.iter().cloned());
+/// Joins what was compiled with the stores, or the problems of both.
+fn both(
+    compiled: Result<Compiled, Problems>,
+    stores: Result<OpenStores, Vec<ConfigProblem>>,
+) -> Result<(Compiled, OpenStores), Problems> {
+    match (compiled, stores) {
+        (Ok(compiled), Ok(stores)) => Ok((compiled, stores)),
+        (compiled, stores) => {
+            let compiled = compiled.err().unwrap_or_default();
+            let problems = compiled.iter().cloned().chain(stores.err().unwrap_or_default());
+            Err(Problems::from(problems.collect::<Vec<_>>()))
+        }
     }
-    if !problems.is_empty() {
-        return Err(Problems::from(problems).into());
-    }
-    Ok(components.unsnapshotted())
 }
 
-/// Why there is no first Snapshot.
+/// The reason why there is no first Snapshot.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The configuration, or something it names, is wrong.
@@ -203,9 +226,6 @@ pub enum Error {
     /// The engine cannot be started as configured.
     #[error(transparent)]
     Engine(#[from] DeclaredEngineError),
-    /// A store cannot be opened.
-    #[error("open the stores")]
-    Stores(#[from] stores::Error),
 }
 
 /// Tables that are read at the start only, and differ.

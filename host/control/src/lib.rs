@@ -13,8 +13,8 @@ mod reload;
 mod rollouts;
 mod stores;
 
-pub use compile::{BuildMode, Error, SnapshotBuilder, inputs, try_out};
+pub use compile::{BuildMode, Error, SnapshotBuilder, inputs};
 pub use metrics::{AUDIT, describe};
 pub use reload::{FollowError, Follower, InputStamp};
 pub use rollouts::{ActiveRollout, DifferenceForm, FiguresForm, RolloutForm, Rollouts, ShadowForm};
-pub use stores::{AssumedCaller, Error as StoreError, OpenStores};
+pub use stores::{AssumedCaller, OpenStores};

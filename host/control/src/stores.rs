@@ -3,7 +3,7 @@
 
 mod assumed;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tollgate_capability::credentials::{CredentialStore, Resolver, ResolverOptions};
@@ -21,31 +21,6 @@ use tollgate_stores::memory::{
 use self::assumed::Assumed;
 pub use self::assumed::AssumedCaller;
 
-/// The reason why a store cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The file of idempotency records.
-    #[error("idempotency records")]
-    Idempotency(#[source] tollgate_stores::Error),
-    /// The file of credentials.
-    #[error("credentials")]
-    Credentials(#[source] tollgate_stores::Error),
-    /// The identity service's address.
-    #[error("identity service")]
-    Identity(#[source] tollgate_stores::Error),
-    /// The identity service's certificates.
-    #[error("read {path}")]
-    CaBundle {
-        /// The file.
-        path: String,
-        /// What went wrong.
-        source: std::io::Error,
-    },
-    /// The identity service is asked in the gateway's own name.
-    #[error("[stores.credentials] of kind \"identity\" needs [principal] to sign with")]
-    NoSigner,
-}
-
 /// The open stores, and what must be closed or refreshed by hand.
 #[derive(Debug, Clone)]
 pub struct OpenStores {
@@ -59,12 +34,21 @@ impl OpenStores {
     /// Opens the stores that the configuration names. To be called within the runtime.
     ///
     /// # Errors
-    /// A file cannot be read, or an address cannot be used.
-    pub fn open(config: &Config, signer: Option<&Arc<PrincipalSigner>>) -> Result<Self, Error> {
+    /// A file cannot be read, or an address cannot be used; each at the key that names it.
+    pub fn open(
+        config: &Config,
+        signer: Option<&Arc<PrincipalSigner>>,
+    ) -> Result<Self, Vec<ConfigProblem>> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let own = config.stores();
-        let (idempotency, file) = idempotency(&own.idempotency, &clock)?;
-        let (store, credentials) = credentials(&own.credentials, signer, &clock)?;
+        let idempotency = idempotency(&own.idempotency, &clock);
+        let credentials = credentials(&own.credentials, signer, &clock);
+        let ((idempotency, file), (store, credentials)) = match (idempotency, credentials) {
+            (Ok(idempotency), Ok(credentials)) => (idempotency, credentials),
+            (idempotency, credentials) => {
+                return Err([idempotency.err(), credentials.err()].into_iter().flatten().collect());
+            }
+        };
         let config::QuotaStoreConfig::Memory { entries_max } = own.quota;
         let limits = MemoryQuotaLimits {
             principal_buckets_max: entries_max,
@@ -79,15 +63,39 @@ impl OpenStores {
         Ok(Self { stores: Arc::new(stores), credentials, idempotency: file })
     }
 
-    /// Stores that begin empty and end with the process: nothing of the configuration's own is
-    /// touched, beside the file of credentials, which is read. No service is asked.
-    /// Every well-formed key is taken for `caller`, if there is one.
-    pub fn in_memory(config: &Config, caller: Option<Arc<Principal>>) -> Result<Self, Error> {
+    /// Makes stores that begin empty and end with the process. Everything that [`open`](Self::open)
+    /// reads is read, nothing of the configuration's own is written or locked, and no service is
+    /// asked. With a `caller` every well-formed key is taken for it, and no store of keys is read.
+    /// To be called within the runtime.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn in_memory(
+        config: &Config,
+        signer: Option<&Arc<PrincipalSigner>>,
+        caller: Option<Arc<Principal>>,
+    ) -> Result<Self, Vec<ConfigProblem>> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let store: Arc<dyn CredentialStore> = match (&config.stores().credentials, caller) {
-            (config::CredentialStoreConfig::Identity { .. }, None) => Arc::new(Assumed(None)),
-            (own, None) => credentials(own, None, &clock)?.0,
-            (_, caller) => Arc::new(Assumed(caller)),
+        let declared = config.stores();
+        let idempotency = idempotency_readable(&declared.idempotency);
+        let is_signer_refused = signer.is_none() && config.signing().is_some();
+        let credentials = match caller {
+            // The problem of the signer is told where it is compiled.
+            None if is_signer_refused => Ok(Arc::new(Assumed(None)) as Arc<dyn CredentialStore>),
+            Some(caller) => Ok(Arc::new(Assumed(Some(caller))) as Arc<dyn CredentialStore>),
+            None => credentials(&declared.credentials, signer, &clock).map(|(store, _)| {
+                match &declared.credentials {
+                    // The service is known to be usable as declared, and is not asked.
+                    config::CredentialStoreConfig::Identity { .. } => Arc::new(Assumed(None)),
+                    _ => store,
+                }
+            }),
+        };
+        let store = match (idempotency, credentials) {
+            (Ok(()), Ok(store)) => store,
+            (idempotency, credentials) => {
+                return Err([idempotency.err(), credentials.err()].into_iter().flatten().collect());
+            }
         };
         let limits = MemoryIdempotencyLimits::default();
         let stores = Stores {
@@ -133,26 +141,15 @@ fn resolver(store: Arc<dyn CredentialStore>, clock: Arc<dyn Clock>) -> Resolver 
     Resolver::new(store, failures, clock, ResolverOptions::default())
 }
 
-/// The problem of the file of credentials, if there is one: for `check`, which opens no store.
-pub(crate) fn credentials_problem(config: &Config) -> Option<ConfigProblem> {
-    let config::CredentialStoreConfig::File { path } = &config.stores().credentials else {
-        return None;
-    };
-    if let Err(error) = std::fs::metadata(path) {
-        return Some(path.unreadable("a file of credentials", &error));
-    }
-    let opened = FileCredentials::open(path, Arc::new(SystemClock::new()));
-    opened.err().map(|error| path.problem(&with_causes(&error)))
-}
-
 type Idempotency = (Arc<dyn IdempotencyStore>, Option<FileIdempotency>);
 
 fn idempotency(
-    own: &config::IdempotencyStoreConfig,
+    declared: &config::IdempotencyStoreConfig,
     clock: &Arc<dyn Clock>,
-) -> Result<Idempotency, Error> {
+) -> Result<Idempotency, ConfigProblem> {
+    idempotency_readable(declared)?;
     let clock = Arc::clone(clock);
-    match own {
+    match declared {
         config::IdempotencyStoreConfig::Memory { entries_max, ttl } => {
             let limits = MemoryIdempotencyLimits {
                 records_max: *entries_max,
@@ -162,53 +159,86 @@ fn idempotency(
             Ok((Arc::new(MemoryIdempotency::new(clock, limits)), None))
         }
         config::IdempotencyStoreConfig::File { path, entries_max, ttl } => {
+            let problem = |error: tollgate_stores::Error| {
+                path.problem(&format!("idempotency records: {}", with_causes(&error)))
+            };
+            let sealing_key =
+                SealingKey::load_or_create(&path.with_extension("key")).map_err(problem)?;
             let options = FileIdempotencyOptions {
                 records_max: u64::try_from(*entries_max).unwrap_or(u64::MAX),
                 ttl: *ttl,
-                sealing_key: Some(
-                    SealingKey::load_or_create(&path.with_extension("key"))
-                        .map_err(Error::Idempotency)?,
-                ),
+                sealing_key: Some(sealing_key),
             };
-            let file = FileIdempotency::open(path, clock, options).map_err(Error::Idempotency)?;
+            let file = FileIdempotency::open(path, clock, options).map_err(problem)?;
             Ok((Arc::new(file.clone()), Some(file)))
         }
     }
 }
 
+/// Checks the file of idempotency records as far as that neither makes nor locks it: a gateway that
+/// runs may hold it.
+fn idempotency_readable(declared: &config::IdempotencyStoreConfig) -> Result<(), ConfigProblem> {
+    let config::IdempotencyStoreConfig::File { path, .. } = declared else { return Ok(()) };
+    if path.is_dir() {
+        return Err(path.problem(&format!("expected a file, found the folder {}", path.display())));
+    }
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            let expected = "expected a folder for idempotency records at";
+            Err(path.problem(&format!("{expected} {}", folder.display())))
+        }
+        _ => Ok(()),
+    }?;
+
+    // The key of the records exists from the first start on.
+    let key = path.with_extension("key");
+    if key.exists() {
+        let loaded = SealingKey::load_or_create(&key);
+        loaded.map_err(|error| {
+            path.problem(&format!("idempotency records: {}", with_causes(&error)))
+        })?;
+    }
+    Ok(())
+}
+
 type Credentials = (Arc<dyn CredentialStore>, Option<(Arc<FileCredentials>, PathBuf)>);
 
 fn credentials(
-    own: &config::CredentialStoreConfig,
+    declared: &config::CredentialStoreConfig,
     signer: Option<&Arc<PrincipalSigner>>,
     clock: &Arc<dyn Clock>,
-) -> Result<Credentials, Error> {
-    match own {
+) -> Result<Credentials, ConfigProblem> {
+    match declared {
         config::CredentialStoreConfig::None => {
-            let empty =
-                FileCredentials::parse("", Arc::clone(clock)).map_err(Error::Credentials)?;
+            let empty = FileCredentials::parse("", Arc::clone(clock)).map_err(|error| {
+                ConfigProblem::of_file(Path::new("[stores.credentials]"), &with_causes(&error))
+            })?;
             Ok((Arc::new(empty), None))
         }
         config::CredentialStoreConfig::File { path } => {
-            let file =
-                FileCredentials::open(path, Arc::clone(clock)).map_err(Error::Credentials)?;
+            if let Err(error) = std::fs::metadata(path) {
+                return Err(path.unreadable("a file of credentials", &error));
+            }
+            let file = FileCredentials::open(path, Arc::clone(clock))
+                .map_err(|error| path.problem(&with_causes(&error)))?;
             let file = Arc::new(file);
             Ok((Arc::clone(&file) as _, Some((file, path.to_path_buf()))))
         }
         config::CredentialStoreConfig::Identity { endpoint, ca_bundle, .. } => {
-            let signer = signer.ok_or(Error::NoSigner)?;
+            let signer = signer.ok_or_else(|| {
+                endpoint.problem("a store of kind \"identity\" needs [principal] to sign with")
+            })?;
             let read = |path: &config::Located<PathBuf>| {
-                let path_text = path.display().to_string();
-                std::fs::read(path).map_err(|source| Error::CaBundle { path: path_text, source })
+                std::fs::read(path).map_err(|error| path.unreadable("a PEM file", &error))
             };
-            let endpoint = IdentityEndpoint {
+            let identity = IdentityEndpoint {
                 uri: endpoint.to_string(),
                 ca_pem: ca_bundle.as_ref().map(read).transpose()?,
                 server_name: None,
                 audience: Audience { service: "identity".into(), environment: Environment::Live },
             };
-            let identity =
-                IdentityCredentials::new(&endpoint, Arc::clone(signer)).map_err(Error::Identity)?;
+            let identity = IdentityCredentials::new(&identity, Arc::clone(signer))
+                .map_err(|error| endpoint.problem(&with_causes(&error)))?;
             Ok((Arc::new(identity), None))
         }
     }

@@ -5,7 +5,8 @@
 use std::fs;
 use std::path::Path;
 
-use tollgate_control::{Error, try_out};
+use tollgate_control::{BuildMode, Error, SnapshotBuilder};
+use tollgate_proxy::Ledger;
 
 const START: &str = "[chains.open]\npolicies = []\n\
                      [listeners.main]\naddress = \"127.0.0.1:0\"\nchain = \"open\"\n";
@@ -14,7 +15,7 @@ const START: &str = "[chains.open]\npolicies = []\n\
 fn problems(folder: &Path, text: &str) -> String {
     fs::write(folder.join("gateway.toml"), format!("{START}{text}")).unwrap();
     let config = tollgate_config::load(folder).unwrap();
-    match try_out(&config) {
+    match SnapshotBuilder::open(folder, config, Ledger::default(), BuildMode::DryRun(None)) {
         Err(Error::Problems(problems)) => {
             problems.to_string().replace(&format!("{}/", folder.display()), "")
         }

@@ -1,42 +1,59 @@
-//! `tollgate check`: the context from folder to Snapshot, without sockets and stores.
+//! `tollgate check`: builds everything that `serve` builds but sockets and worker threads, and
+//! drops it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow};
-use tollgate_config::Config;
-use tollgate_control as control;
+use anyhow::{Context, Result, anyhow};
+use tollgate_config::{Config, Problems};
+use tollgate_control::{self as control, BuildMode, SnapshotBuilder};
+use tollgate_proxy::Ledger;
 
+use crate::parts::{Parts, Purpose};
 use crate::telemetry::{complain, say};
 
-/// What is said of a folder beside its mistakes.
+/// The reports on a folder beside its mistakes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Told {
-    /// What would run.
+pub(crate) struct Reports {
+    /// Print what would run.
     pub(crate) print: bool,
-    /// What follows when a policy fails.
+    /// Print what follows when a policy fails.
     pub(crate) failures: bool,
 }
 
-/// Checks the folder; says every mistake, or what would run.
-pub(crate) fn check(folder: &Path, told: Told) -> Result<ExitCode> {
+/// Checks the folder and reports every mistake, or what would run.
+pub(crate) fn check(folder: &Path, reports: Reports) -> Result<ExitCode> {
     let config = match tollgate_config::load(folder) {
         Ok(config) => config,
         Err(problems) => return refused(&problems.to_string()),
     };
-    let unsnapshotted = match control::try_out(&config) {
-        Ok(unsnapshotted) => unsnapshotted,
-        Err(control::Error::Problems(problems)) => return refused(&problems.to_string()),
-        Err(error) => return Err(anyhow!(error)),
+    // Stores bind to the runtime that they are opened in; nothing of theirs runs here.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("start the runtime")?;
+    let entered = runtime.enter();
+    let parts = Parts::prepare(&config, Purpose::Check);
+    let built = SnapshotBuilder::open(folder, config, Ledger::default(), BuildMode::DryRun(None));
+    let (builder, _snapshot) = match (parts, built) {
+        (Ok(_), Ok(built)) => built,
+        (Err(problems), Ok(_)) => return refused(&problems.to_string()),
+        (parts, Err(control::Error::Problems(problems))) => {
+            let parts = parts.err().unwrap_or_default();
+            let all: Vec<_> = parts.iter().chain(problems.iter()).cloned().collect();
+            return refused(&Problems::from(all).to_string());
+        }
+        (_, Err(error)) => return Err(anyhow!(error)),
     };
-    if told.print {
-        show(&config, &unsnapshotted)?;
+    drop(entered);
+    let (config, unsnapshotted) = (builder.config(), builder.unsnapshotted());
+
+    if reports.print {
+        show(config, unsnapshotted)?;
     }
-    if told.failures && !is_closed(&config)? {
+    if reports.failures && !is_closed(config)? {
         return Ok(ExitCode::FAILURE);
     }
-    for (policy, reason) in &unsnapshotted {
+    for (policy, reason) in unsnapshotted {
         say(&format!("policies.{policy}: configured anew for each request: {reason}"))?;
     }
     say(&format!(

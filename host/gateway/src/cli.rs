@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         }
         Command::Check { policies, print, failures } => {
             telemetry::start_logging("error")?;
-            check::check(&policies, check::Told { print, failures })
+            check::check(&policies, check::Reports { print, failures })
         }
         Command::Schema { policies, out } => schema::schema(&policies, out.as_deref()),
         Command::Rollout(arguments) => {

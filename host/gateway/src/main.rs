@@ -6,6 +6,7 @@
 
 mod check;
 mod cli;
+mod parts;
 mod schema;
 mod serve;
 mod signals;

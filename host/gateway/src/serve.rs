@@ -1,6 +1,6 @@
 //! `tollgate serve`: health first, then everything else, then traffic, then the drain.
 
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,9 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use tollgate_admin::{Admin, Api, DRAINING, PrometheusHandle, Token};
-use tollgate_config::with_causes;
-use tollgate_config::{AccessLogConfig, Config, DrainConfig, ListenerConfig};
+use tollgate_admin::{Admin, Api, DRAINING, PrometheusHandle};
+use tollgate_config::{AccessLogConfig, Config, DrainConfig, Problems, with_causes};
 use tollgate_control::{
     BuildMode, Follower, InputStamp, OpenStores, Rollouts, SnapshotBuilder, inputs,
 };
@@ -22,6 +21,7 @@ use tollgate_edge::{
 use tollgate_insight::Redactor;
 use tollgate_proxy::{Gateway, Ledger, Live, Readiness, ReceiptLog};
 
+use crate::parts::{Parts, Purpose};
 use crate::signals::{SignalEvent, Signals};
 use crate::supervise::Supervisor;
 
@@ -33,8 +33,7 @@ const ACCESS_LOG_LOOK: Duration = Duration::from_secs(1);
 /// Serves until told to stop.
 pub(crate) fn serve(folder: &Path) -> Result<ExitCode> {
     let metrics = tollgate_admin::start_metrics()?;
-    let config = tollgate_config::load(folder)
-        .map_err(|problems| anyhow::anyhow!("the configuration was refused\n{problems}"))?;
+    let config = tollgate_config::load(folder).map_err(refused)?;
     // One worker needs no queues that others could steal from.
     let mut builder = match config.engine().workers {
         Some(1) => tokio::runtime::Builder::new_current_thread(),
@@ -47,8 +46,14 @@ pub(crate) fn serve(folder: &Path) -> Result<ExitCode> {
     runtime.block_on(run(folder, config, metrics))
 }
 
+/// Puts problems where `main` reports them.
+fn refused(problems: Problems) -> anyhow::Error {
+    anyhow::anyhow!("the configuration was refused\n{problems}")
+}
+
 async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result<ExitCode> {
     let signals = Signals::listen()?;
+    let parts = Parts::prepare(&config, Purpose::Serve).map_err(refused)?;
     let (stop, stop_admin) = (CancellationToken::new(), CancellationToken::new());
     let readiness = Readiness::default();
     let ledger = Ledger::default();
@@ -62,7 +67,7 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
         receipts: receipts.clone(),
         redactor: Arc::new(Redactor::new()),
         rollouts: rollouts.clone(),
-        token: token(&config)?,
+        token: parts.token,
         responder: Arc::clone(&responder),
     };
     let handler =
@@ -81,13 +86,14 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
     let stores = builder.stores().clone();
     let live = Live::new(first);
 
-    let bound = bind(builder.config(), &drain)?;
-    let access_log = bound.access_log.clone();
+    let access_log = start_access_log(builder.config().access_log(), parts.access_log)?;
+    let bound = bind(builder.config(), &parts.tls, access_log.as_ref())?;
+    let certificates = certificates(builder.config(), parts.tls);
     let mut serving = Serving { signals, readiness, drain, supervisor, listeners: Vec::new() };
-    serving.listen(bound.listeners, &live, access_log.is_some(), &stop);
+    serving.listen(bound, &live, access_log.is_some(), &stop);
 
     let (reload, requests) = mpsc::channel(1);
-    let follower = Follower::new(live, (builder, stamp), bound.certificates, requests);
+    let follower = Follower::new(live, (builder, stamp), certificates, requests);
     let closing = CancellationToken::new();
     serving.watch(follower, rollouts, access_log.clone(), &closing);
     serving.readiness.ready();
@@ -274,23 +280,6 @@ fn until_drained<H: Handler>(
     (work, drained)
 }
 
-/// The admin API's token. Where none is configured and none can be left on disk, the API is shut
-/// and everything else goes on.
-fn token(config: &Config) -> Result<Option<Arc<Token>>> {
-    if config.admin().is_none() {
-        return Ok(None);
-    }
-    match Token::prepare(config) {
-        Ok(token) => Ok(Some(Arc::new(token))),
-        Err(error) if config.admin_token().is_some() => Err(error.into()),
-        Err(error) => {
-            let error = with_causes(&error);
-            tracing::warn!(error, "the admin API is shut: set admin.token_file");
-            Ok(None)
-        }
-    }
-}
-
 /// Starts the admin listener where one is configured; gives what will have come of its drain.
 fn start_admin(
     config: &Config,
@@ -308,57 +297,50 @@ fn start_admin(
     Ok(Some(drained))
 }
 
-/// Listeners that are bound, and what they share with the rest.
-struct Bound {
-    listeners: Vec<(Arc<str>, Listener)>,
-    /// By listener, for certificates that change.
-    certificates: Vec<(String, Arc<Tls>)>,
-    access_log: Option<AccessLog>,
-}
+/// The bound listeners, by name.
+type Bound = Vec<(Arc<str>, Listener)>;
 
-fn bind(config: &Config, drain: &DrainConfig) -> Result<Bound> {
-    let access_log = access_log(config.access_log())?;
+/// Binds the listeners of the configuration, each with its certificate.
+fn bind(
+    config: &Config,
+    certificates: &[Option<Arc<Tls>>],
+    access_log: Option<&AccessLog>,
+) -> Result<Bound> {
     let responder = Arc::new(Responder::new(config.problem_type_base()));
-    let mut bound = Bound { listeners: Vec::new(), certificates: Vec::new(), access_log };
-    for own in config.listeners() {
-        let tls = tls(own)?;
-        bound.certificates.extend(tls.iter().map(|tls| (own.name.clone(), Arc::clone(tls))));
+    let mut bound = Vec::new();
+    for (declared, tls) in config.listeners().iter().zip(certificates) {
         let settings = ListenerSettings {
-            address: *own.address,
-            tls,
+            address: *declared.address,
+            tls: tls.clone(),
             limits: Limits {
-                connections_max: own.connections_max,
-                connections_per_address_max: own.connections_per_address_max,
-                drain_timeout: drain.wait,
+                connections_max: declared.connections_max,
+                connections_per_address_max: declared.connections_per_address_max,
+                drain_timeout: config.drain().wait,
                 ..Limits::default()
             },
-            trusted_proxies: TrustedProxies::new(own.trusted_proxies.clone()),
+            trusted_proxies: TrustedProxies::new(declared.trusted_proxies.clone()),
             responder: Arc::clone(&responder),
-            access_log: bound.access_log.clone(),
+            access_log: access_log.cloned(),
         };
         let listener =
-            Listener::bind(settings).with_context(|| format!("listener {}", own.name))?;
-        bound.listeners.push((own.name.as_str().into(), listener));
+            Listener::bind(settings).with_context(|| format!("listener {}", declared.name))?;
+        bound.push((declared.name.as_str().into(), listener));
     }
     Ok(bound)
 }
 
-fn tls(own: &ListenerConfig) -> Result<Option<Arc<Tls>>> {
-    let Some(files) = &own.tls else { return Ok(None) };
-    let tls = Tls::from_files(&files.certificate, &files.key)
-        .with_context(|| format!("certificate of listener {}", own.name))?;
-    Ok(Some(Arc::new(tls)))
+/// Pairs the certificates with the names of their listeners, for renewals.
+fn certificates(config: &Config, tls: Vec<Option<Arc<Tls>>>) -> Vec<(String, Arc<Tls>)> {
+    let listeners = config.listeners().iter().zip(tls);
+    listeners.filter_map(|(listener, tls)| Some((listener.name.clone(), tls?))).collect()
 }
 
-fn access_log(own: &AccessLogConfig) -> Result<Option<AccessLog>> {
-    let log = match own {
-        AccessLogConfig::Off => return Ok(None),
-        AccessLogConfig::Stdout => AccessLog::start(io::stdout(), ACCESS_QUEUE),
-        AccessLogConfig::File(path) => {
-            let file = OpenOptions::new().create(true).append(true).open(path);
-            let file = file.with_context(|| format!("open access log {}", path.display()))?;
-            AccessLog::start(file, ACCESS_QUEUE)
-        }
+/// Starts the thread of the access log, where there is one.
+fn start_access_log(declared: &AccessLogConfig, file: Option<File>) -> Result<Option<AccessLog>> {
+    let log = match (declared, file) {
+        (AccessLogConfig::Stdout, _) => AccessLog::start(io::stdout(), ACCESS_QUEUE),
+        (AccessLogConfig::File(_), Some(file)) => AccessLog::start(file, ACCESS_QUEUE),
+        (AccessLogConfig::Off | AccessLogConfig::File(_), _) => return Ok(None),
     };
     log.map(Some).context("start the access log")
 }

@@ -58,6 +58,14 @@ pub enum Error {
     Tls(#[source] rustls::Error),
 }
 
+impl Error {
+    /// Returns whether the CA bundle is at fault, and not another setting.
+    #[must_use]
+    pub fn is_of_bundle(&self) -> bool {
+        matches!(self, Self::Pem { .. } | Self::Certificate { .. } | Self::EmptyBundle)
+    }
+}
+
 /// Why a connection could not be made. Shared by all who waited for it, hence cloned.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum ConnectionError {

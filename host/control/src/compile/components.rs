@@ -53,8 +53,8 @@ impl Components {
     }
 
     /// The policies that are configured in each instance, by name, and why.
-    pub(super) fn unsnapshotted(self) -> BTreeMap<String, String> {
-        self.unsnapshotted
+    pub(super) fn unsnapshotted(&self) -> &BTreeMap<String, String> {
+        &self.unsnapshotted
     }
 }
 

@@ -34,7 +34,10 @@ fn target(own: &UpstreamConfig, current: Option<&Arc<Targets>>) -> Result<Target
         Some(upstream) => upstream,
         None => {
             let made = Upstream::new(settings);
-            Arc::new(made.map_err(|error| own.problem(&with_causes(&error)))?)
+            Arc::new(made.map_err(|error| match &own.tls.ca_bundle {
+                Some(path) if error.is_of_bundle() => path.problem(&with_causes(&error)),
+                _ => own.problem(&with_causes(&error)),
+            })?)
         }
     };
     Ok(Target {
