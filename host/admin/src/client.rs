@@ -26,7 +26,7 @@ pub enum ClientError {
     Address {
         /// The address.
         address: String,
-        /// What is wrong with it.
+        /// The reason why it cannot be used.
         expected: String,
     },
     /// The token cannot stand in a header.
@@ -52,19 +52,19 @@ pub enum ClientError {
         /// The detail of its problem.
         detail: String,
     },
-    /// What was asked for cannot be written down.
+    /// The recording cannot be written.
     #[error(transparent)]
     Recording(#[from] tollgate_insight::Error),
 }
 
 /// A connection to the admin API of a running gateway.
 #[derive(Debug)]
-pub struct Client {
+pub struct AdminClient {
     upstream: Upstream,
     token: HeaderValue,
 }
 
-impl Client {
+impl AdminClient {
     /// Prepares to ask the gateway at `address` (`http://host:port`) with its admin token. Connects
     /// at the first question. To be called within the runtime.
     ///

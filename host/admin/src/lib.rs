@@ -17,8 +17,8 @@ mod token;
 pub use api::{Api, FoundReceipt, ReceiptList, RolloutList};
 pub use metrics_exporter_prometheus::PrometheusHandle;
 
-pub use client::{Client, ClientError};
+pub use client::{AdminClient, ClientError};
 pub use metrics::{DRAINING, MetricsError, start_metrics};
-pub use record::{Recorded, Recording, record};
+pub use record::{Recorded, RecordingPlan, record};
 pub use server::Admin;
 pub use token::{Error as TokenError, Token, place, read};

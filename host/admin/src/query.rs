@@ -7,7 +7,7 @@ use tollgate_chain::{Share, Stage};
 /// Most receipts in an answer.
 const LIMIT_MAX: usize = 500;
 
-/// What is to be listed.
+/// The receipts that are asked for.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Query {
     /// `403`, or `4xx`.

@@ -6,29 +6,30 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 use tollgate_insight::RecordingWriter;
 
-use crate::client::{Client, ClientError};
+use crate::client::{AdminClient, ClientError};
 
 /// Receipts in a page: as many as the admin API gives.
 const PAGE: usize = 500;
 /// Pause after a page that was not full.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What is recorded, and when it ends.
+/// The extent of a recording.
 #[derive(Debug, Clone)]
-pub struct Recording {
+pub struct RecordingPlan {
     /// The file to be written.
     pub to: PathBuf,
     /// Ends after so many receipts.
     pub count: u64,
     /// Ends after so long.
     pub time: Duration,
-    /// Of exchanges that pass, one in so many is recorded, whatever the gateway keeps otherwise.
+    /// The share of passes that is recorded, as one in so many, whatever the gateway keeps
+    /// otherwise.
     pub sample_every: u64,
     /// Begins with the receipts that the gateway still has.
     pub past: bool,
 }
 
-/// What came of a recording.
+/// The figures of an ended recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recorded {
     /// Receipts that were written.
@@ -41,7 +42,10 @@ pub struct Recorded {
 ///
 /// # Errors
 /// The gateway cannot be asked, or the file cannot be written.
-pub async fn record(client: &Client, recording: &Recording) -> Result<Recorded, ClientError> {
+pub async fn record(
+    client: &AdminClient,
+    recording: &RecordingPlan,
+) -> Result<Recorded, ClientError> {
     let file = RecordingWriter::create(&recording.to)?;
     let after = if recording.past { 0 } else { client.newest().await? };
     let mut recorder = Recorder { file, after, count: 0, lost: 0 };
@@ -60,7 +64,11 @@ struct Recorder {
 }
 
 impl Recorder {
-    async fn run(&mut self, client: &Client, recording: &Recording) -> Result<(), ClientError> {
+    async fn run(
+        &mut self,
+        client: &AdminClient,
+        recording: &RecordingPlan,
+    ) -> Result<(), ClientError> {
         let end = Instant::now() + recording.time;
         let interrupted = tokio::signal::ctrl_c();
         tokio::pin!(interrupted);
@@ -85,7 +93,7 @@ impl Recorder {
     fn write(
         &mut self,
         receipts: &[tollgate_insight::ReceiptForm],
-        recording: &Recording,
+        recording: &RecordingPlan,
     ) -> Result<(), ClientError> {
         for receipt in receipts {
             // Numbers are given without gaps: one that is missing was pushed out.

@@ -39,17 +39,18 @@ pub struct SnapshotBuilder {
     config: Config,
 }
 
-/// What a Snapshot is to stand on.
+/// The back ends that a Snapshot is built on.
 #[derive(Debug)]
 pub enum BuildMode {
-    /// What the configuration names: caches, stores, everything that outlives the process.
+    /// Caches, stores and everything else that the configuration names and that outlives the
+    /// process.
     Serve(ReceiptLog, Rollouts),
     /// Memory alone: nothing is left behind and nobody is asked. Keys are this principal's, if
     /// there is one.
     DryRun(Option<Arc<Principal>>),
 }
 
-/// What was compiled, before it is given stores and a number.
+/// The compiled parts of a Snapshot that has no stores and no number yet.
 #[derive(Debug)]
 struct Compiled {
     routes: routes::Routes,

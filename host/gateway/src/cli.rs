@@ -28,7 +28,7 @@ enum Command {
         /// The policies folder.
         #[arg(long, value_name = "FOLDER")]
         policies: PathBuf,
-        /// What is logged to standard error: error, warn, info, debug, or a filter by module.
+        /// The level of the log on standard error: error, warn, info, debug, or a filter by module.
         #[arg(long, value_name = "FILTER", default_value = "info")]
         log: String,
     },
@@ -54,12 +54,12 @@ enum Command {
         out: Option<PathBuf>,
     },
     /// Show and move the candidates of policies in a running gateway.
-    Rollout(rollout::Arguments),
+    Rollout(rollout::RolloutArguments),
     /// Say in words why a request got its answer: a past one of a running gateway, or one that
     /// is described here, decided without a server.
-    Explain(explain::Arguments),
+    Explain(explain::ExplainArguments),
     /// Say which verdicts a candidate's rules would change, on recorded answers.
-    Replay(replay::Arguments),
+    Replay(replay::ReplayArguments),
 }
 
 /// The exit code of a command line that cannot be understood, and of a replay that cannot be run:

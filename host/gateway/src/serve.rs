@@ -27,7 +27,7 @@ use crate::supervise::Supervisor;
 
 /// Access records that may wait for the disk.
 const ACCESS_QUEUE: usize = 65_536;
-/// How often it is looked whether the access log's thread is running.
+/// Interval between looks at the access log's thread.
 const ACCESS_LOG_LOOK: Duration = Duration::from_secs(1);
 
 /// Serves until told to stop.

@@ -1,5 +1,5 @@
-//! What `serve` refuses, `check` refuses, with the file, line and key that name it: the real binary
-//! on folders that are wrong in one thing each.
+//! `check` and `serve` refuse the same folders with the same file, line and key: the real binary on
+//! folders that are wrong in one thing each.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What can go wrong while a question about requests is answered.
+//! Failures of an answer about requests.
 
 use std::io;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ pub enum Error {
     Inspect {
         /// The file.
         file: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         source: LoadError,
     },
     /// The runtime of a probe cannot be started.
@@ -46,9 +46,9 @@ pub enum Error {
     Recording {
         /// The file.
         path: PathBuf,
-        /// What was being done.
+        /// The operation.
         doing: &'static str,
-        /// What went wrong.
+        /// The error of the system.
         source: io::Error,
     },
     /// A line of a recording is of no known form.
@@ -58,7 +58,7 @@ pub enum Error {
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,
-        /// What was expected there.
+        /// The content that was expected there.
         expected: String,
     },
 }

@@ -21,7 +21,7 @@ use probe::{Dependency, GOES_ON, Probing};
 /// A line: policy, class, when, cause, and what follows.
 type Line = [String; 5];
 
-/// What is known of the failures of a folder's policies.
+/// The consequences of the failures of a folder's policies.
 #[derive(Debug, Default)]
 pub struct FailureReport {
     /// All lines, policy by policy.
@@ -129,7 +129,7 @@ fn status(config: &Config, policy: &PolicyConfig) -> String {
     format!("{} {}", response.status().as_u16(), code.unwrap_or_default())
 }
 
-/// What components import and export, each file read once.
+/// Imports and exports of components, each file read once.
 struct Inspections<'a> {
     engine: &'a Engine,
     known: HashMap<PathBuf, Inspection>,

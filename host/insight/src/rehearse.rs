@@ -27,7 +27,7 @@ pub struct DescribedRequest {
     pub headers: Vec<String>,
     /// The body.
     pub body: Bytes,
-    /// How many such requests are in flight at once, at least 1; the last one is reported.
+    /// The number of such requests in flight at once, at least 1; the last one is reported.
     pub times: u32,
     /// The address that the request comes from.
     pub from: IpAddr,

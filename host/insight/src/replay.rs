@@ -1,4 +1,4 @@
-//! What a change of rules would change: receipts that a running gateway kept are decided again by
+//! Replays of recorded receipts: what a change of rules would change. Receipts that a running gateway kept are decided again by
 //! the policies of a candidate folder, which are given the answers that were recorded. No answer is
 //! ever made up: a question that was not recorded leaves its verdict undecided, and is told.
 
@@ -13,7 +13,7 @@ use std::path::Path;
 use tollgate_config::Config;
 
 use crate::Error;
-use candidates::Candidates;
+use candidates::CandidatePolicies;
 pub use file::RecordingWriter;
 use judge::Judge;
 pub use report::Report;
@@ -29,7 +29,7 @@ pub async fn replay(
     recording: &Path,
     expected: &[String],
 ) -> Result<Report, Error> {
-    let candidates = Candidates::load(config)?;
+    let candidates = CandidatePolicies::load(config)?;
     let judge = Judge::new(config, &candidates);
     let mut report = Report::new(expected);
     for line in file::read(recording)? {

@@ -36,9 +36,9 @@ pub struct Gateway {
     pub live: Live,
     /// The name of the listener.
     pub listener: Arc<str>,
-    /// Whether the process is about to end: connections are then closed after their exchange.
+    /// The readiness of the process; while it drains, connections are closed after their exchange.
     pub readiness: Readiness,
-    /// Whether the facts of exchanges are recorded.
+    /// True where the facts of exchanges are recorded.
     pub keeps_records: bool,
 }
 
@@ -271,7 +271,7 @@ impl Flow {
         self.snapshot.responder.problem(error, &Caller::of(&self.head))
     }
 
-    /// What the access record should know.
+    /// Hands the facts of the exchange to the access record.
     fn close(mut self: Box<Self>, mut answer: Response<ResponseBody>) -> Response<ResponseBody> {
         if !self.keeps_record {
             return answer;

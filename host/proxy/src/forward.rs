@@ -17,7 +17,7 @@ use tollgate_terms::headers::{
 use tollgate_upstream::Safety;
 
 use crate::exchange::Flow;
-use crate::snapshot::Target;
+use crate::snapshot::UpstreamTarget;
 
 /// Longest answer that is read whole, in bytes.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -117,14 +117,14 @@ pub(crate) async fn preflight(flow: &mut Flow, chosen: Option<&str>) -> Result<(
 
 /// Where a request goes, and within which bounds.
 struct ForwardContext<'a> {
-    target: &'a Target,
+    target: &'a UpstreamTarget,
     claim: Option<&'a Claim>,
     deadline: Instant,
     safety: Safety,
 }
 
 /// An upstream of one environment takes that environment's principals only, whatever policies say.
-fn check_environment(target: &Target, principal: Option<&Principal>) -> Result<(), Error> {
+fn check_environment(target: &UpstreamTarget, principal: Option<&Principal>) -> Result<(), Error> {
     match (target.environment, principal) {
         (Some(wanted), Some(principal)) if principal.environment != wanted => {
             Err(Error::EnvironmentMismatch { principal: principal.environment })
@@ -184,7 +184,7 @@ fn requested_deadline(headers: &HeaderMap) -> Result<Instant, Error> {
     Ok(now + FAR)
 }
 
-/// Whether a retry should get this very answer: success, and the service's own final refusals.
+/// Returns whether a retry should get this very answer: success, and the service's own final refusals.
 /// Failures of the way there are tried again, under the same operation key.
 pub(crate) fn is_replayable(result: &Result<Forwarded, Error>) -> bool {
     match result {

@@ -23,7 +23,7 @@ pub use live::Live;
 pub use meters::{Ledger, Meters, describe};
 pub use readiness::{Readiness, ReadyState};
 pub use receipts::{
-    ChainInfo, ComponentIdentity, DecisionRecord, Ending, PolicyInfo, PolicyRecord, ReceiptLog,
-    ReceiptRecord, RetentionClass,
+    ChainInfo, ComponentIdentity, DecisionRecord, ExchangeEnding, PolicyInfo, PolicyRecord,
+    ReceiptLog, ReceiptRecord, RetentionClass,
 };
-pub use snapshot::{Binding, BoxedHost, Call, Snapshot, Target, Targets};
+pub use snapshot::{Binding, BoxedHost, Call, Snapshot, Targets, UpstreamTarget};

@@ -1,4 +1,4 @@
-//! What exchanges count: on tallies of our own, because every request counts a dozen times and
+//! Counters of exchanges, on tallies of our own, because every request counts a dozen times and
 //! threads must not wait for each other's cache lines; published when metrics are read.
 
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ use tollgate_chain::{
 const EXCHANGES: &str = "tollgate_exchanges_total";
 /// A policy's part in exchanges, by `policy`, `hook` and `outcome`.
 const RUNS: &str = "tollgate_policy_runs_total";
-/// How a policy came to its verdicts, by `policy`, `hook` and `way`.
+/// Verdicts of a policy, by `policy`, `hook` and `way`.
 const DECISIONS: &str = "tollgate_policy_decisions_total";
 /// Time of a policy's decisions, host waits included, by `policy`, `hook` and `way`.
 const NANOSECONDS: &str = "tollgate_policy_nanoseconds_total";
@@ -47,10 +47,10 @@ pub fn describe() {
 
 /// Everything that is counted, by policy name: Snapshots come and go, counters stay.
 #[derive(Debug, Clone, Default)]
-pub struct Ledger(Arc<Inner>);
+pub struct Ledger(Arc<LedgerState>);
 
 #[derive(Debug, Default)]
-struct Inner {
+struct LedgerState {
     classes: [Tally; CLASSES.len()],
     /// Meters that live: each Snapshot has one, for as long as it lives.
     snapshots: AtomicUsize,
@@ -59,7 +59,7 @@ struct Inner {
     trees: Mutex<Vec<(Arc<str>, Arc<Trees>)>>,
 }
 
-/// What is counted of one policy.
+/// The counters of one policy.
 #[derive(Debug, Default)]
 struct Account {
     request: HookAccount,

@@ -24,14 +24,14 @@ pub(crate) struct RequestPayload {
 /// A body that was read.
 #[derive(Debug, Clone)]
 struct Read {
-    /// As the caller sent it.
+    /// The bytes that the caller sent.
     raw: Bytes,
-    /// As the upstream gets it.
+    /// The bytes that the upstream gets.
     translated: Bytes,
 }
 
 /// A body on its way out.
-pub(crate) enum Outgoing {
+pub(crate) enum RequestBodyOut {
     /// Read before.
     Whole(Bytes),
     /// Passed on as it comes.
@@ -56,13 +56,17 @@ impl RequestPayload {
     }
 
     /// The body for an upstream that gets it as it is.
-    pub(crate) async fn outgoing(&self) -> Result<Outgoing, Error> {
+    pub(crate) async fn outgoing(&self) -> Result<RequestBodyOut, Error> {
         if self.read.initialized() {
-            return self.read().await.map(|read| Outgoing::Whole(read.raw));
+            return self.read().await.map(|read| RequestBodyOut::Whole(read.raw));
         }
         let body = self.unread.lock().take().unwrap_or_else(RequestBody::empty);
         body.check_declared()?;
-        if body.is_empty() { Ok(Outgoing::Whole(Bytes::new())) } else { Ok(Outgoing::Stream(body)) }
+        if body.is_empty() {
+            Ok(RequestBodyOut::Whole(Bytes::new()))
+        } else {
+            Ok(RequestBodyOut::Stream(body))
+        }
     }
 
     async fn read(&self) -> Result<Read, Error> {
@@ -83,7 +87,7 @@ impl RequestPayload {
         Ok(Read { raw, translated })
     }
 
-    /// What the head says about bodies that are never read.
+    /// Refuses, by the head alone, bodies that would never be read.
     fn check_head(&self) -> Result<(), Error> {
         if self.transcoder.is_none() {
             return Ok(());
@@ -127,7 +131,7 @@ impl Payload for RequestPayload {
     }
 }
 
-/// Whether a media range (RFC 9110 §12.5.1) covers JSON.
+/// Returns whether a media range (RFC 9110 §12.5.1) covers JSON.
 fn takes_json(range: &str) -> bool {
     let mut parts = range.split(';').map(str::trim);
     let media = parts.next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! How ready the gateway is: written where it is wired, read for health and by exchanges.
+//! Readiness of the process: written where it is wired, read for health and by exchanges.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};

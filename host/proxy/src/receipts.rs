@@ -23,7 +23,7 @@ pub use chain_info::{ChainInfo, ComponentIdentity, PolicyInfo};
 pub use record::{DecisionRecord, PolicyRecord, ReceiptRecord, RetentionClass};
 use ring::Ring;
 
-/// How long a raised sampling rate holds unless it is renewed.
+/// Time for which a raised sampling rate holds unless it is renewed.
 const LEASE: Duration = Duration::from_secs(10);
 
 /// The receipts of this process, which outlive Snapshots. A cheap handle.
@@ -45,10 +45,10 @@ struct LogState {
 
 /// Facts of an ended exchange that decide whether its receipt is kept.
 #[derive(Debug, Clone, Copy)]
-pub struct Ending {
-    /// Whether a policy replied.
+pub struct ExchangeEnding {
+    /// True where a policy replied.
     pub by_policy: bool,
-    /// Whether the upstream answered with a gRPC status other than OK.
+    /// True where the upstream answered with a gRPC status other than OK.
     pub by_upstream: bool,
 }
 
@@ -87,7 +87,7 @@ impl ReceiptLog {
         &self,
         receipt: &Receipt<'_>,
         answer: &Response<ResponseBody>,
-        ending: Ending,
+        ending: ExchangeEnding,
     ) -> Option<RetentionClass> {
         if !self.0.on.load(Ordering::Relaxed) {
             return None;

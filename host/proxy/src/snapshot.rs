@@ -84,7 +84,7 @@ pub struct Call {
 
 /// An upstream and who may reach it.
 #[derive(Debug)]
-pub struct Target {
+pub struct UpstreamTarget {
     /// The upstream's name.
     pub name: Arc<str>,
     /// Its connections.
@@ -97,17 +97,17 @@ pub struct Target {
 
 /// The upstreams by name.
 #[derive(Debug, Default)]
-pub struct Targets(HashMap<Box<str>, Target>);
+pub struct Targets(HashMap<Box<str>, UpstreamTarget>);
 
 impl Targets {
     /// Adds an upstream, in place of one of the same name.
-    pub fn insert(&mut self, target: Target) {
+    pub fn insert(&mut self, target: UpstreamTarget) {
         self.0.insert((&*target.name).into(), target);
     }
 
     /// Returns the upstream of this name.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Target> {
+    pub fn get(&self, name: &str) -> Option<&UpstreamTarget> {
         self.0.get(name)
     }
 }

@@ -1,4 +1,4 @@
-//! What a policy of class `observe` may not do: be passed over, and be relied upon.
+//! Limits of class `observe`: a policy that is passed over when it fails must not be relied upon.
 
 use tollgate_chain::{Class, Function};
 use tollgate_runtime::Inspection;

@@ -12,9 +12,9 @@ use tollgate_runtime::{Component, Engine, Grants, compile_declared, read_declare
 use super::classes::unfit;
 use crate::rollouts::Rollouts;
 
-/// What makes two uses of a component the same.
+/// The inputs of a compilation: two uses of a component with the same inputs share it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
+struct ComponentKey {
     sha256: [u8; 32],
     settings: String,
     grants: Grants,
@@ -35,9 +35,9 @@ struct Kept {
 /// that it leaves as it was.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Components {
-    compiled: HashMap<Key, Kept>,
+    compiled: HashMap<ComponentKey, Kept>,
     unsnapshotted: BTreeMap<String, String>,
-    /// What each policy's component is.
+    /// The component file of each policy.
     identities: BTreeMap<String, ComponentIdentity>,
 }
 
@@ -47,7 +47,7 @@ impl Components {
         self.compiled.retain(|_, kept| std::mem::take(&mut kept.used));
     }
 
-    /// What the component of the policy of this name is.
+    /// Returns the component file of the policy of this name.
     pub(super) fn identity(&self, policy: &str) -> Option<&ComponentIdentity> {
         self.identities.get(policy)
     }
@@ -97,7 +97,7 @@ fn load(
     let (bytes, sha256) = read_declared(plugin).map_err(|problem| problems.push(problem)).ok()?;
     let version = tollgate_runtime::version(&bytes).map(Into::into);
     components.identities.insert(policy.name.clone(), ComponentIdentity { sha256, version });
-    let key = Key {
+    let key = ComponentKey {
         sha256,
         settings: policy.settings.clone(),
         grants: policy.grants.iter().copied().collect(),

@@ -21,7 +21,7 @@ pub(super) struct Routes {
 }
 
 /// Where a Route stands, and its translation.
-struct Place {
+struct RoutePlace {
     methods: Methods,
     template: Template,
     call: Option<Call>,
@@ -110,10 +110,10 @@ fn missing(file: &Located<PathBuf>) -> Option<(&Located<PathBuf>, io::Error)> {
 }
 
 /// The bindings that are written, or those that the method itself has.
-fn places(own: &RouteConfig, descriptors: Option<&Descriptors>) -> Result<Vec<Place>, String> {
+fn places(own: &RouteConfig, descriptors: Option<&Descriptors>) -> Result<Vec<RoutePlace>, String> {
     let written = written(own);
     let Some(GrpcMethod { service, method }) = own.grpc.as_deref() else {
-        let plain = |binding: HttpBinding| Place {
+        let plain = |binding: HttpBinding| RoutePlace {
             methods: binding.methods,
             template: binding.template,
             call: None,
@@ -134,7 +134,7 @@ fn places(own: &RouteConfig, descriptors: Option<&Descriptors>) -> Result<Vec<Pl
     let place = |binding: HttpBinding| {
         let transcoder = Transcoder::new(descriptors, service, method, &binding)
             .map_err(|error| with_causes(&error))?;
-        Ok(Place {
+        Ok(RoutePlace {
             methods: binding.methods,
             template: binding.template,
             call: Some(Call { path: path.clone(), transcoder: Arc::new(transcoder) }),

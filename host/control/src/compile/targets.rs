@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tollgate_capability::SystemClock;
 use tollgate_capability::principal::PrincipalSigner;
 use tollgate_config::{Config, ConfigProblem, UpstreamConfig, UpstreamProtocol, with_causes};
-use tollgate_proxy::{Target, Targets};
+use tollgate_proxy::{Targets, UpstreamTarget};
 use tollgate_upstream::{self as upstream, TlsSettings, Upstream, UpstreamSettings};
 
 pub(super) fn targets(
@@ -24,7 +24,10 @@ pub(super) fn targets(
     Some(Arc::new(targets))
 }
 
-fn target(own: &UpstreamConfig, current: Option<&Arc<Targets>>) -> Result<Target, ConfigProblem> {
+fn target(
+    own: &UpstreamConfig,
+    current: Option<&Arc<Targets>>,
+) -> Result<UpstreamTarget, ConfigProblem> {
     let settings = settings(own)?;
     let kept = current
         .and_then(|targets| targets.get(&own.name))
@@ -40,7 +43,7 @@ fn target(own: &UpstreamConfig, current: Option<&Arc<Targets>>) -> Result<Target
             })?)
         }
     };
-    Ok(Target {
+    Ok(UpstreamTarget {
         name: own.name.as_str().into(),
         upstream,
         environment: own.environment,

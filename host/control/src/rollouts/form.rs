@@ -21,11 +21,11 @@ pub struct RolloutForm {
     /// The reason why it was rolled back, when it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returned: Option<String>,
-    /// What the policy has done so far.
+    /// The policy's decisions so far.
     pub current: FiguresForm,
-    /// What the candidate has done so far.
+    /// The candidate's decisions so far.
     pub candidate_fared: FiguresForm,
-    /// What the candidate decided in shadow.
+    /// The candidate's shadow runs.
     pub shadow: ShadowForm,
     /// The newest differing shadow runs, by kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -67,7 +67,7 @@ pub struct DifferenceForm {
     pub current: String,
     /// The candidate's verdict.
     pub candidate: String,
-    /// How often it occurred among the newest.
+    /// The number of the newest differences that are of this kind.
     pub count: u64,
 }
 

@@ -17,9 +17,9 @@ use super::gateway::GatewayArguments;
 use super::runtime;
 use crate::telemetry::say;
 
-/// What `tollgate explain` is asked.
+/// The command line of `tollgate explain`.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct ExplainArguments {
     /// The id of a past request, as in `x-request-id`; or a method and a URL to try out.
     #[arg(required = true, num_args = 1..=2, value_names = ["REQUEST-ID | METHOD", "URL"])]
     what: Vec<String>,
@@ -59,7 +59,7 @@ struct Described {
 }
 
 /// Explains.
-pub(super) fn explain(arguments: &Arguments) -> Result<ExitCode> {
+pub(super) fn explain(arguments: &ExplainArguments) -> Result<ExitCode> {
     let (form, found) = match arguments.what.as_slice() {
         [request_id] => past(request_id, &arguments.admin)?,
         [method, url] => {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use tollgate_admin::Client;
+use tollgate_admin::AdminClient;
 
 /// Where the gateway is, and how it is spoken to.
 #[derive(Debug, Args)]
@@ -22,7 +22,7 @@ pub(super) struct GatewayArguments {
 
 impl GatewayArguments {
     /// Finds out where the gateway is. To be called within the runtime.
-    pub(super) fn client(&self) -> Result<Client> {
+    pub(super) fn client(&self) -> Result<AdminClient> {
         let config = match &self.policies {
             Some(folder) => Some(tollgate_config::load(folder).map_err(|problems| {
                 anyhow::anyhow!("the policies folder was refused\n{problems}")
@@ -43,6 +43,6 @@ impl GatewayArguments {
             }
         };
         let token = tollgate_admin::read(&file)?;
-        Client::open(&address, &token).context("the gateway's admin API")
+        AdminClient::open(&address, &token).context("the gateway's admin API")
     }
 }

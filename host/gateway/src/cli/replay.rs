@@ -7,27 +7,27 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use tollgate_admin::{Recording, record};
+use tollgate_admin::{RecordingPlan, record};
 use tollgate_insight::{Report, replay as decide_again};
 
 use super::gateway::GatewayArguments;
 use super::{NOT_RUN, runtime};
 use crate::telemetry::{complain, say};
 
-/// What `tollgate replay` is asked.
+/// The command line of `tollgate replay`.
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     after_help = EXIT
 )]
-pub(super) struct Arguments {
+pub(super) struct ReplayArguments {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<ReplayCommand>,
     /// The candidate's policies folder.
     #[arg(long, value_name = "FOLDER", required = true)]
     policies: Option<PathBuf>,
-    /// What `tollgate replay record` wrote.
+    /// The file that `tollgate replay record` wrote.
     #[arg(value_name = "FILE", required = true)]
     file: Option<PathBuf>,
     /// A change that is meant, as it is printed: `auth: 403 insufficient-scope -> proceed`. It
@@ -43,12 +43,12 @@ pub(super) struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum ReplayCommand {
     /// Record the receipts of a running gateway to a file, from now on.
     Record(RecordArguments),
 }
 
-/// What `tollgate replay record` is asked.
+/// The command line of `tollgate replay record`.
 #[derive(Debug, Args)]
 struct RecordArguments {
     #[command(flatten)]
@@ -62,7 +62,7 @@ struct RecordArguments {
     /// Stop after so many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     seconds: u64,
-    /// Of exchanges that pass, record one in so many, whatever the gateway keeps otherwise.
+    /// Record one in so many of the exchanges that pass, whatever the gateway keeps otherwise.
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     sample_every: u64,
     /// Begin with the receipts that the gateway still has.
@@ -75,8 +75,8 @@ const EXIT: &str = "Exit codes: 0 no verdict changes; 1 some do; 2 something tha
                     neither 1 nor 2.";
 
 /// Replays, or records.
-pub(super) fn replay(arguments: &Arguments) -> Result<ExitCode> {
-    if let Some(Command::Record(arguments)) = &arguments.command {
+pub(super) fn replay(arguments: &ReplayArguments) -> Result<ExitCode> {
+    if let Some(ReplayCommand::Record(arguments)) = &arguments.command {
         return record_receipts(arguments);
     }
     match report(arguments) {
@@ -97,7 +97,7 @@ pub(super) fn replay(arguments: &Arguments) -> Result<ExitCode> {
     }
 }
 
-fn report(arguments: &Arguments) -> Result<Report> {
+fn report(arguments: &ReplayArguments) -> Result<Report> {
     let folder = arguments.policies.as_ref().context("say --policies FOLDER")?;
     let path = arguments.file.as_ref().context("say which FILE was recorded")?;
     let config = tollgate_config::load(folder)
@@ -106,7 +106,7 @@ fn report(arguments: &Arguments) -> Result<Report> {
 }
 
 fn record_receipts(arguments: &RecordArguments) -> Result<ExitCode> {
-    let recording = Recording {
+    let recording = RecordingPlan {
         to: arguments.to.clone(),
         count: arguments.count,
         time: Duration::from_secs(arguments.seconds),

@@ -11,9 +11,9 @@ use super::gateway::GatewayArguments;
 
 /// The step that a candidate is to take.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {
+pub(super) struct RolloutArguments {
     #[command(subcommand)]
-    step: Step,
+    step: RolloutStep,
     #[command(flatten)]
     admin: GatewayArguments,
     /// Print JSON.
@@ -22,7 +22,7 @@ pub(super) struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-enum Step {
+enum RolloutStep {
     /// Shows every policy that has a candidate, and what both did.
     Status,
     /// Runs the candidate beside the policy, and only counts what it decides.
@@ -41,19 +41,19 @@ enum Step {
 }
 
 /// Takes the step and shows the rollouts as they then are.
-pub(super) fn rollout(arguments: &Arguments) -> Result<ExitCode> {
+pub(super) fn rollout(arguments: &RolloutArguments) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let client = arguments.admin.client()?;
         let rollouts: Vec<RolloutForm> = match &arguments.step {
-            Step::Status => client.rollouts().await?,
-            Step::Shadow { policy } => vec![client.advance(policy, "stage=shadow").await?],
-            Step::Canary { policy, share } => {
+            RolloutStep::Status => client.rollouts().await?,
+            RolloutStep::Shadow { policy } => vec![client.advance(policy, "stage=shadow").await?],
+            RolloutStep::Canary { policy, share } => {
                 let stage = format!("stage=canary&share_percent={share}");
                 vec![client.advance(policy, &stage).await?]
             }
-            Step::Promote { policy } => vec![client.advance(policy, "stage=full").await?],
-            Step::Rollback { policy } => vec![client.advance(policy, "stage=off").await?],
+            RolloutStep::Promote { policy } => vec![client.advance(policy, "stage=full").await?],
+            RolloutStep::Rollback { policy } => vec![client.advance(policy, "stage=off").await?],
         };
         if arguments.json {
             println!("{}", serde_json::to_string_pretty(&rollouts)?);

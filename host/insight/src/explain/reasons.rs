@@ -1,4 +1,4 @@
-//! What an answer means for a request that was refused: "because …".
+//! Reasons for refusals: the meaning of the answer that speaks against a request.
 
 use tollgate_chain::Answer;
 

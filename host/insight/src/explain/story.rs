@@ -169,7 +169,7 @@ fn failed(form: &ReceiptForm) -> Option<&PolicyForm> {
     form.policies.iter().find(|own| own.failure.is_some() && own.class != Class::Observe)
 }
 
-/// Whether only the upstream could say what the answer is.
+/// Returns whether only the upstream could say what the answer is.
 fn is_open(form: &ReceiptForm) -> bool {
     form.status == 0
 }

@@ -5,7 +5,7 @@ use tollgate_chain::{
     Resolution, RouteMatch, ServerName, Taken, UpstreamState, Verdict,
 };
 
-/// What was answered; nothing for a command.
+/// Puts an answer in words; gives none for a command.
 pub(super) fn answer(question: &Question, answer: &Answer) -> Option<String> {
     let words = match answer {
         Answer::Done => return None,
@@ -96,7 +96,7 @@ fn word(answer: &Answer) -> &'static str {
     }
 }
 
-/// What was decided.
+/// Puts a verdict in words.
 pub(super) fn verdict(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Proceed => "let it pass".to_owned(),

@@ -39,7 +39,7 @@ impl Dependency {
         format!("{} down", self.0)
     }
 
-    /// Whether a component asks it.
+    /// Returns whether a component asks it.
     pub(super) fn is_used(self, inspection: &Inspection) -> bool {
         let mut functions = Self::functions().filter(|function| function.interface == self.0);
         functions.any(|function| inspection.uses(function))
@@ -68,7 +68,7 @@ pub(super) struct Probing<'a> {
 }
 
 impl Probing<'_> {
-    /// What the policy decides, over all Routes and both environments, when this is down.
+    /// Collects what the policy decides, over all Routes and both environments, when this is down.
     pub(super) fn outcomes(&self, down: Dependency) -> Result<BTreeSet<String>, Error> {
         let bytes = read_component(&self.plugin.file).map_err(Error::Component)?;
         let component =
@@ -101,7 +101,7 @@ impl Probing<'_> {
         found
     }
 
-    /// What is decided in one run; nothing when it was not asked about what is down.
+    /// Runs the policy once. Gives nothing where it did not ask for what is down.
     async fn run(&self, component: &Component<Probe>, probe: Probe) -> Option<String> {
         let (questions, bytes) = (self.policy.limits.questions, self.policy.limits.answer_bytes);
         let down = probe.down;

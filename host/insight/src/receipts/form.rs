@@ -88,7 +88,7 @@ pub struct PolicyForm {
     pub class: Class,
     /// The hook that decided.
     pub hook: Hook,
-    /// How the decision was reached.
+    /// The way in which the decision was reached.
     pub way: Way,
     /// The reason why it was skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,7 +96,7 @@ pub struct PolicyForm {
     /// The headers of which the policy wants to see one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub interest_headers: Vec<String>,
-    /// Whether it was skipped because the request has none of them.
+    /// True where it was skipped because the request has none of them.
     #[serde(default, skip_serializing_if = "is_false")]
     pub skipped_by_header: bool,
     /// The time of the decision, in microseconds.
@@ -107,13 +107,13 @@ pub struct PolicyForm {
     /// The verdict, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
-    /// Whether the verdict's words are hidden, beside its status and slug.
+    /// True where the verdict's words are hidden, beside its status and slug.
     #[serde(default, skip_serializing_if = "is_false")]
     pub verdict_hidden: bool,
     /// The reason why there is no verdict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
-    /// Whether the policy contradicted an earlier run of its own.
+    /// True where the policy contradicted an earlier run of its own.
     #[serde(default, skip_serializing_if = "is_false")]
     pub contradicts: bool,
 }

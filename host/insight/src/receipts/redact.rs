@@ -1,4 +1,4 @@
-//! What is never told of a run.
+//! Redaction of a run's texts.
 //!
 //! Text that comes from a caller is not told unless the policy's declaration lists the question
 //! (`branches`), and neither is anything that the run says after it has read such text: it may
@@ -22,7 +22,7 @@ use super::form::{Hidden, ReceiptForm, StepForm};
 #[derive(Debug)]
 pub struct Redactor(Option<hmac::Key>);
 
-/// What the operator has said about texts.
+/// The operator's declarations about texts.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Declared<'a> {
     /// Questions whose raw answers may be told.
@@ -61,7 +61,7 @@ impl Redactor {
         ReceiptForm::of(record, self)
     }
 
-    /// What may be told of a run's steps; and whether its verdict may repeat what was hidden.
+    /// Redacts a run's steps, and says whether the verdict may repeat what was hidden.
     pub(super) fn steps(&self, trace: &Trace, declared: Declared<'_>) -> (Vec<StepForm>, bool) {
         let mut tainted = false;
         let mut steps = Vec::with_capacity(trace.steps().len());
@@ -135,7 +135,7 @@ impl Redactor {
         question.map_texts(&|text| if hides(text) { text.into() } else { self.cover(text) })
     }
 
-    /// What stands in place of a text.
+    /// Makes the replacement of a hidden text: its length and a keyed digest.
     fn cover(&self, text: &str) -> Text {
         let mut cover = format!("(hidden: {} bytes", text.len());
         if let Some(key) = &self.0 {
@@ -147,7 +147,7 @@ impl Redactor {
     }
 }
 
-/// Whether an answer of text comes from a caller, undeclared. A tenant's identifier is told: the
+/// Returns whether an answer of text comes from a caller, undeclared. A tenant's identifier is told: the
 /// access log has it too.
 fn is_raw(read: &Read, declared: Declared<'_>) -> bool {
     let raw = read.function().facts.text == Some(TextOrigin::Caller);

@@ -12,7 +12,7 @@ use crate::Error;
 
 /// Every policy of a configuration, by name.
 #[derive(Debug)]
-pub(super) struct Candidates<H: Host> {
+pub(super) struct CandidatePolicies<H: Host> {
     policies: BTreeMap<String, Candidate<H>>,
     #[expect(dead_code, reason = "held for its components")]
     engine: Engine,
@@ -27,7 +27,7 @@ pub(super) struct Candidate<H: Host> {
     answer_bytes_max: usize,
 }
 
-impl<H: Host> Candidates<H> {
+impl<H: Host> CandidatePolicies<H> {
     /// Compiles them all. Blocks for as long as that takes.
     ///
     /// # Errors

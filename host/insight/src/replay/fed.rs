@@ -8,7 +8,7 @@ use tollgate_chain::{
 
 use crate::receipts::{ReceiptForm, StepForm};
 
-/// What the candidate says of the exchange's Route; the attributes are its own.
+/// The exchange's Route as the candidate declares it.
 #[derive(Debug, Default)]
 pub(super) struct RouteFacts {
     pub(super) name: String,
@@ -20,7 +20,7 @@ pub(super) struct RouteFacts {
 #[derive(Debug)]
 pub(super) struct Fed {
     own: Vec<(Question, Answer)>,
-    /// What any policy was told of the request itself: that is the same for all of them.
+    /// The answers about the request itself that any policy got: they are the same for all.
     shared: Arc<Vec<(Question, Answer)>>,
     route: Option<Arc<RouteFacts>>,
     /// The first question whose answer is not known.
@@ -95,13 +95,13 @@ impl Host for Fed {
     }
 }
 
-/// What the policies of an exchange were told of the request itself.
+/// Collects what the policies of an exchange were answered about the request itself.
 pub(super) fn shared(form: &ReceiptForm) -> Arc<Vec<(Question, Answer)>> {
     let steps = form.policies.iter().flat_map(|policy| &policy.steps);
     Arc::new(steps.filter(|step| is_whole(step) && is_of_request(step)).map(pair).collect())
 }
 
-/// Whether nothing of it is hidden, so that it can be compared and fed.
+/// Returns whether nothing of it is hidden, so that it can be compared and fed.
 fn is_whole(step: &StepForm) -> bool {
     !step.hidden.question && !step.hidden.answer
 }
@@ -110,7 +110,7 @@ fn pair(step: &StepForm) -> (Question, Answer) {
     (step.question.clone(), step.answer.clone())
 }
 
-/// Whether the answer is a function of the request's head, which no policy changes.
+/// Returns whether the answer is a function of the request's head, which no policy changes.
 fn is_of_request(step: &StepForm) -> bool {
     step.question.function().facts.source == AnswerSource::Head
 }

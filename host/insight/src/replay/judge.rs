@@ -7,7 +7,7 @@ use http::Method;
 use tollgate_chain::{Content, Failure, Hook, Verdict};
 use tollgate_config::{ChainConfig, Config, PolicyConfig};
 
-use super::candidates::{Candidate, Candidates};
+use super::candidates::{Candidate, CandidatePolicies};
 use super::fed::{Fed, RouteFacts, shared};
 use super::report::{Report, Stance};
 use crate::receipts::{PolicyForm, ReceiptForm, Way};
@@ -15,26 +15,26 @@ use crate::receipts::{PolicyForm, ReceiptForm, Way};
 /// Decides recorded exchanges by a candidate's rules.
 pub(super) struct Judge<'a> {
     config: &'a Config,
-    candidates: &'a Candidates<Fed>,
+    candidates: &'a CandidatePolicies<Fed>,
     routes: BTreeMap<&'a str, (usize, Arc<RouteFacts>)>,
 }
 
-/// What is known of the exchange, beside the policies' own steps.
+/// The facts of an exchange beside the policies' own steps.
 struct Case<'a> {
     form: &'a ReceiptForm,
     shared: Arc<Vec<(tollgate_chain::Question, tollgate_chain::Answer)>>,
     route: Option<Arc<RouteFacts>>,
 }
 
-/// What a policy of the candidate decides.
-enum Found {
+/// The decision of a policy of the candidate's.
+enum Redecided {
     Stance(Stance),
     /// This is missing.
     Undecided(String),
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(config: &'a Config, candidates: &'a Candidates<Fed>) -> Self {
+    pub(super) fn new(config: &'a Config, candidates: &'a CandidatePolicies<Fed>) -> Self {
         let route = |own: &'a tollgate_config::RouteConfig| {
             let grpc = own.grpc.as_ref().map(|grpc| grpc.full_name());
             let (name, attributes) = (own.name.clone(), own.attributes.clone());
@@ -60,7 +60,7 @@ impl<'a> Judge<'a> {
             let before = stance(own);
             let found = match self.member(chain, &own.policy) {
                 Some(policy) => self.decide(policy, own, &case).await,
-                None => Found::Stance(Stance::open("removed")),
+                None => Redecided::Stance(Stance::open("removed")),
             };
             tell(report, own, before, found, form);
         }
@@ -100,44 +100,54 @@ impl<'a> Judge<'a> {
         chain.policies.iter().filter_map(|index| policies.get(*index)).find(|own| own.name == name)
     }
 
-    async fn decide(&self, policy: &PolicyConfig, own: &PolicyForm, case: &Case<'_>) -> Found {
+    async fn decide(&self, policy: &PolicyConfig, own: &PolicyForm, case: &Case<'_>) -> Redecided {
         match covers(policy, own, case) {
             Some(true) => {}
-            Some(false) => return Found::Stance(Stance::open("skipped")),
-            None => return Found::Undecided("whether the policy applies to the request".into()),
+            Some(false) => return Redecided::Stance(Stance::open("skipped")),
+            None => {
+                return Redecided::Undecided("whether the policy applies to the request".into());
+            }
         }
         let Some(candidate) = self.candidates.get(&policy.name) else {
-            return Found::Undecided("the policy's component".to_owned());
+            return Redecided::Undecided("the policy's component".to_owned());
         };
         run(candidate, own, case).await
     }
 }
 
 /// Runs the candidate's component on what was recorded.
-async fn run(candidate: &Candidate<Fed>, own: &PolicyForm, case: &Case<'_>) -> Found {
+async fn run(candidate: &Candidate<Fed>, own: &PolicyForm, case: &Case<'_>) -> Redecided {
     let fed = Fed::new(&own.steps, &case.shared, case.route.as_ref());
     let (host, outcome) = candidate.run(own.hook, fed).await;
     if let Some(question) = host.unrecorded {
-        return Found::Undecided(question.to_string());
+        return Redecided::Undecided(question.to_string());
     }
     match outcome {
-        Ok(verdict) => Found::Stance(Stance::of_verdict(&verdict)),
+        Ok(verdict) => Redecided::Stance(Stance::of_verdict(&verdict)),
         // The machine's fault, not the rule's.
         Err(failure @ (Failure::NoInstance | Failure::Time)) => {
-            Found::Undecided(format!("the run did not end: {failure}"))
+            Redecided::Undecided(format!("the run did not end: {failure}"))
         }
-        Err(failure) => Found::Stance(Stance::of_failure(&failure.to_string(), candidate.class)),
+        Err(failure) => {
+            Redecided::Stance(Stance::of_failure(&failure.to_string(), candidate.class))
+        }
     }
 }
 
-fn tell(report: &mut Report, own: &PolicyForm, before: Stance, found: Found, form: &ReceiptForm) {
+fn tell(
+    report: &mut Report,
+    own: &PolicyForm,
+    before: Stance,
+    found: Redecided,
+    form: &ReceiptForm,
+) {
     match found {
-        Found::Undecided(missing) => report.undecided(&own.policy, &missing, &form.request_id),
-        Found::Stance(after) => report.verdict(&own.policy, &before, &after, &form.request_id),
+        Redecided::Undecided(missing) => report.undecided(&own.policy, &missing, &form.request_id),
+        Redecided::Stance(after) => report.verdict(&own.policy, &before, &after, &form.request_id),
     }
 }
 
-/// What was decided, as recorded.
+/// Returns the recorded decision.
 fn stance(own: &PolicyForm) -> Stance {
     if own.way == Way::Skipped {
         return Stance::open("skipped");
@@ -151,7 +161,7 @@ fn stance(own: &PolicyForm) -> Stance {
     }
 }
 
-/// Whether the candidate's policy applies to the request; none where that is not recorded.
+/// Returns whether the candidate's policy applies to the request; none where that is not recorded.
 fn covers(policy: &PolicyConfig, own: &PolicyForm, case: &Case<'_>) -> Option<bool> {
     let interests = &policy.interests;
     let method = Method::from_bytes(case.form.method.as_bytes()).ok()?;

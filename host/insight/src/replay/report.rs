@@ -1,4 +1,4 @@
-//! What a replay found: how many verdicts stay, which change, which cannot be known.
+//! The report of a replay: how many verdicts stay, which change, which cannot be known.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use serde::Serialize;
 /// Requests that are named for each change.
 const EXAMPLES: usize = 3;
 
-/// What a policy decided, as far as replays compare it.
+/// A decision as far as replays compare it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stance {
     /// A few words: `proceed`, `403 insufficient-scope`.
     pub(super) label: String,
     /// All of it; none where it is hidden, or there is no verdict.
     pub(super) words: Option<String>,
-    /// Whether it keeps the request out.
+    /// True where it keeps the request out.
     pub(super) is_denial: bool,
 }
 
@@ -26,7 +26,7 @@ pub struct Report {
     lost: u64,
     same: u64,
     changed: BTreeMap<String, Change>,
-    undecided: BTreeMap<String, Seen>,
+    undecided: BTreeMap<String, Occurrences>,
     #[serde(skip)]
     expected: Vec<String>,
 }
@@ -34,13 +34,13 @@ pub struct Report {
 #[derive(Debug, Default, Serialize)]
 struct Change {
     #[serde(flatten)]
-    seen: Seen,
+    seen: Occurrences,
     deny_to_allow: bool,
     expected: bool,
 }
 
 #[derive(Debug, Default, Serialize)]
-struct Seen {
+struct Occurrences {
     count: u64,
     /// The ids of some of the requests.
     requests: Vec<String>,
@@ -139,7 +139,7 @@ impl Report {
     }
 }
 
-impl Seen {
+impl Occurrences {
     fn add(&mut self, request_id: &str) {
         self.count += 1;
         if self.requests.len() < EXAMPLES {

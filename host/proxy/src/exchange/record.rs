@@ -9,7 +9,7 @@ use tollgate_edge::ResponseBody;
 use tollgate_edge::respond::Ended;
 
 use super::Flow;
-use crate::receipts::{Ending, ReceiptRecord, RetentionClass};
+use crate::receipts::{ExchangeEnding, ReceiptRecord, RetentionClass};
 
 /// Longest path that is kept, in bytes.
 const PATH_BYTES_MAX: usize = 512;
@@ -19,7 +19,7 @@ impl Flow {
     pub(super) fn keep(&self, receipt: Receipt<'_>, answer: &Response<ResponseBody>) {
         let (by_policy, by_upstream) =
             (self.facts.policy.is_some(), self.facts.grpc_status.is_some());
-        let ending = Ending { by_policy, by_upstream };
+        let ending = ExchangeEnding { by_policy, by_upstream };
         if let Some(retention) = self.snapshot.receipts.wants(&receipt, answer, ending)
             && let Some(record) = self.record(receipt, retention, answer)
         {

@@ -10,7 +10,7 @@ use tollgate_upstream::strip_before_forwarding;
 
 use super::{ForwardContext, identify};
 use crate::exchange::Flow;
-use crate::payload::Outgoing;
+use crate::payload::RequestBodyOut;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -22,11 +22,11 @@ pub(super) async fn pass(
 ) -> Result<Response<ResponseBody>, Error> {
     let upstream = &context.target.upstream;
     let response = match flow.payload.outgoing().await? {
-        Outgoing::Whole(bytes) => {
+        RequestBodyOut::Whole(bytes) => {
             let make = || request(flow, context, bytes.clone());
             upstream.send_whole(make, context.deadline, context.safety).await?
         }
-        Outgoing::Stream(stream) => {
+        RequestBodyOut::Stream(stream) => {
             let request = request(flow, context, stream)?;
             upstream.send(request, context.deadline, context.safety).await?
         }

@@ -79,7 +79,7 @@ pub struct PolicyRecord {
     pub hook: Hook,
     /// The time of the decision, waits for the host included.
     pub took: Duration,
-    /// How the decision was reached.
+    /// The way in which the decision was reached.
     pub decision: DecisionRecord,
 }
 
@@ -103,7 +103,7 @@ pub enum DecisionRecord {
         trace: Trace,
         /// The verdict, or why there is none.
         outcome: Result<Verdict, Failure>,
-        /// Whether an earlier run decided otherwise on the same answers.
+        /// True where an earlier run decided otherwise on the same answers.
         contradicts: bool,
     },
 }

@@ -78,7 +78,7 @@ fn answer(status: u16) -> Response<ResponseBody> {
     response
 }
 
-const NOBODY: Ending = Ending { by_policy: false, by_upstream: false };
+const NOBODY: ExchangeEnding = ExchangeEnding { by_policy: false, by_upstream: false };
 
 #[test]
 fn a_flood_of_refusals_pushes_out_no_failure_and_no_pass() {
@@ -122,7 +122,7 @@ fn the_newest_of_a_repeated_id_is_found_and_the_others_are_counted() {
 fn refusals_and_failures_are_always_wanted_and_passes_one_in_so_many() {
     let receipts = ReceiptLog::new(settings("[receipts]\nsample_every = 10\n"));
     let none = Receipt::default();
-    let by_policy = Ending { by_policy: true, ..NOBODY };
+    let by_policy = ExchangeEnding { by_policy: true, ..NOBODY };
     assert_eq!(receipts.wants(&none, &answer(403), by_policy), Some(RetentionClass::Refusals));
     assert_eq!(receipts.wants(&none, &answer(503), by_policy), Some(RetentionClass::Failures));
     let passes = (0..100).filter_map(|_| receipts.wants(&none, &answer(200), NOBODY)).count();
@@ -151,7 +151,7 @@ fn switched_off_nothing_is_wanted_and_nothing_stays() {
     receipts.keep(kept("one", RetentionClass::Failures));
     receipts.configure(settings("[receipts]\non = false\n"));
     assert!(receipts.find("one").is_none());
-    let by_policy = Ending { by_policy: true, ..NOBODY };
+    let by_policy = ExchangeEnding { by_policy: true, ..NOBODY };
     assert_eq!(receipts.wants(&Receipt::default(), &answer(403), by_policy), None);
 }
 

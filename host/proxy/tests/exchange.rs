@@ -1,0 +1,254 @@
+//! An exchange from socket to upstream and back: listeners of `edge` before and behind a Gateway,
+//! a Snapshot made by hand, and a policy that is a function.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use tokio_util::sync::CancellationToken;
+use tollgate_capability::credentials::{Resolver, ResolverOptions};
+use tollgate_capability::{Stores, SystemClock};
+use tollgate_chain::{
+    Answer, Chain, Class, Content, Failure, Finished, Growth, Head, Hook, Interests, Methods,
+    Plugin, Policy, Question, Reply, RequestRead, Route, RouteLimits, RouteTable, Run, Template,
+    Trees, Verdict,
+};
+use tollgate_edge::{Handler, Listener, ListenerSettings, RequestBody, Responder, ResponseBody};
+use tollgate_harness::Client;
+use tollgate_proxy::{
+    Binding, BoxedHost, ChainInfo, Gateway, Ledger, Live, Readiness, ReceiptLog, Snapshot, Targets,
+    UpstreamTarget,
+};
+use tollgate_stores::file::FileCredentials;
+use tollgate_stores::memory::{
+    AddressFailures, MemoryIdempotency, MemoryIdempotencyLimits, MemoryQuota, MemoryQuotaLimits,
+};
+use tollgate_upstream::{Upstream, UpstreamSettings, WireProtocol};
+
+/// A policy that answers preflights with this status and lets everything else pass.
+#[derive(Debug)]
+struct AnswersOptions(u16);
+
+impl Plugin<BoxedHost> for AnswersOptions {
+    fn run<'a>(
+        &'a self,
+        _: Hook,
+        mut run: Run<BoxedHost>,
+    ) -> Pin<Box<dyn Future<Output = Finished<BoxedHost>> + Send + 'a>> {
+        Box::pin(async move {
+            let question = Question::from(RequestRead::MethodIs("OPTIONS".into()));
+            let verdict = match run.ask(question).await {
+                Ok(Answer::Bool(true)) => {
+                    Ok(Verdict::Reply(Reply { status: self.0, content: Content::Empty }))
+                }
+                Ok(_) => Ok(Verdict::Proceed),
+                Err(departure) => Err(Failure::Question(departure)),
+            };
+            (run, verdict)
+        })
+    }
+
+    fn has(&self, hook: Hook) -> bool {
+        hook == Hook::Request
+    }
+}
+
+/// An upstream that says what it was asked.
+#[derive(Debug, Clone)]
+struct Echo;
+
+impl Handler for Echo {
+    async fn handle(&self, head: Head, body: RequestBody) -> Response<ResponseBody> {
+        let body = body.collect().await.unwrap_or_default();
+        let text = format!("{} {} {}", head.method, head.path, String::from_utf8_lossy(&body));
+        Response::new(ResponseBody::full(text))
+    }
+}
+
+/// Starts a plaintext listener on a free port; gives its URL.
+fn listen(handler: impl Handler, stop: &CancellationToken) -> Result<String> {
+    let responder = Arc::new(Responder::new("https://problems.example/"));
+    let listener = Listener::bind(ListenerSettings::plaintext("127.0.0.1:0".parse()?, responder))?;
+    let url = format!("http://{}", listener.local_addr());
+    tokio::spawn(listener.serve(handler, stop.clone()));
+    Ok(url)
+}
+
+fn stores() -> Result<Arc<Stores>> {
+    let clock = Arc::new(SystemClock::new());
+    let keys = Arc::new(FileCredentials::parse("", Arc::clone(&clock) as _)?);
+    let rate = AddressFailures::DEFAULT_RATE;
+    let failures = Arc::new(AddressFailures::new(Arc::clone(&clock) as _, rate));
+    let (quota, idempotency) = (MemoryQuotaLimits::default(), MemoryIdempotencyLimits::default());
+    Ok(Arc::new(Stores {
+        clock: Arc::clone(&clock) as _,
+        credentials: Resolver::new(
+            keys,
+            failures,
+            Arc::clone(&clock) as _,
+            ResolverOptions::default(),
+        ),
+        quota: Arc::new(MemoryQuota::new(Arc::clone(&clock) as _, quota)),
+        idempotency: Arc::new(MemoryIdempotency::new(clock, idempotency)),
+    }))
+}
+
+/// A chain of one policy that answers `OPTIONS` with this status.
+fn chain(name: &str, status: u16) -> Chain<BoxedHost> {
+    let policy = Policy {
+        name: "answers-options".into(),
+        class: Class::Security,
+        interests: Interests::default(),
+        plugin: Arc::new(AnswersOptions(status)),
+        trees: Arc::new(Trees::new(&Growth::default(), &[])),
+        questions_max: 8,
+        answer_bytes_max: 1024,
+        rollout: None,
+    };
+    Chain { name: name.into(), policies: vec![Arc::new(policy)] }
+}
+
+/// `GET /v1/things` and `POST /v1/things` by the chain 1, everything else by the listener's, 0.
+fn routes() -> Result<RouteTable> {
+    let limits = RouteLimits { body_bytes_max: 1024, timeout: Duration::from_secs(10) };
+    let route = Route {
+        name: "things".into(),
+        template: "/v1/things".into(),
+        attributes: std::iter::empty::<(Box<str>, Box<str>)>().collect(),
+        grpc: None,
+        upstream: Some("echo".into()),
+        binding: 0,
+        chain: 1,
+        limits,
+    };
+    let methods = Methods::These(vec![Method::GET, Method::POST]);
+    Ok(RouteTable::build([(methods, Template::parse("/v1/things")?, Arc::new(route))])?)
+}
+
+fn snapshot(generation: u64, echo: &str) -> Result<Snapshot> {
+    let upstream = Upstream::new(UpstreamSettings {
+        name: "echo".into(),
+        protocol: WireProtocol::Http,
+        endpoints: vec![echo.parse()?],
+        tls: None,
+        connect_timeout: Duration::from_secs(10),
+        idle_timeout: Duration::from_secs(10),
+        connections_max: 4,
+    })?;
+    let mut targets = Targets::default();
+    let (name, upstream) = ("echo".into(), Arc::new(upstream));
+    targets.insert(UpstreamTarget { name, upstream, environment: None, audience: None });
+
+    let chains = vec![chain("edge", 401), chain("tenant", 204)];
+    let info = |chain: &Chain<BoxedHost>| {
+        let (policies, hidden) = (Vec::new(), Arc::new([]));
+        Arc::new(ChainInfo { chain: Arc::clone(&chain.name), policies, hidden })
+    };
+    Ok(Snapshot {
+        generation,
+        routes: routes()?,
+        bindings: vec![Binding { route: "things".into(), call: None }],
+        meters: Ledger::default().open(&chains),
+        chain_infos: chains.iter().map(info).collect(),
+        chains,
+        listener_chains: [("main".to_owned(), 0)].into(),
+        targets: Arc::new(targets),
+        stores: stores()?,
+        signer: None,
+        responder: Arc::new(Responder::new("https://problems.example/")),
+        hidden_headers: Arc::new([]),
+        receipts: receipts()?,
+    })
+}
+
+/// A log that keeps every receipt.
+fn receipts() -> Result<ReceiptLog> {
+    let folder = tempfile::tempdir()?;
+    let toml = "[chains.open]\npolicies = []\n[listeners.main]\naddress = \"127.0.0.1:0\"\n\
+                chain = \"open\"\n[receipts]\nsample_every = 1\n";
+    std::fs::write(folder.path().join("gateway.toml"), toml)?;
+    Ok(ReceiptLog::new(tollgate_config::load(folder.path())?.receipts()))
+}
+
+/// A gateway before an echo.
+struct Bench {
+    url: String,
+    echo: String,
+    live: Live,
+    receipts: ReceiptLog,
+    _stop: tokio_util::sync::DropGuard,
+}
+
+fn bench() -> Result<Bench> {
+    let stop = CancellationToken::new();
+    let echo = listen(Echo, &stop)?;
+    let first = snapshot(1, &echo)?;
+    let (receipts, live) = (first.receipts.clone(), Live::new(first));
+    let gateway = Gateway {
+        live: live.clone(),
+        listener: "main".into(),
+        readiness: Readiness::default(),
+        keeps_records: false,
+    };
+    let url = listen(gateway, &stop)?;
+    Ok(Bench { url, echo, live, receipts, _stop: stop.drop_guard() })
+}
+
+async fn options(bench: &Bench, path: &str, method: &str) -> Result<StatusCode> {
+    let request = Request::builder()
+        .method(Method::OPTIONS)
+        .uri(format!("{}{path}", bench.url))
+        .header("origin", "https://app.example.com")
+        .header("access-control-request-method", method);
+    Ok(Client::h1().send(request.body(Bytes::new())?).await?.status)
+}
+
+#[tokio::test]
+async fn a_request_goes_to_the_upstream_and_its_answer_comes_back() -> Result<()> {
+    let bench = bench()?;
+    let url = format!("{}/v1/things", bench.url);
+    let reply = Client::h1().post(&url, &[], "{}").await?;
+    assert_eq!((reply.status, reply.text()), (StatusCode::OK, "POST /v1/things {}".to_owned()));
+
+    let id = reply.header("x-request-id").unwrap_or_default().to_owned();
+    let (record, count) = bench.receipts.find(&id).expect("a receipt");
+    assert_eq!((record.status, count, record.generation), (200, 1, 1));
+    assert_eq!(record.upstream.as_deref(), Some("echo"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_preflight_is_decided_by_the_chain_of_the_route_that_it_asks_about() -> Result<()> {
+    let bench = bench()?;
+    assert_eq!(options(&bench, "/v1/things", "POST").await?, StatusCode::NO_CONTENT);
+    // Nothing has this method or this path: the listener's chain decides.
+    assert_eq!(options(&bench, "/v1/things", "DELETE").await?, StatusCode::UNAUTHORIZED);
+    assert_eq!(options(&bench, "/v1/others", "POST").await?, StatusCode::UNAUTHORIZED);
+    Ok(())
+}
+
+#[tokio::test]
+async fn options_that_is_no_preflight_is_decided_by_the_chain_of_the_listener() -> Result<()> {
+    let bench = bench()?;
+    let request =
+        Request::builder().method(Method::OPTIONS).uri(format!("{}/v1/things", bench.url));
+    let reply = Client::h1().send(request.body(Bytes::new())?).await?;
+    assert_eq!(reply.status, StatusCode::UNAUTHORIZED);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_swapped_snapshot_decides_about_the_next_request() -> Result<()> {
+    let bench = bench()?;
+    let next = Snapshot { receipts: bench.receipts.clone(), ..snapshot(2, &bench.echo)? };
+    let before = bench.live.swap(next);
+    assert_eq!((before.generation(), bench.live.pin().generation()), (1, 2));
+
+    let reply = Client::h1().get(&format!("{}/v1/things", bench.url)).await?;
+    let id = reply.header("x-request-id").unwrap_or_default().to_owned();
+    assert_eq!(bench.receipts.find(&id).map(|(record, _)| record.generation), Some(2));
+    Ok(())
+}
