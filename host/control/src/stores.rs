@@ -87,7 +87,8 @@ impl OpenStores {
                 match &declared.credentials {
                     // The service is known to be usable as declared, and is not asked.
                     config::CredentialStoreConfig::Identity { .. } => Arc::new(Assumed(None)),
-                    _ => store,
+                    config::CredentialStoreConfig::None
+                    | config::CredentialStoreConfig::File { .. } => store,
                 }
             }),
         };

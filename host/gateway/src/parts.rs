@@ -117,7 +117,13 @@ fn tls_problem(files: &TlsFiles, error: &EdgeError) -> ConfigProblem {
             let certificate = files.certificate.display();
             files.key.problem(&format!("expected the key of {certificate}: {message}"))
         }
-        _ => files.certificate.problem(&format!("expected a certificate: {message}")),
+        EdgeError::Pem { .. }
+        | EdgeError::NoCertificate { .. }
+        | EdgeError::Tls(_)
+        | EdgeError::Bind { .. }
+        | EdgeError::AccessLog(_) => {
+            files.certificate.problem(&format!("expected a certificate: {message}"))
+        }
     }
 }
 
