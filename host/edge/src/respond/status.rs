@@ -6,10 +6,7 @@ use tollgate_chain::{GrpcCode, ProblemType};
 /// is the gateway's own fault: the caller was authenticated at the gateway.
 #[must_use]
 pub fn http_of_grpc(code: GrpcCode) -> u16 {
-    match code {
-        GrpcCode::Ok => 200,
-        failed => ProblemType::of_service(failed).status,
-    }
+    if code == GrpcCode::Ok { 200 } else { ProblemType::of_service(code).status }
 }
 
 /// Converts the HTTP status of a refusal of the gateway's own to the gRPC status for RPC callers.
@@ -32,10 +29,7 @@ pub fn grpc_of_http(status: u16) -> GrpcCode {
 
 /// The HTTP status of a Connect unary error, as that protocol has it.
 pub(super) fn http_of_connect(code: GrpcCode) -> u16 {
-    match code {
-        GrpcCode::Unauthenticated => 401,
-        other => http_of_grpc(other),
-    }
+    if code == GrpcCode::Unauthenticated { 401 } else { http_of_grpc(code) }
 }
 
 /// The name of a gRPC code in Connect.

@@ -61,10 +61,12 @@ impl<'a> ProblemView<'a> {
     /// Shows a service's status. An RPC caller gets the code as it came; UNAUTHENTICATED from
     /// inside is the gateway's own fault.
     fn of_service(failure: &'a GrpcFailure) -> Self {
-        let grpc = match failure.code {
-            GrpcCode::Ok | GrpcCode::Unlisted(_) => GrpcCode::Unknown,
-            GrpcCode::Unauthenticated => GrpcCode::Internal,
-            code => code,
+        let grpc = if failure.code == GrpcCode::Unauthenticated {
+            GrpcCode::Internal
+        } else if matches!(failure.code, GrpcCode::Ok | GrpcCode::Unlisted(_)) {
+            GrpcCode::Unknown
+        } else {
+            failure.code
         };
         Self {
             grpc,
