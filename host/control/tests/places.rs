@@ -1,4 +1,4 @@
-//! What is refused after the configuration was read is reported at the line that names it.
+//! Problems that arise after the configuration was read are reported at the line that names them.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the set-up of a test fails as tests do")]
 

@@ -28,8 +28,8 @@ const DENSE_FUNCTIONS: &[Budget<'_>] = &[
     ("services/terms", 1),
     ("tests/conformance", 3),
 ];
-const FRAGMENTS: &[Budget<'_>] = &[("host/control", 1)];
-const WIDE_MARKDOWN: &[Budget<'_>] = &[(ROOT, 1)];
+const FRAGMENTS: &[Budget<'_>] = &[];
+const WIDE_MARKDOWN: &[Budget<'_>] = &[];
 
 #[test]
 fn nobody_imports_whom_the_import_table_does_not_allow() -> Result<()> {
