@@ -48,7 +48,7 @@ async fn recorded() -> Result<Recorded> {
     let output = recording.await??;
     let report = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(report.starts_with(&format!("{exchanges} receipts in ")), "{report}");
-    assert!(report.contains("; 0 were gone"), "{report}");
+    assert!(report.contains("; 0 were lost"), "{report}");
     Ok(Recorded { _echo: echo, gate, file, exchanges })
 }
 

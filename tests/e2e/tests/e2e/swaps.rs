@@ -113,7 +113,7 @@ async fn twenty_swaps_in_half_a_minute_of_load_lose_no_request() -> Result<()> {
     for told in [
         "rules.toml:1: expected TOML: ".to_owned(),
         format!("rules.toml:{misspelt}: routes.x: unknown field `chian`, expected one of `match`"),
-        "policies.auth: ".to_owned(),
+        "plugins.auth.file: ".to_owned(),
         "auth.wasm: the component is truncated".to_owned(),
     ] {
         assert!(log.contains(&told), "{told}: {log}");
