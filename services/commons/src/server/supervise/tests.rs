@@ -29,22 +29,32 @@ impl io::Write for Lines {
 }
 
 impl Lines {
-    fn count(&self, text: &str) -> usize {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap().matches(text).count()
+    /// Counts the lines about a task that hold a text.
+    fn count(&self, task: &str, text: &str) -> usize {
+        let field = format!("task=\"{task}\"");
+        let lines = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        lines.lines().filter(|line| line.contains(&field) && line.contains(text)).count()
     }
 }
 
-/// Captures logs of this thread for as long as the guard lives.
-fn capture(lines: &Lines) -> tracing::subscriber::DefaultGuard {
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
-    tracing::subscriber::set_default(subscriber.finish())
+/// Collects the log of the whole test process. One subscriber serves all tests: `tracing` asks the
+/// subscribers once whether they want a line, and a test on another thread without a subscriber
+/// could be the one that is asked.
+fn captured() -> &'static Lines {
+    static LINES: OnceLock<Lines> = OnceLock::new();
+    LINES.get_or_init(|| {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
+        tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
+        lines
+    })
 }
 
 #[tokio::test]
 async fn a_task_that_panics_is_restarted_with_a_log_line_and_a_metric_until_it_ends_the_process() {
-    let lines = Lines::default();
-    let _logs = capture(&lines);
+    let lines = captured();
     let recorder = PrometheusBuilder::new().build_recorder();
     let metrics = recorder.handle();
     let _metrics = metrics::set_default_local_recorder(&recorder);
@@ -58,9 +68,9 @@ async fn a_task_that_panics_is_restarted_with_a_log_line_and_a_metric_until_it_e
 
     assert_eq!(supervisor.failed().await, "doomed");
     assert_eq!(runs.load(Ordering::SeqCst), 3, "one run and two restarts");
-    assert_eq!(lines.count("task ended; restarting it"), 2);
-    assert_eq!(lines.count("task failed; ending the process"), 1);
-    assert!(lines.count("provoked") >= 1, "the cause is logged");
+    assert_eq!(lines.count("doomed", "task ended; restarting it"), 2);
+    assert_eq!(lines.count("doomed", "task failed; ending the process"), 1);
+    assert!(lines.count("doomed", "provoked") >= 1, "the cause is logged");
     let rendered = metrics.render();
     assert!(rendered.contains("task_restarts_total{task=\"doomed\"} 2"), "{rendered}");
     assert!(rendered.contains("task_failed{task=\"doomed\"} 1"), "{rendered}");
@@ -107,8 +117,7 @@ async fn a_task_that_ran_long_enough_before_it_failed_never_ends_the_process() {
 
 #[tokio::test]
 async fn a_task_that_is_asked_to_end_is_not_restarted() {
-    let lines = Lines::default();
-    let _logs = capture(&lines);
+    let lines = captured();
     let supervisor = Supervisor::new(POLICY);
     let started = CancellationToken::new();
     let reporter = started.clone();
@@ -118,7 +127,7 @@ async fn a_task_that_is_asked_to_end_is_not_restarted() {
     });
     started.cancelled().await;
     assert!(supervisor.end(Duration::from_secs(10)).await);
-    assert_eq!(lines.count("task"), 0);
+    assert_eq!(lines.count("obedient", ""), 0);
 
     let supervisor = Supervisor::new(POLICY);
     let started = CancellationToken::new();
