@@ -95,7 +95,10 @@ async fn api(port: &Port) -> Result<()> {
     let stranger = Client::h1().get(&format!("{}/v1/receipts", port.url)).await?;
     assert_eq!(stranger.status, StatusCode::UNAUTHORIZED);
     assert_eq!(stranger.header("content-type"), Some("application/problem+json"));
-    assert_eq!(stranger.json()?["code"], "unauthenticated");
+    assert_eq!(
+        stranger.json()?.get("code").and_then(|code| code.as_str()),
+        Some("unauthenticated")
+    );
 
     let client = AdminClient::open(&port.url, TOKEN)?;
     assert!(client.since(0, 10, 1).await?.receipts.is_empty());

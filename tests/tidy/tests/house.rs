@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use cargo_metadata::{Metadata, MetadataCommand};
-use tidy::findings::{Budget, ROOT, unequal};
+use tidy::findings::{Budget, unequal};
 use tidy::source::Allowance;
 use tidy::{imports, manifests, names, owners, page, rooms, source, tree};
 
