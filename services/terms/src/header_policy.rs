@@ -27,12 +27,11 @@ const PROTECTED: u8 = 1 << 5;
 
 impl FieldPolicy {
     /// Returns the policy for a field name in lower case.
+    #[inline]
     #[must_use]
     pub fn of(name: &str) -> Self {
-        if may_be_listed(name)
-            && let Some((_, policy)) = NAMES.iter().find(|(listed, _)| *listed == name)
-        {
-            return Self(*policy);
+        if let Some(policy) = listed(name) {
+            return Self(policy);
         }
         let prefixed = match name.as_bytes().first() {
             Some(b'g' | b'x') => PREFIXES.iter().find(|(prefix, _)| name.starts_with(prefix)),
@@ -148,24 +147,63 @@ const PREFIXES: [(&str, u8); 4] = [
 /// knows.
 const BINARY: &str = "-bin";
 
-/// For each first letter the lengths of the names in [`NAMES`], as bits: most fields of a request
-/// are told apart by it without a comparison of text.
-const LENGTHS: [u32; 26] = lengths();
+/// For each first letter the rows of [`NAMES`] that begin with it, as bits.
+const BY_LETTER: [u64; 26] = by_letter();
+/// For each length the rows of [`NAMES`] that are so long, as bits.
+const BY_LENGTH: [u64; 32] = by_length();
 
 #[expect(clippy::indexing_slicing, reason = "evaluated at compile time, which fails instead")]
-const fn lengths() -> [u32; 26] {
-    let mut lengths = [0; 26];
+const fn by_letter() -> [u64; 26] {
+    let mut rows = [0; 26];
     let mut index = 0;
     while index < NAMES.len() {
-        let name = NAMES[index].0.as_bytes();
-        lengths[(name[0] - b'a') as usize] |= 1 << name.len();
+        rows[(NAMES[index].0.as_bytes()[0] - b'a') as usize] |= 1 << index;
         index += 1;
     }
-    lengths
+    rows
 }
 
-fn may_be_listed(name: &str) -> bool {
-    let letter = name.as_bytes().first().map_or(u8::MAX, |byte| byte.wrapping_sub(b'a'));
-    let lengths = LENGTHS.get(usize::from(letter)).copied().unwrap_or(0);
-    name.len() < 32 && lengths & (1 << name.len()) != 0
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time, which fails instead")]
+const fn by_length() -> [u64; 32] {
+    let mut rows = [0; 32];
+    let mut index = 0;
+    while index < NAMES.len() {
+        rows[NAMES[index].0.len()] |= 1 << index;
+        index += 1;
+    }
+    rows
+}
+
+/// Finds a name in [`NAMES`]. Every field of a request is looked up several times, so that text is
+/// compared only with names of the same first letter and length: mostly none, else one.
+#[inline]
+fn listed(name: &str) -> Option<u8> {
+    let letter = name.as_bytes().first()?.wrapping_sub(b'a');
+    let mut rows = BY_LETTER.get(usize::from(letter))? & BY_LENGTH.get(name.len())?;
+    while rows != 0 {
+        let (candidate, policy) = NAMES.get(rows.trailing_zeros() as usize)?;
+        if *candidate == name {
+            return Some(*policy);
+        }
+        rows &= rows - 1;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_listed_name_is_found_and_its_neighbours_are_not() {
+        for (name, policy) in NAMES {
+            assert_eq!(listed(name), Some(policy), "{name}");
+            // The same first letter and length, as only the text tells them apart.
+            let neighbour = format!("{}!", &name[..name.len() - 1]);
+            assert_eq!(listed(&neighbour), None, "{neighbour}");
+        }
+        for stranger in ["", "!", "accept", "{", "z", &"c".repeat(31), &"c".repeat(32)] {
+            assert_eq!(listed(stranger), None, "{stranger}");
+        }
+    }
 }
