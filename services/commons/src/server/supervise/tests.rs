@@ -61,19 +61,19 @@ async fn a_task_that_panics_is_restarted_with_a_log_line_and_a_metric_until_it_e
     let supervisor = Supervisor::new(POLICY);
     let runs = Arc::new(AtomicU32::new(0));
     let counted = runs.clone();
-    supervisor.spawn("doomed", move |_| {
+    supervisor.spawn("panicking", move |_| {
         counted.fetch_add(1, Ordering::SeqCst);
         async { panic!("provoked") }
     });
 
-    assert_eq!(supervisor.failed().await, "doomed");
+    assert_eq!(supervisor.failed().await, "panicking");
     assert_eq!(runs.load(Ordering::SeqCst), 3, "one run and two restarts");
-    assert_eq!(lines.count("doomed", "task ended; restarting it"), 2);
-    assert_eq!(lines.count("doomed", "task failed; ending the process"), 1);
-    assert!(lines.count("doomed", "provoked") >= 1, "the cause is logged");
+    assert_eq!(lines.count("panicking", "task ended; restarting it"), 2);
+    assert_eq!(lines.count("panicking", "task failed; ending the process"), 1);
+    assert!(lines.count("panicking", "provoked") >= 1, "the cause is logged");
     let rendered = metrics.render();
-    assert!(rendered.contains("task_restarts_total{task=\"doomed\"} 2"), "{rendered}");
-    assert!(rendered.contains("task_failed{task=\"doomed\"} 1"), "{rendered}");
+    assert!(rendered.contains("task_restarts_total{task=\"panicking\"} 2"), "{rendered}");
+    assert!(rendered.contains("task_failed{task=\"panicking\"} 1"), "{rendered}");
     assert!(supervisor.end(Duration::from_secs(10)).await);
 }
 
