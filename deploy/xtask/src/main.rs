@@ -39,7 +39,10 @@ enum Verb {
     /// Installs what a fresh machine lacks: system packages, the Wasm target, Kafka, buf.
     Setup,
     /// Builds the plugins and the guests of the tests as components.
-    Plugins,
+    Plugins {
+        /// Those to build; all where none is named.
+        names: Vec<String>,
+    },
     /// Refreshes the data by which SQL is checked at compile time, with a PostgreSQL of its own.
     Queries,
     /// Sets up, builds and starts the whole platform on loopback; prints commands that work.
@@ -79,7 +82,7 @@ fn main() -> Result<()> {
     let place = Place::find()?;
     match Line::parse().verb {
         Verb::Setup => setup::run(&place),
-        Verb::Plugins => plugins::run(&place).map(drop),
+        Verb::Plugins { names } => plugins::some(&place, &names).map(drop),
         Verb::Queries => queries::run(&place),
         Verb::Up => up::run(&place),
         Verb::Down => down::run(&place),
