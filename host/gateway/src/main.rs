@@ -10,7 +10,6 @@ mod parts;
 mod schema;
 mod serve;
 mod signals;
-mod supervise;
 mod telemetry;
 
 use std::process::ExitCode;

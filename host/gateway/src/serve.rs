@@ -8,27 +8,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tollgate_admin::{Admin, Api, DRAINING, PrometheusHandle};
-use tollgate_config::{AccessLogConfig, Config, DrainConfig, Problems, with_causes};
+use tollgate_config::{AccessLogConfig, Config, DrainConfig, Problems};
 use tollgate_control::{
     BuildMode, Follower, InputStamp, OpenStores, Rollouts, SnapshotBuilder, inputs,
 };
 use tollgate_edge::{
-    AccessLog, Drained, Handler, Limits, Listener, ListenerSettings, Responder, Tls, TrustedProxies,
+    AccessLog, Drained, Limits, Listener, ListenerSettings, Responder, Tls, TrustedProxies,
 };
 use tollgate_insight::Redactor;
 use tollgate_proxy::{Gateway, Ledger, Live, Readiness, ReceiptLog};
+use tollgate_supervisor::{RestartPolicy, Supervisor};
 
 use crate::parts::{Parts, Purpose};
 use crate::signals::{SignalEvent, Signals};
-use crate::supervise::Supervisor;
 
 /// Access records that may wait for the disk.
 const ACCESS_QUEUE: usize = 65_536;
 /// Interval between looks at the access log's thread.
 const ACCESS_LOG_LOOK: Duration = Duration::from_secs(1);
+/// Longest wait for background tasks at the end of the process.
+const TASKS_END_MAX: Duration = Duration::from_secs(10);
 
 /// Serves until told to stop.
 pub(crate) fn serve(folder: &Path) -> Result<ExitCode> {
@@ -59,7 +64,7 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
     let ledger = Ledger::default();
     let receipts = ReceiptLog::new(config.receipts());
     let rollouts = Rollouts::default();
-    let mut supervisor = Supervisor::new();
+    let supervisor = Supervisor::new(RestartPolicy::default());
 
     // Health answers before anything that takes time.
     let responder = Arc::new(Responder::new(config.problem_type_base()));
@@ -72,11 +77,11 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
     };
     let handler =
         Admin { readiness: readiness.clone(), metrics, ledger: ledger.clone(), responder, api };
-    let admin_drained = start_admin(&config, handler, &stop_admin, &mut supervisor)?;
+    start_admin(&config, handler, &stop_admin, &supervisor)?;
 
     // Compiling blocks; the thread that runs this serves health meanwhile.
     let folder = folder.to_owned();
-    let mode = BuildMode::Serve(receipts, rollouts.clone());
+    let mode = BuildMode::Serve(receipts.clone(), rollouts.clone());
     let built = tokio::task::spawn_blocking(move || {
         let stamp = InputStamp::of(&inputs(&config));
         SnapshotBuilder::open(&folder, config, ledger, mode).map(|built| (built, stamp))
@@ -89,13 +94,15 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
     let access_log = start_access_log(builder.config().access_log(), parts.access_log)?;
     let bound = bind(builder.config(), &parts.tls, access_log.as_ref())?;
     let certificates = certificates(builder.config(), parts.tls);
-    let mut serving = Serving { signals, readiness, drain, supervisor, listeners: Vec::new() };
+    let (listeners, detached) = (Vec::new(), TaskTracker::new());
+    let mut serving = Serving { signals, readiness, drain, supervisor, listeners, detached };
     serving.listen(bound, &live, access_log.is_some(), &stop);
 
     let (reload, requests) = mpsc::channel(1);
     let follower = Follower::new(live, (builder, stamp), certificates, requests);
     let closing = CancellationToken::new();
-    serving.watch(follower, rollouts, access_log.clone(), &closing);
+    serving.watch(follower, rollouts, receipts);
+    serving.watch_access_log(access_log.clone(), &closing);
     serving.readiness.ready();
 
     let aborted = serving.until_drained(&reload).await?;
@@ -103,16 +110,13 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
         stop.cancel();
         serving.finish().await;
     }
-    // No task is restarted from here on, and none is watched but the admin listener.
-    let Serving { supervisor, .. } = serving;
     closing.cancel();
     close(stores, access_log).await?;
+
     stop_admin.cancel();
-    if let Some(drained) = admin_drained {
-        // Without an answer the listener has ended already.
-        let _ = drained.await;
+    if !aborted && !serving.supervisor.end(TASKS_END_MAX).await {
+        tracing::warn!("background tasks did not end in time; leaving them");
     }
-    drop(supervisor);
     tracing::info!("shutdown complete");
     Ok(ExitCode::SUCCESS)
 }
@@ -134,8 +138,10 @@ struct Serving {
     readiness: Readiness,
     drain: DrainConfig,
     supervisor: Supervisor,
-    /// For each listener, what came of its drain.
-    listeners: Vec<oneshot::Receiver<Drained>>,
+    /// For each listener, the outcome of its drain.
+    listeners: Vec<JoinHandle<Option<Drained>>>,
+    /// Operations whose callers left.
+    detached: TaskTracker,
 }
 
 impl Serving {
@@ -151,51 +157,36 @@ impl Serving {
             tracing::info!(listener = %name, address = %listener.local_addr(), "listening");
             let task = format!("listener {name}");
             let readiness = self.readiness.clone();
-            let gateway = Gateway { live: live.clone(), listener: name, readiness, keeps_records };
-            let (work, drained) = until_drained(listener, gateway, stop);
-            self.supervisor.essential(&task, work);
-            self.listeners.push(drained);
+            let (live, detached) = (live.clone(), self.detached.clone());
+            let gateway = Gateway { live, listener: name, readiness, keeps_records, detached };
+            let work = listener.serve(gateway, stop.clone());
+            self.listeners.push(self.supervisor.essential(task, stop.clone(), work));
         }
     }
 
     /// Starts everything that goes on beside the listeners.
-    fn watch(
-        &mut self,
-        follower: Follower,
-        rollouts: Rollouts,
-        access_log: Option<AccessLog>,
-        closing: &CancellationToken,
-    ) {
+    fn watch(&self, follower: Follower, rollouts: Rollouts, receipts: ReceiptLog) {
         let follower = Arc::new(follower);
-        self.supervisor.restarting("reload", move || {
+        self.supervisor.restarting("reload", move |ending| {
             let follower = Arc::clone(&follower);
-            async move {
-                let Err(error) = follower.run().await;
-                with_causes(&error)
+            ending.run_until_cancelled_owned(async move { follower.run().await })
+        });
+        self.supervisor.restarting("rollout watch", move |ending| {
+            ending.run_until_cancelled_owned(rollouts.clone().watch())
+        });
+        self.supervisor.restarting("receipt leases", move |ending| {
+            ending.run_until_cancelled_owned(receipts.clone().watch_leases())
+        });
+    }
+
+    /// Watches the thread of the access log: the process ends rather than serve unrecorded.
+    fn watch_access_log(&self, access_log: Option<AccessLog>, closing: &CancellationToken) {
+        let Some(log) = access_log else { return };
+        self.supervisor.essential("access log writer", closing.clone(), async move {
+            while log.is_running() {
+                tokio::time::sleep(ACCESS_LOG_LOOK).await;
             }
         });
-
-        self.supervisor.restarting("rollout watch", move || {
-            let rollouts = rollouts.clone();
-            async move {
-                rollouts.watch().await;
-                "it stopped watching"
-            }
-        });
-
-        // Its thread is the access log's own: the process ends rather than serve unrecorded.
-        let closing = closing.clone();
-        if let Some(log) = access_log {
-            self.supervisor.essential("access log writer", async move {
-                while log.is_running() {
-                    tokio::time::sleep(ACCESS_LOG_LOOK).await;
-                }
-                if closing.is_cancelled() {
-                    std::future::pending().await
-                }
-                "the thread ended"
-            });
-        }
     }
 
     /// Serves until a signal, then waits for endpoints to spread. True when nothing more is to be
@@ -212,7 +203,9 @@ impl Serving {
                     SignalEvent::Abort => return Ok(true),
                     SignalEvent::Drain => break,
                 },
-                end = self.supervisor.failure() => bail!("{} ended: {}", end.task, end.reason),
+                failure = self.supervisor.failed() => {
+                    bail!("{} ended: {}", failure.task, failure.cause)
+                }
             }
         }
 
@@ -235,23 +228,33 @@ impl Serving {
         }
     }
 
-    /// Waits for exchanges in flight; the listeners bound the wait themselves.
+    /// Waits for exchanges in flight, whose wait the listeners bound, and for operations whose
+    /// callers left, within the same time. A signal to end at once ends the wait.
     async fn finish(&mut self) {
-        for drained in std::mem::take(&mut self.listeners) {
-            tokio::pin!(drained);
-            loop {
-                tokio::select! {
-                    drained = &mut drained => {
-                        match drained {
-                            Ok(drained) => tracing::info!(?drained, "listener drained"),
-                            Err(_) => tracing::error!("listener ended before it was drained"),
-                        }
-                        break;
-                    }
-                    event = self.signals.next() => {
-                        if event == SignalEvent::Abort {
-                            return;
-                        }
+        let deadline = Instant::now() + self.drain.wait;
+        let (listeners, detached) = (std::mem::take(&mut self.listeners), self.detached.clone());
+        let finished = async {
+            for listener in listeners {
+                match listener.await {
+                    Ok(Some(drained)) => tracing::info!(?drained, "listener drained"),
+                    Ok(None) | Err(_) => tracing::error!("listener ended before it was drained"),
+                }
+            }
+
+            detached.close();
+            if timeout_at(deadline, detached.wait()).await.is_err() {
+                let operations = detached.len();
+                tracing::warn!(operations, "drain timed out; leaving operations unfinished");
+            }
+        };
+        tokio::pin!(finished);
+
+        loop {
+            tokio::select! {
+                () = &mut finished => return,
+                event = self.signals.next() => {
+                    if event == SignalEvent::Abort {
+                        return;
                     }
                 }
             }
@@ -259,42 +262,21 @@ impl Serving {
     }
 }
 
-/// Splits a listener into the work of serving, which goes on for ever after the drain, so that it
-/// ends only by a fault; and what came of the drain.
-fn until_drained<H: Handler>(
-    listener: Listener,
-    handler: H,
-    stop: &CancellationToken,
-) -> (impl Future<Output = &'static str> + Send + 'static, oneshot::Receiver<Drained>) {
-    let (report, drained) = oneshot::channel();
-    let stop = stop.clone();
-    let work = async move {
-        let outcome = listener.serve(handler, stop.clone()).await;
-        if !stop.is_cancelled() {
-            return "it stopped accepting";
-        }
-        // Nobody listens any more where the process was told to end at once.
-        let _ = report.send(outcome);
-        std::future::pending().await
-    };
-    (work, drained)
-}
-
-/// Starts the admin listener where one is configured; gives what will have come of its drain.
+/// Starts the admin listener where one is configured.
 fn start_admin(
     config: &Config,
     admin: Admin,
     stop: &CancellationToken,
-    supervisor: &mut Supervisor,
-) -> Result<Option<oneshot::Receiver<Drained>>> {
-    let Some(address) = config.admin().map(|address| **address) else { return Ok(None) };
+    supervisor: &Supervisor,
+) -> Result<()> {
+    let Some(address) = config.admin().map(|address| **address) else { return Ok(()) };
     let mut settings = ListenerSettings::plaintext(address, Arc::clone(&admin.responder));
     settings.limits.drain_timeout = Duration::from_secs(1);
     let listener = Listener::bind(settings).context("admin listener")?;
     tracing::info!(address = %listener.local_addr(), "health and metrics");
-    let (work, drained) = until_drained(listener, admin, stop);
-    supervisor.essential("admin listener", work);
-    Ok(Some(drained))
+    let work = listener.serve(admin, stop.clone());
+    supervisor.essential("admin listener", stop.clone(), work);
+    Ok(())
 }
 
 /// The bound listeners, by name.

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
 
-/// A future that, dropped before its end, is finished by a task of its own if `wanted` says so.
+/// A future that, dropped before its end, is finished by a task of `tasks` if `wanted` says so.
 /// While its caller stays it costs one box and no task.
 pub(crate) struct Detachable<F>
 where
@@ -15,14 +16,15 @@ where
 {
     work: Option<Pin<Box<F>>>,
     wanted: Arc<AtomicBool>,
+    tasks: TaskTracker,
 }
 
 impl<F> Detachable<F>
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    pub(crate) fn new(work: F, wanted: Arc<AtomicBool>) -> Self {
-        Self { work: Some(Box::pin(work)), wanted }
+    pub(crate) fn new(work: F, wanted: Arc<AtomicBool>, tasks: TaskTracker) -> Self {
+        Self { work: Some(Box::pin(work)), wanted, tasks }
     }
 }
 
@@ -52,7 +54,7 @@ where
         };
         // Outside the runtime the process is ending: what is left is the service's to remember.
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(work);
+            self.tasks.spawn_on(work, &runtime);
         }
     }
 }
@@ -63,36 +65,43 @@ mod tests {
 
     use super::*;
 
-    async fn dropped_halfway(wanted: bool) -> bool {
+    /// Returns whether the work was finished, and how many tasks were waited for.
+    async fn dropped_halfway(wanted: bool) -> (bool, usize) {
         let (go, gone) = oneshot::channel::<()>();
         let (tell, told) = oneshot::channel::<()>();
         let work = async move {
             let _ = gone.await;
             tell.send(()).is_ok()
         };
-        let mut work = Detachable::new(work, Arc::new(AtomicBool::new(wanted)));
+        let (wanted, tasks) = (Arc::new(AtomicBool::new(wanted)), TaskTracker::new());
+        let mut work = Detachable::new(work, wanted, tasks.clone());
         std::future::poll_fn(|context| {
             assert!(Pin::new(&mut work).poll(context).is_pending());
             Poll::Ready(())
         })
         .await;
         drop(work);
+        let waited_for = tasks.len();
         let _ = go.send(());
-        told.await.is_ok()
+        tasks.close();
+        tasks.wait().await;
+        (told.await.is_ok(), waited_for)
     }
 
     #[tokio::test]
     async fn what_is_wanted_is_finished_though_the_caller_leaves() {
-        assert!(dropped_halfway(true).await);
+        assert_eq!(dropped_halfway(true).await, (true, 1));
     }
 
     #[tokio::test]
     async fn what_is_not_wanted_ends_with_the_caller() {
-        assert!(!dropped_halfway(false).await);
+        assert_eq!(dropped_halfway(false).await, (false, 0));
     }
 
     #[tokio::test]
     async fn the_caller_who_stays_gets_the_result() {
-        assert_eq!(Detachable::new(async { 7 }, Arc::new(AtomicBool::new(true))).await, 7);
+        let (wanted, tasks) = (Arc::new(AtomicBool::new(true)), TaskTracker::new());
+        assert_eq!(Detachable::new(async { 7 }, wanted, tasks.clone()).await, 7);
+        assert!(tasks.is_empty());
     }
 }

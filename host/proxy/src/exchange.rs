@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 use tollgate_capability::idempotency::HeldReply;
 use tollgate_capability::{PolicyHost, RequestContext};
 use tollgate_chain::{
@@ -40,6 +41,8 @@ pub struct Gateway {
     pub readiness: Readiness,
     /// True where the facts of exchanges are recorded.
     pub keeps_records: bool,
+    /// The operations whose callers left. Its owner waits for them before the process ends.
+    pub detached: TaskTracker,
 }
 
 impl Handler for Gateway {
@@ -50,7 +53,7 @@ impl Handler for Gateway {
             // From its claim on, an operation is carried out though the caller goes away.
             Some(route) if route.attribute("idempotency").is_some_and(|class| class != "none") => {
                 let claimed = flow.host.detached();
-                Detachable::new(flow.run(), claimed).await
+                Detachable::new(flow.run(), claimed, self.detached.clone()).await
             }
             _ => flow.run().await,
         };

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use http::Response;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tollgate_chain::{Decision, Lesson, Receipt, Tally};
 use tollgate_config::ReceiptsConfig as Settings;
 use tollgate_edge::ResponseBody;
@@ -39,6 +40,8 @@ struct LogState {
     configured: AtomicU64,
     /// A raised rate and when it ends.
     lease: Mutex<Option<(u64, Instant)>>,
+    /// Wakes [`ReceiptLog::watch_leases`] when a lease begins.
+    leased: Notify,
     passes: Tally,
     ring: Mutex<Ring>,
 }
@@ -61,6 +64,7 @@ impl ReceiptLog {
             every: AtomicU64::new(settings.sample_every),
             configured: AtomicU64::new(settings.sample_every),
             lease: Mutex::new(None),
+            leased: Notify::new(),
             passes: Tally::default(),
             ring: Mutex::new(Ring::default()),
         }));
@@ -145,23 +149,26 @@ impl ReceiptLog {
     }
 
     /// Keeps one pass in `every` for ten seconds, where the configuration keeps fewer. A recorder
-    /// renews this with each page that it asks for. To be called within the runtime.
+    /// renews this with each page that it asks for. [`ReceiptLog::watch_leases`] ends it.
     pub fn lease(&self, every: u64) {
         let every = every.clamp(1, self.0.configured.load(Ordering::Relaxed).max(1));
         let until = Instant::now() + LEASE;
         let before = self.0.lease.lock().replace((every, until));
         self.0.every.store(every, Ordering::Relaxed);
-        if before.is_some() {
-            return;
+        if before.is_none() {
+            self.0.leased.notify_one();
         }
+    }
 
-        // One task at a time, which ends with the lease.
-        let log = self.clone();
-        tokio::spawn(async move {
-            while let Some(until) = log.lapse() {
+    /// Ends each lease when its time has come, for ever. Dropping the future ends the watch; a
+    /// lease then lasts until the next watch.
+    pub async fn watch_leases(self) {
+        loop {
+            while let Some(until) = self.lapse() {
                 tokio::time::sleep_until(until.into()).await;
             }
-        });
+            self.0.leased.notified().await;
+        }
     }
 
     /// Ends the lease if its time has come; otherwise returns when that is.

@@ -9,6 +9,7 @@ use anyhow::Result;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tollgate_capability::credentials::{Resolver, ResolverOptions};
 use tollgate_capability::{Stores, SystemClock};
 use tollgate_chain::{
@@ -192,6 +193,7 @@ fn bench() -> Result<Bench> {
         listener: "main".into(),
         readiness: Readiness::default(),
         keeps_records: false,
+        detached: TaskTracker::new(),
     };
     let url = listen(gateway, &stop)?;
     Ok(Bench { url, echo, live, receipts, _stop: stop.drop_guard() })

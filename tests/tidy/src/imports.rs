@@ -63,7 +63,7 @@ fn may(import: &Import) -> bool {
 /// The import table. `*` is for the rooms that put everything together to prove it.
 fn allowed(name: &str) -> Option<&'static [&'static str]> {
     Some(match name {
-        "tollgate-terms" | "tollgate-sdk" | "tollgate-parts" => &[],
+        "tollgate-terms" | "tollgate-supervisor" | "tollgate-sdk" | "tollgate-parts" => &[],
         // What gateway and services share, and its form on the wire.
         "tollgate-chain" | "tollgate-proto" => &["tollgate-terms"],
         "tollgate-config" => &["tollgate-chain", "tollgate-terms"],
@@ -81,16 +81,21 @@ fn allowed(name: &str) -> Option<&'static [&'static str]> {
         "tollgate-proxy" => &[MIDDLE],
         "tollgate-control" | "tollgate-insight" => &["tollgate-proxy", MIDDLE],
         "tollgate-admin" => &["tollgate-insight", "tollgate-control", "tollgate-proxy", MIDDLE],
-        "tollgate" => {
-            &["tollgate-admin", "tollgate-insight", "tollgate-control", "tollgate-proxy", MIDDLE]
-        }
+        "tollgate" => &[
+            "tollgate-admin",
+            "tollgate-insight",
+            "tollgate-control",
+            "tollgate-proxy",
+            "tollgate-supervisor",
+            MIDDLE,
+        ],
 
         "allowed-hosts" | "cors" | "auth" | "rate-limit" | "routing" | "idempotency" => {
             &["tollgate-sdk"]
         }
         // The guests of the tests.
         "hostile" | "curious" | "modest" | "worldly" => &["tollgate-sdk"],
-        "tollgate-commons" => &["tollgate-proto", "tollgate-terms"],
+        "tollgate-commons" => &["tollgate-proto", "tollgate-supervisor", "tollgate-terms"],
         "identity" | "deposits" => &["tollgate-proto", "tollgate-terms", "tollgate-commons"],
         "xtask" | "tollgate-harness" => &["tollgate-parts"],
         "conformance" | "e2e" | "bench" | "fault" => &[ANY],

@@ -156,7 +156,28 @@ fn switched_off_nothing_is_wanted_and_nothing_stays() {
 }
 
 #[tokio::test]
-async fn a_recorders_lease_lapses_and_never_lowers_what_is_configured() {
+async fn a_lease_is_ended_by_the_watch_and_a_later_one_too() {
+    let receipts = ReceiptLog::new(settings("[receipts]\nsample_every = 50\n"));
+    let every = || receipts.0.every.load(Ordering::Relaxed);
+    let watch = tokio::spawn(receipts.clone().watch_leases());
+    for _ in 0..2 {
+        receipts.lease(1);
+        assert_eq!(every(), 1);
+        *receipts.0.lease.lock() = Some((1, Instant::now()));
+        let ended = async {
+            while every() == 1 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap();
+        assert_eq!(every(), 50);
+    }
+    assert!(!watch.is_finished());
+    watch.abort();
+}
+
+#[test]
+fn a_recorders_lease_lapses_and_never_lowers_what_is_configured() {
     let receipts = ReceiptLog::new(settings("[receipts]\nsample_every = 50\n"));
     let every = |receipts: &ReceiptLog| receipts.0.every.load(Ordering::Relaxed);
     receipts.lease(1_000);

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
+use tollgate_supervisor::{EndCause, RestartPolicy, Supervisor};
 use tonic::service::Routes;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
@@ -19,7 +20,6 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use super::health::{self, Readiness};
-use super::supervise::{RestartPolicy, Supervisor};
 use crate::config::Common;
 use crate::kafka::{self, Kafka};
 use crate::relay::Relay;
@@ -68,7 +68,7 @@ pub enum ServeError {
     #[error("the background task `{task}` keeps failing")]
     Task {
         /// The task's name in logs and metrics.
-        task: &'static str,
+        task: Arc<str>,
     },
     /// A signal asked the process to end while it started.
     #[error("interrupted while starting")]
@@ -86,12 +86,12 @@ pub struct Process {
 }
 
 /// A reason to end the process.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum StopReason {
     /// SIGTERM or SIGINT.
     Signal,
     /// A background task whose restarts were exhausted.
-    TaskFailed(&'static str),
+    TaskFailed(Arc<str>),
 }
 
 impl Process {
@@ -162,15 +162,15 @@ impl Process {
         Ok(())
     }
 
-    /// Starts a supervised background task, as [`Supervisor::spawn`] does.
+    /// Starts a supervised background task, as [`Supervisor::restarting`] does.
     pub fn spawn<F>(
         &self,
         name: &'static str,
         make: impl FnMut(CancellationToken) -> F + Send + 'static,
     ) where
-        F: Future<Output = ()> + Send + 'static,
+        F: Future<Output: EndCause + Send> + Send + 'static,
     {
-        self.supervisor.spawn(name, make);
+        self.supervisor.restarting(name, make);
     }
 
     /// Serves until SIGTERM, SIGINT or the failure of a background task, then drains and ends.
@@ -257,7 +257,7 @@ impl Process {
         tokio::select! {
             _ = self.terminate.recv() => StopReason::Signal,
             _ = self.interrupt.recv() => StopReason::Signal,
-            task = self.supervisor.failed() => StopReason::TaskFailed(task),
+            failure = self.supervisor.failed() => StopReason::TaskFailed(failure.task),
         }
     }
 }
@@ -324,9 +324,10 @@ mod tests {
         let mut process = Process::start(&common, metrics).await.unwrap();
         let back_off = Duration::from_millis(1);
         process.supervisor = Supervisor::new(RestartPolicy { back_off, ..Default::default() });
-        process.spawn("doomed", |_| async { panic!("provoked") });
+        process.spawn("doomed", |_| async { assert!(std::hint::black_box(false), "provoked") });
         let pool = PgPoolOptions::new().connect_lazy("postgres://nobody@127.0.0.1:1/none").unwrap();
         let ended = process.serve(Routes::default(), pool).await;
-        assert!(matches!(ended, Err(ServeError::Task { task: "doomed" })), "{ended:?}");
+        let Err(ServeError::Task { task }) = ended else { panic!("{ended:?}") };
+        assert_eq!(&*task, "doomed");
     }
 }
