@@ -21,4 +21,4 @@ pub use client::{AdminClient, ClientError};
 pub use metrics::{DRAINING, MetricsError, start_metrics};
 pub use record::{Recorded, RecordingPlan, record};
 pub use server::Admin;
-pub use token::{Error as TokenError, Token, place, read};
+pub use token::{Error as TokenError, PreparedToken, Token, place, read};

@@ -4,12 +4,13 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use http::{HeaderMap, header};
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
-use tollgate_config::Config;
+use tollgate_config::{Config, ConfigProblem, with_causes};
 
 /// The name of the file that is made in the policies folder where none is configured.
 const FILE: &str = "admin.token";
@@ -50,22 +51,61 @@ pub struct Token {
     tag: hmac::Tag,
 }
 
-impl Token {
-    /// The configured token, or a fresh one that is left in a file of mode 0600.
+/// The token of a configuration with an admin port, before that port is bound.
+#[derive(Debug)]
+pub struct PreparedToken {
+    /// The token.
+    pub token: Arc<Token>,
+    /// The text of a token that was drawn, and the file that its owner finds it in.
+    drawn: Option<(PathBuf, String)>,
+}
+
+impl PreparedToken {
+    /// Reads the configured token, or draws one; none where no admin port is configured. Writes
+    /// nothing.
     ///
     /// # Errors
-    /// The configured file is missing or too short, or no file can be written.
-    pub fn prepare(config: &Config) -> Result<Self, Error> {
-        if let Some(path) = config.admin_token() {
-            return Self::new(&read(path)?);
+    /// The configured file is missing, unreadable or too short; at the key that names it.
+    pub fn prepare(config: &Config) -> Result<Option<Self>, ConfigProblem> {
+        let Some(address) = config.admin() else { return Ok(None) };
+        let Some(path) = config.admin_token() else {
+            return Self::draw(config)
+                .map(Some)
+                .map_err(|error| address.problem(&with_causes(&error)));
+        };
+        if let Err(error) = fs::metadata(path) {
+            return Err(path.unreadable("a token", &error));
         }
-        let text = draw()?;
-        let path = place(config);
-        leave(&path, &text).map_err(|source| Error::Write { path: path.clone(), source })?;
-        tracing::info!(file = %path.display(), "token of the admin API");
-        Self::new(&text)
+        match read(path).and_then(|text| Token::new(&text)) {
+            Ok(token) => Ok(Some(Self { token: Arc::new(token), drawn: None })),
+            Err(error) => Err(path.problem(&with_causes(&error))),
+        }
     }
 
+    fn draw(config: &Config) -> Result<Self, Error> {
+        let text = draw()?;
+        let token = Arc::new(Token::new(&text)?);
+        Ok(Self { token, drawn: Some((place(config), text)) })
+    }
+
+    /// Writes a token that was drawn to a file of mode 0600. To be called once the ports are bound:
+    /// a process that cannot bind them must not replace the token of the one that holds them.
+    ///
+    /// Where the file cannot be written, nobody learns the token: the API is shut and everything
+    /// else goes on.
+    pub fn publish(self) {
+        let Some((path, text)) = self.drawn else { return };
+        match leave(&path, &text) {
+            Ok(()) => tracing::info!(file = %path.display(), "token of the admin API"),
+            Err(source) => {
+                let error = with_causes(&Error::Write { path, source });
+                tracing::warn!(error, "the admin API is shut: set admin.token_file");
+            }
+        }
+    }
+}
+
+impl Token {
     /// Takes this text for the token.
     ///
     /// # Errors

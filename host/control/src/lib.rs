@@ -5,16 +5,20 @@
 //! the folder changes, and [`Rollouts`] knows the candidates that serve. What a Snapshot does with
 //! requests is `proxy`'s.
 //!
-//! Read next: `compile.rs`, then `reload.rs`.
+//! Read next: `compile.rs`, then `reload.rs`; `listeners.rs` binds what carries the requests.
 
 mod compile;
+mod listeners;
 mod metrics;
 mod reload;
 mod rollouts;
+mod schema;
 mod stores;
 
 pub use compile::{BuildMode, Error, SnapshotBuilder, inputs};
+pub use listeners::{BindError, BoundListeners, ListenerParts, Purpose};
 pub use metrics::{AUDIT, describe};
 pub use reload::{FollowError, Follower, InputStamp};
 pub use rollouts::{ActiveRollout, DifferenceForm, FiguresForm, RolloutForm, Rollouts, ShadowForm};
+pub use schema::{FolderSchemas, FolderSchemasError};
 pub use stores::{AssumedCaller, OpenStores};

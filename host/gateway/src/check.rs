@@ -7,10 +7,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
 use tollgate_config::{Config, Problems};
-use tollgate_control::{self as control, BuildMode, SnapshotBuilder};
+use tollgate_control::{self as control, BuildMode, Purpose, SnapshotBuilder};
 use tollgate_proxy::Ledger;
 
-use crate::parts::{Parts, Purpose};
+use crate::parts;
 use crate::telemetry::{complain, say};
 
 /// The reports on a folder beside its mistakes.
@@ -32,7 +32,7 @@ pub(crate) fn check(folder: &Path, reports: Reports) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("start the runtime")?;
     let entered = runtime.enter();
-    let parts = Parts::prepare(&config, Purpose::Check);
+    let parts = parts::prepare(&config, Purpose::Check);
     let built = SnapshotBuilder::open(folder, config, Ledger::default(), BuildMode::DryRun(None));
     let (builder, _snapshot) = match (parts, built) {
         (Ok(_), Ok(built)) => built,

@@ -1,7 +1,5 @@
 //! `tollgate serve`: health first, then everything else, then traffic, then the drain.
 
-use std::fs::File;
-use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,22 +12,19 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tollgate_admin::{Admin, Api, DRAINING, PrometheusHandle};
-use tollgate_config::{AccessLogConfig, Config, DrainConfig, Problems};
+use tollgate_config::{Config, DrainConfig, Problems};
 use tollgate_control::{
-    BuildMode, Follower, InputStamp, OpenStores, Rollouts, SnapshotBuilder, inputs,
+    BoundListeners, BuildMode, Follower, InputStamp, OpenStores, Purpose, Rollouts,
+    SnapshotBuilder, inputs,
 };
-use tollgate_edge::{
-    AccessLog, Drained, Limits, Listener, ListenerSettings, Responder, Tls, TrustedProxies,
-};
+use tollgate_edge::{AccessLog, Drained, Listener, ListenerSettings, Responder};
 use tollgate_insight::Redactor;
 use tollgate_proxy::{Gateway, Ledger, Live, Readiness, ReceiptLog};
 use tollgate_supervisor::{RestartPolicy, Supervisor};
 
-use crate::parts::{Parts, Purpose};
+use crate::parts;
 use crate::signals::{SignalEvent, Signals};
 
-/// Access records that may wait for the disk.
-const ACCESS_QUEUE: usize = 65_536;
 /// Interval between looks at the access log's thread.
 const ACCESS_LOG_LOOK: Duration = Duration::from_secs(1);
 /// Longest wait for background tasks at the end of the process.
@@ -58,7 +53,7 @@ fn refused(problems: Problems) -> anyhow::Error {
 
 async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result<ExitCode> {
     let signals = Signals::listen()?;
-    let parts = Parts::prepare(&config, Purpose::Serve).map_err(refused)?;
+    let (parts, admin_token) = parts::prepare(&config, Purpose::Serve).map_err(refused)?;
     let (stop, stop_admin) = (CancellationToken::new(), CancellationToken::new());
     let readiness = Readiness::default();
     let ledger = Ledger::default();
@@ -72,7 +67,7 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
         receipts: receipts.clone(),
         redactor: Arc::new(Redactor::new()),
         rollouts: rollouts.clone(),
-        token: parts.token,
+        token: admin_token.as_ref().map(|prepared| Arc::clone(&prepared.token)),
         responder: Arc::clone(&responder),
     };
     let handler =
@@ -91,9 +86,11 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
     let stores = builder.stores().clone();
     let live = Live::new(first);
 
-    let access_log = start_access_log(builder.config().access_log(), parts.access_log)?;
-    let bound = bind(builder.config(), &parts.tls, access_log.as_ref())?;
-    let certificates = certificates(builder.config(), parts.tls);
+    let BoundListeners { listeners: bound, certificates, access_log } =
+        parts.bind(builder.config())?;
+    if let Some(token) = admin_token {
+        token.publish();
+    }
     let (listeners, detached) = (Vec::new(), TaskTracker::new());
     let mut serving = Serving { signals, readiness, drain, supervisor, listeners, detached };
     serving.listen(bound, &live, access_log.is_some(), &stop);
@@ -277,52 +274,4 @@ fn start_admin(
     let work = listener.serve(admin, stop.clone());
     supervisor.essential("admin listener", stop.clone(), work);
     Ok(())
-}
-
-/// The bound listeners, by name.
-type Bound = Vec<(Arc<str>, Listener)>;
-
-/// Binds the listeners of the configuration, each with its certificate.
-fn bind(
-    config: &Config,
-    certificates: &[Option<Arc<Tls>>],
-    access_log: Option<&AccessLog>,
-) -> Result<Bound> {
-    let responder = Arc::new(Responder::new(config.problem_type_base()));
-    let mut bound = Vec::new();
-    for (declared, tls) in config.listeners().iter().zip(certificates) {
-        let settings = ListenerSettings {
-            address: *declared.address,
-            tls: tls.clone(),
-            limits: Limits {
-                connections_max: declared.connections_max,
-                connections_per_address_max: declared.connections_per_address_max,
-                drain_timeout: config.drain().wait,
-                ..Limits::default()
-            },
-            trusted_proxies: TrustedProxies::new(declared.trusted_proxies.clone()),
-            responder: Arc::clone(&responder),
-            access_log: access_log.cloned(),
-        };
-        let listener =
-            Listener::bind(settings).with_context(|| format!("listener {}", declared.name))?;
-        bound.push((declared.name.as_str().into(), listener));
-    }
-    Ok(bound)
-}
-
-/// Pairs the certificates with the names of their listeners, for renewals.
-fn certificates(config: &Config, tls: Vec<Option<Arc<Tls>>>) -> Vec<(String, Arc<Tls>)> {
-    let listeners = config.listeners().iter().zip(tls);
-    listeners.filter_map(|(listener, tls)| Some((listener.name.clone(), tls?))).collect()
-}
-
-/// Starts the thread of the access log, where there is one.
-fn start_access_log(declared: &AccessLogConfig, file: Option<File>) -> Result<Option<AccessLog>> {
-    let log = match (declared, file) {
-        (AccessLogConfig::Stdout, _) => AccessLog::start(io::stdout(), ACCESS_QUEUE),
-        (AccessLogConfig::File(_), Some(file)) => AccessLog::start(file, ACCESS_QUEUE),
-        (AccessLogConfig::Off | AccessLogConfig::File(_), _) => return Ok(None),
-    };
-    log.map(Some).context("start the access log")
 }

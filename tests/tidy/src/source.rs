@@ -36,6 +36,21 @@ pub fn too_long(files: &[Text], allowances: &[Allowance<'_>]) -> Vec<String> {
     wrong
 }
 
+/// Returns the crates that outgrew the lines that they may have, tests apart: a binary holds what no
+/// library can.
+#[must_use]
+pub fn outgrown(files: &[Text]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (folder, most) in CRATE_LINES_MAX {
+        let sources = files.iter().filter(|file| file.is_rust() && file.path.starts_with(folder));
+        let lines: usize = sources.map(|file| lines_before_tests(&file.text)).sum();
+        if lines == 0 || lines > *most {
+            wrong.push(format!("{folder} has {lines} lines; it may have 1 to {most}"));
+        }
+    }
+    wrong
+}
+
 /// Returns the lines that leave work undone, switch a test off or sleep on a thread.
 #[must_use]
 pub fn unfinished(files: &[Text]) -> Vec<String> {
@@ -91,6 +106,7 @@ fn lines_before_tests(text: &str) -> usize {
 }
 
 const LINES_MAX: usize = 500;
+const CRATE_LINES_MAX: &[(&str, usize)] = &[("host/gateway/src/", 1_200)];
 const SELF: &str = "tests/tidy/src/source.rs";
 const THE_ONE_SLEEP: &str = "deploy/parts/src/wait.rs";
 const UNFINISHED: &[&str] = &["#[ignore", "todo!(", "unimplemented!(", "thread::sleep", "dbg!("];
@@ -120,6 +136,14 @@ const NAMELESS: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_binary_that_outgrows_its_lines_is_noticed_and_so_is_one_that_is_not_there() {
+        let file = |lines: usize| [Text::new("host/gateway/src/main.rs", &"x\n".repeat(lines))];
+        assert!(outgrown(&file(1_200)).is_empty());
+        assert_eq!(outgrown(&file(1_201)).len(), 1);
+        assert_eq!(outgrown(&[]).len(), 1);
+    }
 
     #[test]
     fn a_long_file_is_noticed_and_its_tests_are_not_counted() {

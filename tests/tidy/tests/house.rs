@@ -56,6 +56,11 @@ fn files_stop_at_500_lines() -> Result<()> {
 }
 
 #[test]
+fn the_binary_of_the_gateway_stops_at_1200_lines() -> Result<()> {
+    none(source::outgrown(&tree::read(&tree::root())?))
+}
+
+#[test]
 fn no_work_is_left_undone_and_no_test_switched_off() -> Result<()> {
     none(source::unfinished(&tree::read(&tree::root())?))
 }

@@ -18,5 +18,6 @@ mod rollouts;
 mod schemas;
 mod signals;
 mod soak;
+mod starts;
 mod swaps;
 mod trees;

@@ -1,0 +1,226 @@
+//! The listeners of a configuration: everything that they need beside sockets, prepared and checked
+//! before anything is bound, and the sockets themselves. `serve` and `check` prepare the same
+//! parts, so that what one refuses the other refuses too.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use tollgate_config::{
+    AccessLogConfig, Config, ConfigProblem, ListenerConfig, Located, Problems, TlsFiles,
+    with_causes,
+};
+use tollgate_edge::{
+    AccessLog, Error as EdgeError, Limits, Listener, ListenerSettings, Responder, Tls,
+    TrustedProxies,
+};
+
+/// Access records that may wait for the disk.
+const ACCESS_QUEUE: usize = 65_536;
+
+/// The purpose that parts are prepared for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The parts are used: files that may be made are made.
+    Serve,
+    /// The parts are dropped: nothing is written.
+    Check,
+}
+
+/// The prepared parts of all listeners.
+#[derive(Debug)]
+pub struct ListenerParts {
+    /// For each listener of the configuration, its certificate.
+    tls: Vec<Option<Arc<Tls>>>,
+    /// The file of the access log, where it goes to one.
+    access_log: Option<File>,
+}
+
+/// The bound listeners with what outlives them.
+#[derive(Debug)]
+pub struct BoundListeners {
+    /// The listeners, by name.
+    pub listeners: Vec<(Arc<str>, Listener)>,
+    /// The certificates of listeners by name, for renewals.
+    pub certificates: Vec<(String, Arc<Tls>)>,
+    /// The access log, where there is one.
+    pub access_log: Option<AccessLog>,
+}
+
+/// A listener that cannot be bound, or an access log that cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The socket cannot be bound.
+    #[error("listener {name}")]
+    Listener {
+        /// The name of the listener.
+        name: String,
+        /// The cause.
+        source: EdgeError,
+    },
+    /// The thread of the access log cannot be started.
+    #[error("start the access log")]
+    AccessLog(#[source] EdgeError),
+}
+
+impl ListenerParts {
+    /// Reads, checks and opens what the listeners of the configuration name.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each at the key that names it.
+    pub fn prepare(config: &Config, purpose: Purpose) -> Result<Self, Problems> {
+        let mut problems = duplicate_addresses(config);
+        let tls = config.listeners().iter().map(|listener| tls(listener, &mut problems)).collect();
+        let access_log = access_log(config.access_log(), purpose).unwrap_or_else(|problem| {
+            problems.push(problem);
+            None
+        });
+
+        if problems.is_empty() {
+            Ok(Self { tls, access_log })
+        } else {
+            Err(Problems::from(problems))
+        }
+    }
+
+    /// Starts the access log and binds the listeners of the configuration that the parts were
+    /// prepared from.
+    ///
+    /// # Errors
+    /// A socket cannot be bound, or the thread of the access log cannot be started.
+    pub fn bind(self, config: &Config) -> Result<BoundListeners, BindError> {
+        let access_log = start_access_log(config.access_log(), self.access_log)?;
+        let responder = Arc::new(Responder::new(config.problem_type_base()));
+        let mut bound =
+            BoundListeners { listeners: Vec::new(), certificates: Vec::new(), access_log };
+
+        for (declared, tls) in config.listeners().iter().zip(self.tls) {
+            let settings = ListenerSettings {
+                address: *declared.address,
+                tls: tls.clone(),
+                limits: Limits {
+                    connections_max: declared.connections_max,
+                    connections_per_address_max: declared.connections_per_address_max,
+                    drain_timeout: config.drain().wait,
+                    ..Limits::default()
+                },
+                trusted_proxies: TrustedProxies::new(declared.trusted_proxies.clone()),
+                responder: Arc::clone(&responder),
+                access_log: bound.access_log.clone(),
+            };
+            let name = declared.name.clone();
+            let listener = Listener::bind(settings)
+                .map_err(|source| BindError::Listener { name: name.clone(), source })?;
+            bound.listeners.push((name.as_str().into(), listener));
+            bound.certificates.extend(tls.map(|tls| (name, tls)));
+        }
+        Ok(bound)
+    }
+}
+
+/// Finds addresses that no process could listen on twice. Port 0 is a free one each time.
+fn duplicate_addresses(config: &Config) -> Vec<ConfigProblem> {
+    let listeners = config.listeners().iter();
+    let listeners =
+        listeners.map(|listener| (format!("listeners.{}", listener.name), &listener.address));
+    let admin = config.admin().map(|address| ("admin".to_owned(), address));
+    let all: Vec<(String, &Located<SocketAddr>)> = listeners.chain(admin).collect();
+
+    let mut problems = Vec::new();
+    for (index, (_, address)) in all.iter().enumerate() {
+        let mut earlier = all.iter().take(index);
+        if let Some((name, _)) = earlier.find(|(_, other)| overlap(address, other)) {
+            problems.push(address.problem(&format!("{address} is the address of {name} already")));
+        }
+    }
+    problems
+}
+
+fn overlap(one: &SocketAddr, other: &SocketAddr) -> bool {
+    let any = one.ip().is_unspecified() || other.ip().is_unspecified();
+    let same_family = one.is_ipv4() == other.is_ipv4();
+    let same_address = one.ip() == other.ip() || (any && same_family);
+    one.port() != 0 && one.port() == other.port() && same_address
+}
+
+fn tls(listener: &ListenerConfig, problems: &mut Vec<ConfigProblem>) -> Option<Arc<Tls>> {
+    let files = listener.tls.as_ref()?;
+    let missing = [(&files.certificate, "a certificate"), (&files.key, "a private key")];
+    let missing = missing.map(|(path, expected)| {
+        fs::metadata(path).err().map(|error| path.unreadable(expected, &error))
+    });
+    let before = problems.len();
+    problems.extend(missing.into_iter().flatten());
+    if problems.len() > before {
+        return None;
+    }
+
+    match Tls::from_files(&files.certificate, &files.key) {
+        Ok(tls) => Some(Arc::new(tls)),
+        Err(error) => {
+            problems.push(tls_problem(files, &error));
+            None
+        }
+    }
+}
+
+/// Puts a failure at the one of the two keys that is at fault.
+fn tls_problem(files: &TlsFiles, error: &EdgeError) -> ConfigProblem {
+    let message = with_causes(error);
+    match error {
+        EdgeError::Pem { path, .. } if *path == *files.key => {
+            let hint = if is_encrypted(&files.key) { "; it is encrypted" } else { "" };
+            files.key.problem(&format!("expected a private key: {message}{hint}"))
+        }
+        EdgeError::Certificate { .. } => {
+            let certificate = files.certificate.display();
+            files.key.problem(&format!("expected the key of {certificate}: {message}"))
+        }
+        EdgeError::Pem { .. }
+        | EdgeError::NoCertificate { .. }
+        | EdgeError::Tls(_)
+        | EdgeError::Bind { .. }
+        | EdgeError::AccessLog(_) => {
+            files.certificate.problem(&format!("expected a certificate: {message}"))
+        }
+    }
+}
+
+fn is_encrypted(key: &Path) -> bool {
+    fs::read_to_string(key).is_ok_and(|text| text.contains("ENCRYPTED"))
+}
+
+/// Starts the thread of the access log, where there is one.
+fn start_access_log(
+    declared: &AccessLogConfig,
+    file: Option<File>,
+) -> Result<Option<AccessLog>, BindError> {
+    let log = match (declared, file) {
+        (AccessLogConfig::Stdout, _) => AccessLog::start(io::stdout(), ACCESS_QUEUE),
+        (AccessLogConfig::File(_), Some(file)) => AccessLog::start(file, ACCESS_QUEUE),
+        (AccessLogConfig::Off | AccessLogConfig::File(_), _) => return Ok(None),
+    };
+    log.map(Some).map_err(BindError::AccessLog)
+}
+
+fn access_log(declared: &AccessLogConfig, purpose: Purpose) -> Result<Option<File>, ConfigProblem> {
+    let AccessLogConfig::File(path) = declared else { return Ok(None) };
+    let unusable = |error: io::Error| path.unreadable("a file for access records", &error);
+
+    // A check leaves nothing behind: where there is no file, there has to be a folder for it.
+    if purpose == Purpose::Check && !path.exists() {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = fs::metadata(folder.unwrap_or(Path::new("."))).map_err(unusable)?;
+        let is_folder = folder.is_dir();
+        return if is_folder {
+            Ok(None)
+        } else {
+            Err(unusable(io::ErrorKind::NotADirectory.into()))
+        };
+    }
+    let create = purpose == Purpose::Serve;
+    let file = OpenOptions::new().create(create).append(true).open(path);
+    file.map(Some).map_err(unusable)
+}
