@@ -14,11 +14,11 @@ mod record;
 mod server;
 mod token;
 
-pub use api::{Api, FoundReceipt, ReceiptList, RolloutList};
+pub use api::{FoundReceipt, ReceiptList, RolloutList};
 pub use metrics_exporter_prometheus::PrometheusHandle;
 
 pub use client::{AdminClient, ClientError};
 pub use metrics::{DRAINING, MetricsError, start_metrics};
 pub use record::{Recorded, RecordingPlan, record};
-pub use server::Admin;
+pub use server::{Admin, AdminState};
 pub use token::{Error as TokenError, PreparedToken, Token, place, read};

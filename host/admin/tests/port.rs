@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use http::StatusCode;
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tollgate_admin::{Admin, AdminClient, Api, Token, start_metrics};
+use tollgate_admin::{Admin, AdminClient, AdminState, Token, start_metrics};
 use tollgate_control::Rollouts;
 use tollgate_edge::{Listener, ListenerSettings, Responder};
 use tollgate_harness::Client;
@@ -30,20 +31,16 @@ fn port() -> Result<Port> {
 
     let responder = Arc::new(Responder::new(config.problem_type_base()));
     let readiness = Readiness::default();
-    let api = Api {
-        receipts: ReceiptLog::new(config.receipts()),
-        redactor: Arc::new(Redactor::new()),
-        rollouts: Rollouts::default(),
-        token: Some(Arc::new(Token::new(TOKEN)?)),
-        responder: Arc::clone(&responder),
-    };
-    let admin = Admin {
+    let admin = Admin::new(AdminState {
         readiness: readiness.clone(),
         metrics: start_metrics()?,
         ledger: Ledger::default(),
         responder: Arc::clone(&responder),
-        api,
-    };
+        receipts: ReceiptLog::new(config.receipts()),
+        redactor: Redactor::new(),
+        rollouts: Rollouts::default(),
+        token: Some(Arc::new(Token::new(TOKEN)?)),
+    });
 
     let listener = Listener::bind(ListenerSettings::plaintext("127.0.0.1:0".parse()?, responder))?;
     let url = format!("http://{}", listener.local_addr());
@@ -88,6 +85,12 @@ async fn metrics(port: &Port) -> Result<()> {
     let posted = Client::h1().post(&url, &[], "").await?;
     assert_eq!(posted.status, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(posted.header("allow"), Some("GET, HEAD"));
+    assert_eq!(posted.header("content-type"), Some("application/problem+json"));
+
+    let head = Request::builder().method(Method::HEAD).uri(format!("{}/livez", port.url));
+    let head = Client::h1().send(head.body(Bytes::new())?).await?;
+    assert_eq!((head.status, head.header("content-length")), (StatusCode::OK, Some("15")));
+    assert_eq!(Client::h1().get(&format!("{}/v2", port.url)).await?.status, StatusCode::NOT_FOUND);
     Ok(())
 }
 
@@ -101,6 +104,26 @@ async fn api(port: &Port) -> Result<()> {
     );
 
     let client = AdminClient::open(&port.url, TOKEN)?;
+    // Whoever has no token learns of no path.
+    for path in ["/v1", "/v1/unknown", "/v1/receipts/a/b"] {
+        let stranger = Client::h1().get(&format!("{}{path}", port.url)).await?;
+        assert_eq!(stranger.status, StatusCode::UNAUTHORIZED, "{path}");
+    }
+    let bearer = format!("Bearer {TOKEN}");
+    let asked = async |method: Method, path: &str| {
+        let request = Request::builder().method(method).uri(format!("{}{path}", port.url));
+        let request = request.header("authorization", &bearer).body(Bytes::new())?;
+        Client::h1().send(request).await
+    };
+    let unknown = asked(Method::GET, "/v1/unknown").await?;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+    assert_eq!(unknown.header("content-type"), Some("application/problem+json"));
+    let moved = asked(Method::GET, "/v1/rollouts/auth").await?;
+    assert_eq!(moved.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(moved.header("allow"), Some("POST"));
+    let malformed = asked(Method::GET, "/v1/receipts?limit=0").await?;
+    assert_eq!(malformed.status, StatusCode::BAD_REQUEST);
+
     assert!(client.since(0, 10, 1).await?.receipts.is_empty());
     assert!(client.rollouts().await?.is_empty());
     assert_eq!(client.newest().await?, 0);

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tollgate_admin::{Admin, Api, DRAINING, PrometheusHandle};
+use tollgate_admin::{Admin, AdminState, DRAINING, PrometheusHandle};
 use tollgate_config::{Config, DrainConfig, Problems};
 use tollgate_control::{
     BoundListeners, BuildMode, Follower, InputStamp, OpenStores, Purpose, Rollouts,
@@ -62,17 +62,17 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
     let supervisor = Supervisor::new(RestartPolicy::default());
 
     // Health answers before anything that takes time.
-    let responder = Arc::new(Responder::new(config.problem_type_base()));
-    let api = Api {
+    let admin = AdminState {
+        readiness: readiness.clone(),
+        metrics,
+        ledger: ledger.clone(),
+        responder: Arc::new(Responder::new(config.problem_type_base())),
         receipts: receipts.clone(),
-        redactor: Arc::new(Redactor::new()),
+        redactor: Redactor::new(),
         rollouts: rollouts.clone(),
         token: admin_token.as_ref().map(|prepared| Arc::clone(&prepared.token)),
-        responder: Arc::clone(&responder),
     };
-    let handler =
-        Admin { readiness: readiness.clone(), metrics, ledger: ledger.clone(), responder, api };
-    start_admin(&config, handler, &stop_admin, &supervisor)?;
+    start_admin(&config, admin, &stop_admin, &supervisor)?;
 
     // Compiling blocks; the thread that runs this serves health meanwhile.
     let folder = folder.to_owned();
@@ -262,7 +262,7 @@ impl Serving {
 /// Starts the admin listener where one is configured.
 fn start_admin(
     config: &Config,
-    admin: Admin,
+    admin: AdminState,
     stop: &CancellationToken,
     supervisor: &Supervisor,
 ) -> Result<()> {
@@ -271,7 +271,7 @@ fn start_admin(
     settings.limits.drain_timeout = Duration::from_secs(1);
     let listener = Listener::bind(settings).context("admin listener")?;
     tracing::info!(address = %listener.local_addr(), "health and metrics");
-    let work = listener.serve(admin, stop.clone());
+    let work = listener.serve(Admin::new(admin), stop.clone());
     supervisor.essential("admin listener", stop.clone(), work);
     Ok(())
 }

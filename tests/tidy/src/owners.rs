@@ -86,6 +86,7 @@ const OWNERS: &[(&str, &[&str])] = &[
             "conformance",
         ],
     ),
+    ("axum", &["tollgate-admin", "tollgate-commons"]),
     ("redis", &["tollgate-stores"]),
     ("moka", &["tollgate-capability"]),
     ("redb", &["tollgate-stores"]),
