@@ -14,7 +14,7 @@ use wit_component::ComponentEncoder;
 /// Builds all of them and makes components of them. Returns their names.
 ///
 /// # Errors
-/// As for [`some`].
+/// The errors of [`some`].
 pub(crate) fn run(place: &Place) -> Result<Vec<String>> {
     some(place, &[])
 }

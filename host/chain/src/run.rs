@@ -161,7 +161,7 @@ impl<H: Host> Run<H> {
     /// Answers a question whose answer is always ready: [`Run::ask`] without a wait.
     ///
     /// # Errors
-    /// As [`Run::ask`], and [`Departure::Waits`].
+    /// The errors of [`Run::ask`], and [`Departure::Waits`].
     pub fn ask_ready(&mut self, question: Question) -> Result<Answer, Departure> {
         if let Some(known) = self.known(&question)? {
             return self.record(question, known);

@@ -1,7 +1,7 @@
 //! Config → Snapshot. Start-up, reload and `check` walk this one road.
 //!
-//! What did not change is carried over from the Snapshot before: components by file, settings,
-//! grants and limits; upstreams with their connections; stores with what they hold.
+//! Unchanged parts are carried over from the Snapshot before: components by file, settings, grants
+//! and limits; upstreams with their connections; stores with what they hold.
 
 mod chain_infos;
 mod classes;

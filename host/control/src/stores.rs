@@ -69,7 +69,7 @@ impl OpenStores {
     /// To be called within the runtime.
     ///
     /// # Errors
-    /// As for [`open`](Self::open).
+    /// The errors of [`open`](Self::open).
     pub fn in_memory(
         config: &Config,
         signer: Option<&Arc<PrincipalSigner>>,

@@ -50,7 +50,7 @@ impl Tls {
     /// Loads another certificate and key in place of the current ones.
     ///
     /// # Errors
-    /// As for [`Tls::from_files`]; the current certificate then stays.
+    /// The errors of [`Tls::from_files`]; the current certificate then stays.
     pub fn replace(&self, certificate: &Path, key: &Path) -> Result<(), Error> {
         let loaded = load(self.config.crypto_provider(), certificate, key)?;
         self.current.0.store(Arc::new(loaded));

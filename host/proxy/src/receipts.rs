@@ -1,6 +1,6 @@
 //! Receipts: why an exchange got its answer, kept for a while and found by request id.
 //!
-//! Whether one is kept is decided before anything is made. A kept one shares the leaf of the tree
+//! The decision to keep one comes before anything is made. A kept one shares the leaf of the tree
 //! and is put in words by `insight`, when somebody asks. `record.rs` is the record, `ring.rs` its
 //! place.
 

@@ -8,7 +8,7 @@ use tollgate_chain::{Failure, Finished, Hook, Host, Plugin, Run};
 use crate::inspect::describe;
 use crate::instance::InstanceFactory;
 use crate::prepare::{LoadRequest, Prepared, link};
-use crate::{Engine, Grants, Inspection, Limits, LoadError};
+use crate::{Engine, Grants, Inspection, LoadError, RunLimits};
 
 /// Most bytes of a policy's settings.
 const SETTINGS_BYTES_MAX: usize = 1 << 20;
@@ -35,7 +35,7 @@ impl<H: Host> Component<H> {
         file: &[u8],
         settings_json: String,
         grants: &Grants,
-        limits: Limits,
+        limits: RunLimits,
     ) -> Result<Self, LoadError> {
         if settings_json.len() > SETTINGS_BYTES_MAX {
             let bytes = settings_json.len();

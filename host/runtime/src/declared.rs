@@ -13,7 +13,7 @@ use tollgate_config::{
     Config, ConfigProblem, LimitsConfig, Located, PluginConfig, PolicyConfig, with_causes,
 };
 
-use crate::{Component, Engine, EngineError, EngineSettings, Grants, Limits, LoadError};
+use crate::{Component, Engine, EngineError, EngineSettings, Grants, LoadError, RunLimits};
 use crate::{OutOfBounds, SettingProblem};
 
 /// Longest time that a run may wait for a free instance.
@@ -110,7 +110,8 @@ pub fn compile_declared<H: Host>(
     let whole = |error: &dyn std::error::Error| vec![policy.problem(&with_causes(error))];
     let grants: Grants = policy.grants.iter().copied().collect();
     let LimitsConfig { time, memory_bytes, table_elements, .. } = policy.limits;
-    let limits = Limits::new(time, memory_bytes, table_elements).map_err(|error| whole(&error))?;
+    let limits =
+        RunLimits::new(time, memory_bytes, table_elements).map_err(|error| whole(&error))?;
 
     Component::load(engine, bytes, policy.settings.clone(), &grants, limits).map_err(|error| {
         if let LoadError::Settings(problems) = error {

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::cache::Cache;
-use crate::limits::{Limits, OutOfBounds, widen, within};
+use crate::limits::{OutOfBounds, RunLimits, widen, within};
 use crate::ticker::{Running, Ticker};
 use crate::{ExceededLimit, LoadError};
 
@@ -238,7 +238,7 @@ fn config(settings: EngineSettings) -> Config {
     config
         .memory_init_cow(true)
         .memory_may_move(false)
-        .memory_reservation(*Limits::MEMORY_BYTES.end())
+        .memory_reservation(*RunLimits::MEMORY_BYTES.end())
         .memory_guard_size(PAGE_BYTES);
     config
 }
@@ -261,8 +261,8 @@ fn pool(settings: EngineSettings) -> PoolingAllocationConfig {
         .max_memories_per_component(1)
         .max_tables_per_component(TABLES)
         .max_tables_per_module(TABLES)
-        .max_memory_size(bound(Limits::MEMORY_BYTES))
-        .table_elements(bound(Limits::TABLE_ELEMENTS))
+        .max_memory_size(bound(RunLimits::MEMORY_BYTES))
+        .table_elements(bound(RunLimits::TABLE_ELEMENTS))
         .linear_memory_keep_resident(256 << 10)
         .table_keep_resident(64 << 10)
         .async_stack_keep_resident(64 << 10)

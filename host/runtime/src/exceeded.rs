@@ -1,7 +1,7 @@
 //! The limits that a component can exceed at load, each with its numbers and with the key of the
 //! configuration that raises it.
 
-use crate::{EngineSettings, Limits};
+use crate::{EngineSettings, RunLimits};
 
 /// A limit that a component exceeds at load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -10,7 +10,7 @@ pub enum ExceededLimit {
     #[error(
         "memory limit: {asked} bytes asked for, {allowed} allowed; \
          raise `limits.memory_bytes` of the policy, to at most {}",
-        Limits::MEMORY_BYTES.end()
+        RunLimits::MEMORY_BYTES.end()
     )]
     Memory {
         /// Bytes that the instance would have had.
@@ -22,7 +22,7 @@ pub enum ExceededLimit {
     #[error(
         "table limit: {asked} elements asked for, {allowed} allowed; \
          raise `limits.table_elements` of the policy, to at most {}",
-        Limits::TABLE_ELEMENTS.end()
+        RunLimits::TABLE_ELEMENTS.end()
     )]
     Table {
         /// Elements that the instance would have had.
@@ -34,7 +34,7 @@ pub enum ExceededLimit {
     #[error(
         "time limit: `configure` ran longer than the {allowed_ms} ms that are allowed; \
          raise `limits.time_ms` of the policy, to at most {}",
-        Limits::TIME_MS.end()
+        RunLimits::TIME_MS.end()
     )]
     Time {
         /// Milliseconds that the policy allows.

@@ -12,7 +12,7 @@ use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Instance, In
 use crate::bindings::tollgate::policy::verdicts;
 use crate::inspect::{CONFIGURE, ON_REQUEST, ON_RESPONSE};
 use crate::state::{State, failure};
-use crate::{Limits, LoadError, SettingProblem};
+use crate::{LoadError, RunLimits, SettingProblem};
 
 /// Most bytes that one call may hand to the host, as arguments or as a verdict.
 const CALL_BYTES_MAX: usize = 1 << 20;
@@ -21,7 +21,7 @@ const CALL_BYTES_MAX: usize = 1 << 20;
 pub(crate) struct InstanceFactory<H: Host> {
     pre: InstancePre<State<H>>,
     exports: Exports,
-    limits: Limits,
+    limits: RunLimits,
     /// Settings that each instance is configured with; none when it starts with its settings.
     settings: Option<String>,
 }
@@ -40,7 +40,7 @@ impl<H: Host> InstanceFactory<H> {
     /// A factory that is proven to give configured instances with its exports as they should be.
     pub(crate) fn new(
         pre: InstancePre<State<H>>,
-        limits: Limits,
+        limits: RunLimits,
         settings: Option<String>,
     ) -> Result<Self, LoadError> {
         let exports = Exports::of(pre.component())?;
@@ -146,7 +146,7 @@ impl Exports {
 pub(crate) fn configure_once<H: Host>(
     pre: &InstancePre<State<H>>,
     configure: ComponentExportIndex,
-    limits: Limits,
+    limits: RunLimits,
     settings: &str,
 ) -> Result<(Store<State<H>>, Instance), LoadError> {
     let mut store = store(pre, limits, false);
@@ -187,7 +187,11 @@ fn accepted<H: Host>(
     Ok(instance)
 }
 
-fn store<H: Host>(pre: &InstancePre<State<H>>, limits: Limits, gives_way: bool) -> Store<State<H>> {
+fn store<H: Host>(
+    pre: &InstancePre<State<H>>,
+    limits: RunLimits,
+    gives_way: bool,
+) -> Store<State<H>> {
     let mut store = Store::new(pre.engine(), State::new(limits, gives_way));
     store.limiter(|state| state);
     store.set_hostcall_fuel(CALL_BYTES_MAX);

@@ -39,7 +39,7 @@ pub use error::{ForeignImport, LoadError, SettingProblem, Ungranted};
 pub use exceeded::ExceededLimit;
 pub use grants::Grants;
 pub use inspect::{Import, Inspection, inspect};
-pub use limits::{Limits, OutOfBounds};
+pub use limits::{OutOfBounds, RunLimits};
 pub use schema::{SchemaError, settings_schema};
 pub use tollgate_chain::{Interface, UnknownInterface};
 pub use version::version;

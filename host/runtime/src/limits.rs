@@ -20,13 +20,13 @@ pub struct OutOfBounds {
 /// Limits of one run of a policy. The stack is bounded for the whole engine, questions and
 /// bytes of answers by [`tollgate_chain::Run`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Limits {
+pub struct RunLimits {
     time: Duration,
     memory_bytes: usize,
     table_elements: usize,
 }
 
-impl Limits {
+impl RunLimits {
     /// Most milliseconds of running that a policy can be given.
     pub const TIME_MS: RangeInclusive<u64> = 1..=1_000;
     /// Linear memory that a policy can be given: one page to 16 MiB.
@@ -74,7 +74,7 @@ impl Limits {
     }
 }
 
-impl Default for Limits {
+impl Default for RunLimits {
     /// 50 ms, 4 MiB and 2,000 elements: far above what a policy needs, far below what hurts.
     fn default() -> Self {
         Self { time: Duration::from_millis(50), memory_bytes: 4 << 20, table_elements: 2_000 }
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn limits_outside_their_bounds_are_refused_by_name() {
         let ms = Duration::from_millis;
-        let name = |time, memory, table| Limits::new(time, memory, table).map_err(|e| e.name);
+        let name = |time, memory, table| RunLimits::new(time, memory, table).map_err(|e| e.name);
         assert_eq!(name(ms(0), 65_536, 1), Err("time (ms)"));
         assert_eq!(name(ms(1_001), 65_536, 1), Err("time (ms)"));
         assert_eq!(name(ms(1), 65_535, 1), Err("memory (bytes)"));
@@ -116,8 +116,8 @@ mod tests {
 
     #[test]
     fn the_default_is_within_the_bounds() {
-        let limits = Limits::default();
-        let same = Limits::new(limits.time(), limits.memory_bytes(), limits.table_elements());
+        let limits = RunLimits::default();
+        let same = RunLimits::new(limits.time(), limits.memory_bytes(), limits.table_elements());
         assert_eq!(same, Ok(limits));
     }
 }

@@ -9,7 +9,7 @@ use crate::inspect::describe;
 use crate::instance::{self, Exports};
 use crate::snapshot::{Instrumented, Reason};
 use crate::state::State;
-use crate::{Engine, Grants, Limits, LoadError, imports, sections};
+use crate::{Engine, Grants, LoadError, RunLimits, imports, sections};
 
 /// A component to be loaded, with everything that it is loaded with.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +18,7 @@ pub(crate) struct LoadRequest<'a> {
     pub(crate) file: &'a [u8],
     pub(crate) settings: &'a str,
     pub(crate) grants: &'a Grants,
-    pub(crate) limits: Limits,
+    pub(crate) limits: RunLimits,
 }
 
 /// A compiled component, and whether its settings are in its memory.

@@ -8,14 +8,14 @@ use wasmtime::{ResourceLimiter, StoreContextMut, Trap, UpdateDeadline};
 
 use crate::limits::widen;
 use crate::ticker::TICK;
-use crate::{ExceededLimit, Limits, LoadError};
+use crate::{ExceededLimit, LoadError, RunLimits};
 
 /// Data of a store.
 #[derive(Debug)]
 pub(crate) struct State<H> {
     /// Absent while the guest is configured, when it may ask nothing.
     pub(crate) run: Option<Run<H>>,
-    limits: Limits,
+    limits: RunLimits,
     ticks_left: u32,
     /// True when the host waited since the last tick that the guest saw.
     waited: bool,
@@ -50,7 +50,7 @@ pub(crate) enum Stop {
 }
 
 impl<H: Host> State<H> {
-    pub(crate) fn new(limits: Limits, gives_way: bool) -> Self {
+    pub(crate) fn new(limits: RunLimits, gives_way: bool) -> Self {
         let mut state = Self {
             run: None,
             limits,

@@ -135,7 +135,7 @@ impl Transcoder {
     /// call.
     ///
     /// # Errors
-    /// As [`Transcoder::request`].
+    /// The errors of [`Transcoder::request`].
     pub fn request_framed(
         &self,
         variables: &[(Box<str>, String)],

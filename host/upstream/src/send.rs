@@ -98,7 +98,7 @@ impl Upstream {
     /// Sets `Content-Length`. Otherwise as [`Upstream::send`].
     ///
     /// # Errors
-    /// As [`Upstream::send`], and those of `make`.
+    /// The errors of [`Upstream::send`], and those of `make`.
     pub async fn send_whole<F>(
         &self,
         make: F,

@@ -1,6 +1,6 @@
 //! Do host and guest agree, and do we obey the standards?
 //!
-//! What the tests need: a host that answers from a [`Table`], and the guests as [`component`]s.
+//! The tests' equipment: a host that answers from a [`Table`], and the guests as [`component`]s.
 
 mod components;
 mod contract;

@@ -73,7 +73,7 @@ impl Platform {
     /// The same, in another shape.
     ///
     /// # Errors
-    /// As [`Platform::start`].
+    /// The errors of [`Platform::start`].
     pub async fn shaped(shape: Shape) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let at = folder.path();

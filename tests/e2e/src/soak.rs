@@ -273,7 +273,7 @@ impl Outcome {
     /// Checks the promises of every soak, whatever its length.
     ///
     /// # Errors
-    /// What was not kept, with all figures.
+    /// Names the promise that was not kept, with all figures.
     pub fn judge(&self) -> Result<()> {
         let causes = (&self.report.wrong, &self.report.first_wrong, &self.report.first_broken);
         ensure!(self.report.failed() == 0, "{self}; requests failed: {causes:?}");

@@ -12,7 +12,8 @@ pub fn without_paragraphs(files: &[Text]) -> Vec<Finding> {
     files.iter().filter(|file| file.is_rust()).flat_map(dense_functions).collect()
 }
 
-/// Returns the doc comments that open with a question word or with *Of* or *As*.
+/// Returns the paragraphs of doc comments that open with a question word or with *Of* or *As*: the
+/// first one, and each after an empty line or a heading.
 #[must_use]
 pub fn fragments(files: &[Text]) -> Vec<Finding> {
     files.iter().filter(|file| file.is_rust()).flat_map(fragments_in).collect()
@@ -70,9 +71,9 @@ fn fragments_in(file: &Text) -> Vec<Finding> {
     let mut inside = false;
 
     for (number, line) in file.text.lines().map(str::trim).enumerate() {
-        let doc = line.strip_prefix("///").or_else(|| line.strip_prefix("//!"));
+        let doc = line.strip_prefix("///").or_else(|| line.strip_prefix("//!")).map(str::trim);
         let opening = doc.filter(|_| !inside).and_then(|text| text.split_whitespace().next());
-        inside = doc.is_some();
+        inside = doc.is_some_and(|text| !text.is_empty() && !text.starts_with('#'));
 
         // A comma or a full stop may follow the word.
         let word =
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_doc_comment_that_opens_as_a_fragment_is_noticed_and_its_other_lines_are_not() {
+    fn a_paragraph_that_opens_as_a_fragment_is_noticed_and_its_other_lines_are_not() {
         let text = [
             "/// What it is.",
             "fn a() {}",
@@ -144,10 +145,18 @@ mod tests {
             "/// Of the file.",
             "// What the next line does.",
             "/// Asks the host.",
+            "///",
+            "/// # Errors",
+            "/// As [`other`].",
+            "/// # Panics",
+            "/// Never.",
+            "///",
+            "/// Whether it is kept is decided first.",
         ];
+
         let findings = fragments(&[Text::new("a.rs", &text.join("\n"))]);
         let lines: Vec<usize> = findings.iter().map(|finding| finding.line).collect();
-        assert_eq!(lines, [1, 3]);
+        assert_eq!(lines, [1, 3, 11, 15]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use conformance::{Table, component};
 use tollgate_chain::{Content, Failure, Hook, Member, Reply, Verdict};
-use tollgate_runtime::{Component, Grants, Limits, LoadError};
+use tollgate_runtime::{Component, Grants, LoadError, RunLimits};
 
 use crate::world::{curious, engine, load_bytes, run};
 
@@ -94,7 +94,7 @@ async fn grows(guest: &Component<Table>) -> bool {
 }
 
 fn growing(pages: usize, limit_pages: usize) -> Arc<Component<Table>> {
-    let limits = Limits::new(Duration::from_millis(50), limit_pages << 16, 2_000).unwrap();
+    let limits = RunLimits::new(Duration::from_millis(50), limit_pages << 16, 2_000).unwrap();
     let settings = format!(r#"{{"interface":"growth","pages":{pages}}}"#);
     let file = component("curious").unwrap();
     Arc::new(Component::load(engine(), &file, settings, &Grants::all(), limits).unwrap())

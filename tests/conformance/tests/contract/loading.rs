@@ -7,7 +7,7 @@ use tollgate_chain::{
     Access, Answer, CredentialHandle, CredentialsRead, Environment, Hook, Identity, Interface,
     Plugin, Presented, Question, Resolution, Verdict,
 };
-use tollgate_runtime::{Component, ExceededLimit, Grants, Limits, LoadError, inspect};
+use tollgate_runtime::{Component, ExceededLimit, Grants, LoadError, RunLimits, inspect};
 
 use crate::world::{engine, limits, load, load_bytes, run};
 
@@ -123,7 +123,7 @@ fn settings_that_are_no_settings_come_back_as_problems_of_the_plugin() {
 #[test]
 fn an_instance_larger_than_its_limits_is_refused_by_the_limits_name() {
     let load = |memory, table| {
-        let limits = Limits::new(Duration::from_millis(50), memory, table).unwrap();
+        let limits = RunLimits::new(Duration::from_millis(50), memory, table).unwrap();
         let file = component("hostile").unwrap();
         Component::<Table>::load(engine(), &file, "{}".to_owned(), &Grants::all(), limits)
             .unwrap_err()
@@ -132,7 +132,7 @@ fn an_instance_larger_than_its_limits_is_refused_by_the_limits_name() {
     assert!(matches!(table, ExceededLimit::Table { asked: 2.., allowed: 1 }), "{table:?}");
     assert!(table.to_string().contains("raise `limits.table_elements` of the policy"), "{table}");
     let settings = format!(r#"{{"colour":"{}"}}"#, "x".repeat(256 << 10));
-    let limits = Limits::new(Duration::from_millis(50), 256 << 10, 2_000).unwrap();
+    let limits = RunLimits::new(Duration::from_millis(50), 256 << 10, 2_000).unwrap();
     let file = component("hostile").unwrap();
     let error =
         Component::<Table>::load(engine(), &file, settings, &Grants::all(), limits).unwrap_err();

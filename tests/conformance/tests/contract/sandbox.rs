@@ -9,7 +9,7 @@ use tollgate_chain::{
     Answer, Claimed, CredentialHandle, CredentialsRead, Failure, Hook, IdempotencyEffect,
     IdempotencyKey, IdempotencyRead, Plugin, Presented, Question, Resolution, Run,
 };
-use tollgate_runtime::{Component, Engine, EngineSettings, Grants, Limits};
+use tollgate_runtime::{Component, Engine, EngineSettings, Grants, RunLimits};
 
 use crate::world::{ANSWER_BYTES_MAX, QUESTIONS_MAX};
 
@@ -34,7 +34,7 @@ fn engine(instances: u32, wait_ms: u64) -> Engine {
 }
 
 fn guest(engine: &Engine, interface: &str, time_ms: u64) -> Component<Table> {
-    let limits = Limits::new(Duration::from_millis(time_ms), 4 << 20, 2_000).unwrap();
+    let limits = RunLimits::new(Duration::from_millis(time_ms), 4 << 20, 2_000).unwrap();
     let settings = format!(r#"{{"interface":"{interface}"}}"#);
     let file = component("curious").unwrap();
     Component::load(engine, &file, settings, &Grants::all(), limits).unwrap()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use conformance::{Table, component};
 use tollgate_chain::{Authority, Failure, Head, Hook, Plugin, Run, Trace, Verdict};
-use tollgate_runtime::{Component, Engine, EngineSettings, Grants, Limits, LoadError};
+use tollgate_runtime::{Component, Engine, EngineSettings, Grants, LoadError, RunLimits};
 
 pub(crate) const QUESTIONS_MAX: u32 = 64;
 pub(crate) const ANSWER_BYTES_MAX: usize = 4_096;
@@ -20,8 +20,8 @@ pub(crate) fn engine() -> &'static Engine {
     })
 }
 
-pub(crate) fn limits() -> Limits {
-    Limits::new(Duration::from_millis(50), 8 << 20, 2_000).unwrap()
+pub(crate) fn limits() -> RunLimits {
+    RunLimits::new(Duration::from_millis(50), 8 << 20, 2_000).unwrap()
 }
 
 pub(crate) fn load(

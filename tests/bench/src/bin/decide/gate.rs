@@ -17,7 +17,7 @@ use tollgate_chain::{
     Authority, Chain, Class, Decision, Growth, Head, Interests, Matched, Payload, Plugin, Policy,
     Prepared, Receipt, Route, RouteLimits, Trees, UpstreamState, request,
 };
-use tollgate_runtime::{Component, Engine, EngineSettings, Grants, Limits};
+use tollgate_runtime::{Component, Engine, EngineSettings, Grants, RunLimits};
 use tollgate_stores::file::FileCredentials;
 use tollgate_stores::memory::{
     AddressFailures, MemoryIdempotency, MemoryIdempotencyLimits, MemoryQuota, MemoryQuotaLimits,
@@ -141,7 +141,7 @@ fn policy(
     let file = std::fs::read(&path).with_context(|| format!("read {}", path.display()))?;
     let settings: toml::Table = toml::from_str(&settings(name))?;
     let settings = serde_json::to_string(&settings)?;
-    let component = Component::load(engine, &file, settings, &Grants::all(), Limits::default())?;
+    let component = Component::load(engine, &file, settings, &Grants::all(), RunLimits::default())?;
 
     Ok(Arc::new(Policy {
         name: name.into(),
