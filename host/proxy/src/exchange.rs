@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
-use tollgate_capability::idempotency::HeldReply;
+use tollgate_capability::idempotency::{Claim, HeldReply};
 use tollgate_capability::{PolicyHost, RequestContext};
 use tollgate_chain::{
     Chain, Content, Error, Head, Matched, Payload, Receipt, Reply, Route, request, response,
@@ -19,7 +19,7 @@ use tollgate_edge::{Caller, Facts, Handler, LastOfConnection, RequestBody, Respo
 
 use self::preflight::preflight_route;
 use crate::detachable::Detachable;
-use crate::forward;
+use crate::forward::{self, ForwardReport, ForwardRequest, UpstreamFacts};
 use crate::live::Live;
 use crate::payload::RequestPayload;
 use crate::readiness::Readiness;
@@ -66,14 +66,14 @@ impl Handler for Gateway {
 
 /// One exchange on its way.
 pub(crate) struct Flow {
-    pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) head: Arc<Head>,
+    snapshot: Arc<Snapshot>,
+    head: Arc<Head>,
     /// The Route that the request is forwarded by.
-    pub(crate) route: Option<Arc<Route>>,
+    route: Option<Arc<Route>>,
     /// The Route whose chain decides: the same, or the one that a preflight asks about.
     deciding: Option<Arc<Route>>,
-    pub(crate) payload: Arc<RequestPayload>,
-    pub(crate) deadline: Instant,
+    payload: Arc<RequestPayload>,
+    deadline: Instant,
     listener: Arc<str>,
     began: Instant,
     chain: usize,
@@ -222,7 +222,10 @@ impl Flow {
         let Some(route) = self.route.clone() else { return self.unrouted() };
         let chosen = chosen.or(route.upstream.as_deref());
         let claim = self.host.take_claim();
-        let result = forward::forward(self, chosen, claim.as_ref()).await;
+        let request = self.forward_request(&route, chosen, claim.as_ref());
+        let ForwardReport { outcome: result, facts } = forward::forward(&request).await;
+        self.note(facts);
+
         let Some(claim) = claim else {
             return match result {
                 Ok(forwarded) => forwarded.into_response(),
@@ -288,11 +291,29 @@ impl Flow {
         answer
     }
 
-    pub(crate) fn host(&self) -> &PolicyHost {
-        &self.host
+    /// The part of this exchange that forwarding reads.
+    fn forward_request<'a>(
+        &'a self,
+        route: &'a Route,
+        chosen: Option<&'a str>,
+        claim: Option<&'a Claim>,
+    ) -> ForwardRequest<'a> {
+        ForwardRequest {
+            snapshot: &self.snapshot,
+            head: &self.head,
+            route,
+            payload: &self.payload,
+            principal: self.host.principal(),
+            chosen,
+            claim,
+            deadline: self.deadline,
+        }
     }
 
-    pub(crate) fn facts(&mut self) -> &mut Facts {
-        &mut self.facts
+    /// Takes the facts of forwarding over into the records of this exchange.
+    fn note(&mut self, facts: UpstreamFacts) {
+        self.facts.upstream = facts.upstream;
+        self.facts.upstream_us = facts.upstream_us;
+        self.facts.grpc_status = facts.grpc_status;
     }
 }

@@ -3,12 +3,14 @@
 mod grpc;
 mod stream;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use tokio::time::Instant;
 use tollgate_capability::idempotency::{Claim, Completion, StoredReply};
 use tollgate_capability::principal::Audience;
-use tollgate_chain::{Environment, Error, GrpcCode, Principal, ProblemType};
+use tollgate_chain::{Environment, Error, GrpcCode, Head, Principal, ProblemType, Route};
 use tollgate_edge::ResponseBody;
 use tollgate_terms::headers::{
     GRPC_TIMEOUT, IDEMPOTENT_REPLAYED, OPERATION_KEY, PRINCIPAL, REQUEST_FINGERPRINT, REQUEST_ID,
@@ -16,8 +18,8 @@ use tollgate_terms::headers::{
 };
 use tollgate_upstream::Safety;
 
-use crate::exchange::Flow;
-use crate::snapshot::UpstreamTarget;
+use crate::payload::RequestPayload;
+use crate::snapshot::{Call, Snapshot, UpstreamTarget};
 
 /// Longest answer that is read whole, in bytes.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -63,64 +65,118 @@ impl Whole {
     }
 }
 
-/// Sends the request to `chosen` and gives its answer.
-pub(crate) async fn forward(
-    flow: &mut Flow,
-    chosen: Option<&str>,
-    claim: Option<&Claim>,
-) -> Result<Forwarded, Error> {
-    let snapshot = std::sync::Arc::clone(&flow.snapshot);
-    let internal = |internal: String| Error::NoUpstream { internal };
-    let chosen = chosen
-        .ok_or_else(|| internal("no policy chose an upstream and the route has none".into()))?;
-    let target = snapshot
-        .targets
-        .get(chosen)
-        .ok_or_else(|| internal(format!("upstream {chosen} is not declared")))?;
-    let principal = flow.host().principal().map(std::sync::Arc::clone);
-    check_environment(target, principal.as_deref())?;
-    flow.facts().upstream = Some(std::sync::Arc::clone(&target.name));
-    let deadline = flow.deadline.min(requested_deadline(&flow.head.headers)?);
-    let safety = if claim.is_some() || flow.head.method.is_idempotent() {
-        Safety::Repeatable
-    } else {
-        Safety::Once
-    };
-    let context = ForwardContext { target, claim, deadline, safety };
-    let binding = flow.route.as_ref().and_then(|route| snapshot.bindings.get(route.binding));
-    let began = Instant::now();
-    let answer = match binding.and_then(|binding| binding.call.as_ref()) {
-        Some(call) => grpc::call(flow, call, &context).await.map(Forwarded::Whole),
-        None => stream::pass(flow, &context).await.map(Forwarded::Stream),
-    };
-    flow.facts().upstream_us = u64::try_from(began.elapsed().as_micros()).ok();
-    if let Err(Error::Grpc(failure)) = &answer {
-        flow.facts().grpc_status = Some(failure.code);
-    }
-    answer
+/// An exchange as forwarding reads it; forwarding changes nothing of it.
+pub(crate) struct ForwardRequest<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) head: &'a Head,
+    pub(crate) route: &'a Route,
+    pub(crate) payload: &'a RequestPayload,
+    pub(crate) principal: Option<&'a Arc<Principal>>,
+    /// The upstream that a policy or the Route chose.
+    pub(crate) chosen: Option<&'a str>,
+    /// The claim on the operation, where there is one.
+    pub(crate) claim: Option<&'a Claim>,
+    /// The end of the Route's time.
+    pub(crate) deadline: Instant,
 }
 
-/// Everything by which a request is refused before it is sent, and nothing more.
-pub(crate) async fn preflight(flow: &mut Flow, chosen: Option<&str>) -> Result<(), Error> {
-    let snapshot = std::sync::Arc::clone(&flow.snapshot);
-    let none = |internal: &str| Error::NoUpstream { internal: internal.to_owned() };
-    let chosen = chosen.ok_or_else(|| none("no policy chose an upstream"))?;
-    let target = snapshot.targets.get(chosen).ok_or_else(|| none("no such upstream"))?;
-    check_environment(target, flow.host().principal().map(|own| &**own))?;
-    flow.facts().upstream = Some(std::sync::Arc::clone(&target.name));
-    let binding = flow.route.as_ref().and_then(|route| snapshot.bindings.get(route.binding));
-    if binding.is_some_and(|binding| binding.call.is_some()) {
-        flow.payload.translated().await?;
-    }
-    Ok(())
+/// The outcome of forwarding, with the facts that records hold of it.
+pub(crate) struct ForwardReport<T> {
+    pub(crate) outcome: Result<T, Error>,
+    pub(crate) facts: UpstreamFacts,
 }
 
-/// Where a request goes, and within which bounds.
+/// Facts about the upstream's part in an exchange.
+#[derive(Default)]
+pub(crate) struct UpstreamFacts {
+    /// The upstream that the request was for.
+    pub(crate) upstream: Option<Arc<str>>,
+    /// Microseconds from the first attempt to the head of the answer, or to its end if it is read
+    /// whole.
+    pub(crate) upstream_us: Option<u64>,
+    /// The status of a service that refused.
+    pub(crate) grpc_status: Option<GrpcCode>,
+}
+
+/// The target of a request, and the bounds within which it is sent.
 struct ForwardContext<'a> {
     target: &'a UpstreamTarget,
     claim: Option<&'a Claim>,
     deadline: Instant,
     safety: Safety,
+}
+
+/// Sends the request to the chosen upstream and gives its answer.
+pub(crate) async fn forward(request: &ForwardRequest<'_>) -> ForwardReport<Forwarded> {
+    let (target, mut facts) = match request.target() {
+        Ok(target) => (target, UpstreamFacts::of(target)),
+        Err(error) => {
+            return ForwardReport { outcome: Err(error), facts: UpstreamFacts::default() };
+        }
+    };
+    let context = match request.context(target) {
+        Ok(context) => context,
+        Err(error) => return ForwardReport { outcome: Err(error), facts },
+    };
+
+    let began = Instant::now();
+    let outcome = match request.call() {
+        Some(call) => grpc::call(request, call, &context).await.map(Forwarded::Whole),
+        None => stream::pass(request, &context).await.map(Forwarded::Stream),
+    };
+    facts.upstream_us = u64::try_from(began.elapsed().as_micros()).ok();
+    if let Err(Error::Grpc(failure)) = &outcome {
+        facts.grpc_status = Some(failure.code);
+    }
+    ForwardReport { outcome, facts }
+}
+
+/// Finds everything by which a request is refused before it is sent, and nothing more.
+pub(crate) async fn preflight(request: &ForwardRequest<'_>) -> ForwardReport<()> {
+    let facts = match request.target() {
+        Ok(target) => UpstreamFacts::of(target),
+        Err(error) => {
+            return ForwardReport { outcome: Err(error), facts: UpstreamFacts::default() };
+        }
+    };
+    let outcome = match request.call() {
+        Some(_) => request.payload.translated().await.map(drop),
+        None => Ok(()),
+    };
+    ForwardReport { outcome, facts }
+}
+
+impl UpstreamFacts {
+    fn of(target: &UpstreamTarget) -> Self {
+        Self { upstream: Some(Arc::clone(&target.name)), ..Self::default() }
+    }
+}
+
+impl<'a> ForwardRequest<'a> {
+    /// Finds the chosen upstream, if it may take this principal.
+    fn target(&self) -> Result<&'a UpstreamTarget, Error> {
+        let none = |internal: String| Error::NoUpstream { internal };
+        let chosen = self
+            .chosen
+            .ok_or_else(|| none("no policy chose an upstream and the route has none".into()))?;
+        let target = self.snapshot.targets.get(chosen);
+        let target = target.ok_or_else(|| none(format!("upstream {chosen} is not declared")))?;
+        check_environment(target, self.principal.map(|principal| &**principal))?;
+        Ok(target)
+    }
+
+    /// Finds the bounds within which the request is sent.
+    fn context(&self, target: &'a UpstreamTarget) -> Result<ForwardContext<'a>, Error> {
+        let deadline = self.deadline.min(requested_deadline(&self.head.headers)?);
+        let is_repeatable = self.claim.is_some() || self.head.method.is_idempotent();
+        let safety = if is_repeatable { Safety::Repeatable } else { Safety::Once };
+        Ok(ForwardContext { target, claim: self.claim, deadline, safety })
+    }
+
+    /// Returns the gRPC call of the Route, where its requests are translated.
+    fn call(&self) -> Option<&'a Call> {
+        self.snapshot.bindings.get(self.route.binding)?.call.as_ref()
+    }
 }
 
 /// An upstream of one environment takes that environment's principals only, whatever policies say.
@@ -140,21 +196,27 @@ fn check_environment(target: &UpstreamTarget, principal: Option<&Principal>) -> 
 }
 
 /// Writes what the gateway itself says to the service.
-fn identify(flow: &Flow, context: &ForwardContext<'_>, own: &mut HeaderMap) -> Result<(), Error> {
+fn identify(
+    request: &ForwardRequest<'_>,
+    context: &ForwardContext<'_>,
+    headers: &mut HeaderMap,
+) -> Result<(), Error> {
     let ForwardContext { target, claim, .. } = context;
     let invalid = |_| Error::Internal { internal: "a field of the gateway's own".to_owned() };
-    own.insert(REQUEST_ID, HeaderValue::from_str(&flow.head.request_id).map_err(invalid)?);
-    if let (Some(service), Some(signer)) = (&target.audience, &flow.snapshot.signer)
-        && let Some(principal) = flow.host().principal()
+    headers.insert(REQUEST_ID, HeaderValue::from_str(&request.head.request_id).map_err(invalid)?);
+
+    if let (Some(service), Some(signer)) = (&target.audience, &request.snapshot.signer)
+        && let Some(principal) = request.principal
     {
         let environment: Environment = target.environment.unwrap_or(principal.environment);
         let audience = Audience { service: service.clone(), environment };
-        own.insert(PRINCIPAL, signer.tenant(principal, &audience).header);
+        headers.insert(PRINCIPAL, signer.tenant(principal, &audience).header);
     }
+
     if let Some(claim) = claim {
         let hex = |text: String| HeaderValue::try_from(text).map_err(invalid);
-        own.insert(OPERATION_KEY, hex(claim.operation().hex())?);
-        own.insert(REQUEST_FINGERPRINT, hex(claim.fingerprint_hex())?);
+        headers.insert(OPERATION_KEY, hex(claim.operation().hex())?);
+        headers.insert(REQUEST_FINGERPRINT, hex(claim.fingerprint_hex())?);
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use tollgate_chain::{Error, Head, Receipt, request};
 use tollgate_edge::{RequestBody, ResponseBody};
 
 use super::Flow;
-use crate::forward;
+use crate::forward::{self, ForwardReport};
 use crate::receipts::{ReceiptRecord, RetentionClass};
 use crate::snapshot::{BoxedHost, Snapshot};
 
@@ -70,7 +70,12 @@ impl Flow {
         let Some(route) = self.route.clone() else {
             return (RetentionClass::Refusals, Some(self.unrouted()));
         };
-        match forward::preflight(self, chosen.or(route.upstream.as_deref())).await {
+        let chosen = chosen.or(route.upstream.as_deref());
+        let request = self.forward_request(&route, chosen, None);
+        let ForwardReport { outcome, facts } = forward::preflight(&request).await;
+        self.note(facts);
+
+        match outcome {
             Ok(()) => (RetentionClass::Passes, None),
             Err(error) => (RetentionClass::Refusals, Some(self.refuse(&error))),
         }

@@ -10,18 +10,17 @@ use tollgate_terms::header_policy::PASSED_AS_METADATA;
 use tollgate_terms::headers::GRPC_TIMEOUT;
 use tollgate_transcode::grpc;
 
-use super::{ANSWER_BYTES_MAX, ForwardContext, Whole, identify};
-use crate::exchange::Flow;
+use super::{ANSWER_BYTES_MAX, ForwardContext, ForwardRequest, Whole, identify};
 use crate::snapshot::Call;
 
 /// Calls the method and translates its answer.
 pub(super) async fn call(
-    flow: &Flow,
+    forwarded: &ForwardRequest<'_>,
     call: &Call,
     context: &ForwardContext<'_>,
 ) -> Result<Whole, Error> {
-    let body = flow.payload.translated().await?;
-    let make = || request(flow, call, context, body.clone());
+    let body = forwarded.payload.translated().await?;
+    let make = || request(forwarded, call, context, body.clone());
     let response =
         context.target.upstream.send_whole(make, context.deadline, context.safety).await?;
     let (parts, body) = response.into_parts();
@@ -46,7 +45,7 @@ pub(super) async fn call(
 }
 
 fn request(
-    flow: &Flow,
+    forwarded: &ForwardRequest<'_>,
     call: &Call,
     context: &ForwardContext<'_>,
     body: Bytes,
@@ -60,11 +59,11 @@ fn request(
     let left = context.deadline.saturating_duration_since(Instant::now());
     headers.insert(GRPC_TIMEOUT, grpc::timeout(left).ok_or(Error::UpstreamTimeout)?);
     for name in PASSED_AS_METADATA {
-        if let Some(value) = flow.head.headers.get(&name) {
+        if let Some(value) = forwarded.head.headers.get(&name) {
             headers.insert(name, value.clone());
         }
     }
-    identify(flow, context, headers)?;
+    identify(forwarded, context, headers)?;
     Ok(request)
 }
 

@@ -4,12 +4,11 @@
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Request, Response, Uri};
-use tollgate_chain::Error;
+use tollgate_chain::{Error, Head};
 use tollgate_edge::ResponseBody;
 use tollgate_upstream::strip_before_forwarding;
 
-use super::{ForwardContext, identify};
-use crate::exchange::Flow;
+use super::{ForwardContext, ForwardRequest, identify};
 use crate::payload::RequestBodyOut;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -17,47 +16,51 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 
 /// Sends the request on and gives the response as it comes.
 pub(super) async fn pass(
-    flow: &Flow,
+    forwarded: &ForwardRequest<'_>,
     context: &ForwardContext<'_>,
 ) -> Result<Response<ResponseBody>, Error> {
     let upstream = &context.target.upstream;
-    let response = match flow.payload.outgoing().await? {
+    let response = match forwarded.payload.outgoing().await? {
         RequestBodyOut::Whole(bytes) => {
-            let make = || request(flow, context, bytes.clone());
+            let make = || request(forwarded, context, bytes.clone());
             upstream.send_whole(make, context.deadline, context.safety).await?
         }
         RequestBodyOut::Stream(stream) => {
-            let request = request(flow, context, stream)?;
+            let request = request(forwarded, context, stream)?;
             upstream.send(request, context.deadline, context.safety).await?
         }
     };
     Ok(response.map(ResponseBody::stream))
 }
 
-fn request<B>(flow: &Flow, context: &ForwardContext<'_>, body: B) -> Result<Request<B>, Error> {
+fn request<B>(
+    forwarded: &ForwardRequest<'_>,
+    context: &ForwardContext<'_>,
+    body: B,
+) -> Result<Request<B>, Error> {
     let mut request = Request::new(body);
-    *request.method_mut() = flow.head.method.clone();
-    *request.uri_mut() = uri(flow)?;
-    *request.headers_mut() = headers(flow)?;
-    identify(flow, context, request.headers_mut())?;
+    *request.method_mut() = forwarded.head.method.clone();
+    *request.uri_mut() = uri(forwarded.head)?;
+    *request.headers_mut() = headers(forwarded.head)?;
+    identify(forwarded, context, request.headers_mut())?;
     Ok(request)
 }
 
-fn headers(flow: &Flow) -> Result<HeaderMap, Error> {
-    let mut headers = flow.head.headers.clone();
+fn headers(head: &Head) -> Result<HeaderMap, Error> {
+    let mut headers = head.headers.clone();
     headers.remove(http::header::HOST);
     strip_before_forwarding(&mut headers);
-    let client = HeaderValue::try_from(flow.head.client.to_string())
+    let client = HeaderValue::try_from(head.client.to_string())
         .map_err(|_| Error::Internal { internal: "an address is no field value".to_owned() })?;
     headers.insert(FORWARDED_FOR, client);
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(flow.head.scheme()));
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(head.scheme()));
     Ok(headers)
 }
 
-fn uri(flow: &Flow) -> Result<Uri, Error> {
-    let text = match &flow.head.query {
-        Some(query) => format!("{}?{query}", flow.head.path),
-        None => flow.head.path.to_string(),
+fn uri(head: &Head) -> Result<Uri, Error> {
+    let text = match &head.query {
+        Some(query) => format!("{}?{query}", head.path),
+        None => head.path.to_string(),
     };
     PathAndQuery::try_from(text)
         .map(Uri::from)
