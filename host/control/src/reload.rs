@@ -3,7 +3,8 @@
 //!
 //! File-system events only say *when* to look; *whether* something changed is told by a digest of
 //! every file that the last configuration was made of, so that editors' renames and Kubernetes'
-//! symlink swaps are one case, and a missed event costs a second, not a restart.
+//! symlink swaps are one case, and a missed event costs two seconds, not a restart. A channel of one
+//! slot therefore debounces them: the README says why no debouncing library does.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
