@@ -18,7 +18,7 @@ pub use api::{FoundReceipt, ReceiptList, RolloutList};
 pub use metrics_exporter_prometheus::PrometheusHandle;
 
 pub use client::{AdminClient, ClientError};
-pub use metrics::{DRAINING, MetricsError, start_metrics};
+pub use metrics::{MetricsError, start_metrics};
 pub use record::{Recorded, RecordingPlan, record};
 pub use server::{Admin, AdminState};
 pub use token::{Error as TokenError, PreparedToken, Token, place, read};

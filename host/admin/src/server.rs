@@ -148,7 +148,8 @@ async fn ready(State(state): State<Arc<AdminState>>) -> Response {
 async fn metrics(State(state): State<Arc<AdminState>>) -> Response {
     state.ledger.publish();
     state.rollouts.publish();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], state.metrics.render()).into_response()
+    let text = crate::metrics::render(&state.metrics);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
 fn json(status: StatusCode, body: &'static str) -> Response {

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
+use metrics::gauge;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tollgate_admin::{Admin, AdminClient, AdminState, Token, start_metrics};
+use tollgate_chain::metric::{self, METRICS, metric_table};
 use tollgate_control::Rollouts;
 use tollgate_edge::{Listener, ListenerSettings, Responder};
 use tollgate_harness::Client;
@@ -53,8 +55,15 @@ fn port() -> Result<Port> {
 async fn the_port_answers_health_to_all_and_the_api_to_whoever_has_the_token() -> Result<()> {
     let port = port()?;
     health(&port).await?;
-    metrics(&port).await?;
+    scrape(&port).await?;
     api(&port).await
+}
+
+#[test]
+fn the_readme_lists_the_metrics_of_the_catalogue() {
+    let readme = include_str!("../README.md");
+    let table = metric_table();
+    assert!(readme.contains(&table), "README.md of this crate has another table than\n{table}");
 }
 
 async fn health(port: &Port) -> Result<()> {
@@ -76,11 +85,22 @@ async fn health(port: &Port) -> Result<()> {
     Ok(())
 }
 
-async fn metrics(port: &Port) -> Result<()> {
+async fn scrape(port: &Port) -> Result<()> {
     let url = format!("{}/metrics", port.url);
     let scraped = Client::h1().get(&url).await?;
     assert_eq!(scraped.header("content-type"), Some("text/plain; version=0.0.4"));
     assert!(scraped.text().contains("tollgate_exchanges_total"), "{}", scraped.text());
+
+    // Each sample belongs to a metric of the catalogue, with its type and its description.
+    gauge!(metric::POLICY_SECONDS, "policy" => "auth").set(0.25);
+    let text = Client::h1().get(&url).await?.text();
+    for sample in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let name = sample.split(['{', ' ']).next().context("a name")?;
+        let known = METRICS.iter().find(|metric| metric.name == name).context(name.to_owned())?;
+        assert!(text.contains(&format!("# HELP {name} {}\n", known.help)), "{text}");
+        assert!(text.contains(&format!("# TYPE {name} {}\n", known.kind.as_str())), "{text}");
+    }
+    assert!(text.contains("tollgate_policy_seconds_total{policy=\"auth\"} 0.25\n"), "{text}");
 
     let posted = Client::h1().post(&url, &[], "").await?;
     assert_eq!(posted.status, StatusCode::METHOD_NOT_ALLOWED);

@@ -32,6 +32,7 @@ mod tree;
 mod verdict;
 mod weight;
 
+pub mod metric;
 pub mod request;
 pub mod response;
 

@@ -9,7 +9,6 @@
 
 mod compile;
 mod listeners;
-mod metrics;
 mod reload;
 mod rollouts;
 mod schema;
@@ -17,8 +16,10 @@ mod stores;
 
 pub use compile::{BuildMode, Error, SnapshotBuilder, inputs};
 pub use listeners::{BindError, BoundListeners, ListenerParts, Purpose};
-pub use metrics::{AUDIT, describe};
 pub use reload::{FollowError, Follower, InputStamp};
 pub use rollouts::{ActiveRollout, DifferenceForm, FiguresForm, RolloutForm, Rollouts, ShadowForm};
 pub use schema::{FolderSchemas, FolderSchemasError};
 pub use stores::{AssumedCaller, OpenStores};
+
+/// The log target of everything that an operator did through the admin API.
+pub const AUDIT: &str = "tollgate::audit";

@@ -18,12 +18,12 @@ use parking_lot::Mutex;
 use ring::digest;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
+use tollgate_chain::metric;
 use tollgate_config::with_causes;
 use tollgate_edge::Tls;
 use tollgate_proxy::Live;
 
 use crate::compile::SnapshotBuilder;
-use crate::metrics::{GENERATION, RELOADS};
 
 /// Silence of events before a change is read, so that a half-written file is rare.
 const QUIET: Duration = Duration::from_millis(40);
@@ -107,7 +107,7 @@ impl Follower {
         .inspect_err(|error| tracing::warn!(%error, "no file events; looking at intervals"))
         .ok();
 
-        metrics::gauge!(GENERATION).set(precise(live.pin().generation()));
+        metrics::gauge!(metric::CONFIG_GENERATION).set(precise(live.pin().generation()));
         let watched = BTreeSet::new();
         let mut state = FollowerState { live, builder, certificates, watcher, watched, stamp };
         state.watch();
@@ -174,14 +174,14 @@ impl FollowerState {
                 let generation = next.generation();
                 // The old one is dropped here, on a thread that serves nobody.
                 drop(self.live.swap(next));
-                metrics::gauge!(GENERATION).set(precise(generation));
-                metrics::counter!(RELOADS, "outcome" => "swapped").increment(1);
+                metrics::gauge!(metric::CONFIG_GENERATION).set(precise(generation));
+                metrics::counter!(metric::RELOADS, "outcome" => "swapped").increment(1);
                 tracing::info!(generation, "configuration swapped");
                 self.renew_certificates();
                 self.take_stamp(&inputs);
             }
             Err(problems) => {
-                metrics::counter!(RELOADS, "outcome" => "refused").increment(1);
+                metrics::counter!(metric::RELOADS, "outcome" => "refused").increment(1);
                 for problem in problems.iter() {
                     tracing::error!(%problem, "configuration refused; the previous configuration stays active");
                 }

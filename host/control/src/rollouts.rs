@@ -14,10 +14,9 @@ use tollgate_chain::{Acting, Chain, Policy, Progress, Stage, Tolerance, Trees};
 use tollgate_config::Config;
 use tollgate_proxy::BoxedHost;
 
-use crate::metrics::AUDIT;
+use crate::AUDIT;
 
 pub use form::{DifferenceForm, FiguresForm, RolloutForm, ShadowForm};
-pub(crate) use watch::describe;
 
 /// The rollouts of the configuration that serves. A cheap handle.
 #[derive(Debug, Clone, Default)]

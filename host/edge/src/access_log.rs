@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
+use tollgate_chain::metric;
 
 pub use record::Facts;
 pub(crate) use record::{AccessRecord, Recording, bounded, protocol};
@@ -137,7 +138,7 @@ impl<W: Write> LogWriter<W> {
 
 fn lose(dropped: &AtomicU64, records: u64) {
     dropped.fetch_add(records, Ordering::Relaxed);
-    metrics::counter!("tollgate_access_log_dropped_total").increment(records);
+    metrics::counter!(metric::ACCESS_LOG_DROPPED).increment(records);
 }
 
 #[cfg(test)]

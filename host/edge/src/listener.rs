@@ -22,6 +22,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tollgate_chain::metric;
 
 pub(crate) use state::{ConnectionState, InFlight};
 
@@ -155,7 +156,7 @@ async fn accept(
                         start(stream, peer, admitted);
                     }
                     None => {
-                        metrics::counter!("tollgate_connections_refused_total").increment(1);
+                        metrics::counter!(metric::CONNECTIONS_REFUSED).increment(1);
                     }
                 }
             }
@@ -180,7 +181,7 @@ async fn pause(error: &std::io::Error) {
     ) {
         return;
     }
-    metrics::counter!("tollgate_accept_errors_total").increment(1);
+    metrics::counter!(metric::ACCEPT_ERRORS).increment(1);
     tracing::warn!(%error, "accepting pauses");
     tokio::time::sleep(PAUSE).await;
 }

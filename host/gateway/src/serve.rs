@@ -11,7 +11,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tollgate_admin::{Admin, AdminState, DRAINING, PrometheusHandle};
+use tollgate_admin::{Admin, AdminState, PrometheusHandle};
+use tollgate_chain::metric;
 use tollgate_config::{Config, DrainConfig, Problems};
 use tollgate_control::{
     BoundListeners, BuildMode, Follower, InputStamp, OpenStores, Purpose, Rollouts,
@@ -208,7 +209,7 @@ impl Serving {
 
         tracing::info!(delay_ms = self.drain.delay.as_millis(), "draining");
         self.readiness.draining();
-        metrics::gauge!(DRAINING).set(1.0);
+        metrics::gauge!(metric::DRAINING).set(1.0);
 
         let spread = tokio::time::sleep(self.drain.delay);
         tokio::pin!(spread);

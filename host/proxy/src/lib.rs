@@ -20,7 +20,7 @@ mod snapshot;
 pub use exchange::Gateway;
 pub use exchange::rehearse::{Rehearsal, rehearse};
 pub use live::Live;
-pub use meters::{Ledger, Meters, describe};
+pub use meters::{Ledger, Meters};
 pub use readiness::{Readiness, ReadyState};
 pub use receipts::{
     ChainInfo, ComponentIdentity, DecisionRecord, ExchangeEnding, PolicyInfo, PolicyRecord,

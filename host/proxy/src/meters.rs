@@ -7,43 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
-use metrics::{counter, describe_counter, describe_gauge, gauge};
+use metrics::{counter, gauge};
 use parking_lot::Mutex;
 use tollgate_chain::{
     Chain, Check, Decision, Failure, Hook, Lesson, Receipt, ReceiptEntry, Tally, Trees, Verdict,
+    metric,
 };
-
-/// Exchanges, by `status` class.
-const EXCHANGES: &str = "tollgate_exchanges_total";
-/// A policy's part in exchanges, by `policy`, `hook` and `outcome`.
-const RUNS: &str = "tollgate_policy_runs_total";
-/// Verdicts of a policy, by `policy`, `hook` and `way`.
-const DECISIONS: &str = "tollgate_policy_decisions_total";
-/// Time of a policy's decisions, host waits included, by `policy`, `hook` and `way`.
-const NANOSECONDS: &str = "tollgate_policy_nanoseconds_total";
-/// Walks that were repeated in the component, by `policy`, `hook` and `result`.
-const VERIFICATIONS: &str = "tollgate_tree_verifications_total";
-/// Questions and leaves of a tree.
-const NODES: &str = "tollgate_tree_nodes";
-/// Bytes of a tree, estimated.
-const BYTES: &str = "tollgate_tree_bytes";
-/// Snapshots that serve, or that exchanges and streams still hold.
-const SNAPSHOTS_LIVE: &str = "tollgate_snapshots_live";
-/// 1 when a contradiction has switched the tree off.
-const OFF: &str = "tollgate_tree_off";
-
-/// Describes the metrics of exchanges to the recorder.
-pub fn describe() {
-    describe_counter!(EXCHANGES, "Exchanges, by status class.");
-    describe_counter!(RUNS, "A policy's part in exchanges, by outcome.");
-    describe_counter!(DECISIONS, "A policy's verdicts: walked, run in Wasm, or skipped.");
-    describe_counter!(NANOSECONDS, "Time of a policy's decisions, waits for the host included.");
-    describe_counter!(VERIFICATIONS, "Walks that were repeated in the component.");
-    describe_gauge!(SNAPSHOTS_LIVE, "Snapshots that serve or are still held by exchanges.");
-    describe_gauge!(NODES, "Questions and leaves of a policy's tree.");
-    describe_gauge!(BYTES, "Bytes of a policy's tree, estimated.");
-    describe_gauge!(OFF, "1 when a contradiction switched the policy's tree off.");
-}
 
 /// Everything that is counted, by policy name: Snapshots come and go, counters stay.
 #[derive(Debug, Clone, Default)]
@@ -119,9 +88,9 @@ impl Ledger {
     /// Hands everything to the recorder of metrics.
     pub fn publish(&self) {
         for (class, tally) in CLASSES.iter().zip(&self.0.classes) {
-            counter!(EXCHANGES, "status" => *class).absolute(tally.sum());
+            counter!(metric::EXCHANGES, "status" => *class).absolute(tally.sum());
         }
-        gauge!(SNAPSHOTS_LIVE).set(precise(self.0.snapshots.load(Ordering::Relaxed)));
+        gauge!(metric::SNAPSHOTS_LIVE).set(precise(self.0.snapshots.load(Ordering::Relaxed)));
         for (policy, account) in &*self.0.policies.lock() {
             account.request.publish(policy, Hook::Request);
             account.response.publish(policy, Hook::Response);
@@ -129,13 +98,13 @@ impl Ledger {
         for (policy, trees) in &*self.0.trees.lock() {
             for hook in [Hook::Request, Hook::Response] {
                 let figures = trees.of(hook).figures();
-                let set = |metric: &'static str, value: usize| {
+                let set = |name: &'static str, value: usize| {
                     let labels = [("policy", policy.to_string()), ("hook", hook.as_str().into())];
-                    gauge!(metric, &labels).set(precise(value));
+                    gauge!(name, &labels).set(precise(value));
                 };
-                set(NODES, figures.nodes);
-                set(BYTES, figures.bytes);
-                set(OFF, usize::from(figures.off));
+                set(metric::TREE_NODES, figures.nodes);
+                set(metric::TREE_BYTES, figures.bytes);
+                set(metric::TREE_OFF, usize::from(figures.off));
             }
         }
     }
@@ -193,30 +162,39 @@ impl HookAccount {
     }
 
     fn publish(&self, policy: &Arc<str>, hook: Hook) {
-        let count = |metric: &'static str, label: &'static str, value: &'static str, sum: u64| {
-            let labels = [
-                ("policy", policy.to_string()),
-                ("hook", hook.as_str().into()),
-                (label, value.into()),
-            ];
-            counter!(metric, &labels).absolute(sum);
+        let labels = |label: &'static str, value: &'static str| {
+            [("policy", policy.to_string()), ("hook", hook.as_str().into()), (label, value.into())]
         };
+        let count = |name: &'static str, label, value, sum: u64| {
+            counter!(name, &labels(label, value)).absolute(sum);
+        };
+        // The façade counts in whole numbers; `admin` presents this gauge as the counter that it is.
+        let time = |way, nanoseconds: u64| {
+            let seconds = Duration::from_nanos(nanoseconds).as_secs_f64();
+            gauge!(metric::POLICY_SECONDS, &labels("way", way)).set(seconds);
+        };
+
         let outcome = |value, of: fn(&Outcomes) -> &Tally| {
-            count(RUNS, "outcome", value, of(&self.walked).sum() + of(&self.ran).sum());
+            count(
+                metric::POLICY_RUNS,
+                "outcome",
+                value,
+                of(&self.walked).sum() + of(&self.ran).sum(),
+            );
         };
         outcome("proceed", |outcomes| &outcomes.proceed);
         outcome("forward", |outcomes| &outcomes.forward);
         outcome("reply", |outcomes| &outcomes.reply);
         outcome("failure", |outcomes| &outcomes.failure);
-        count(RUNS, "outcome", "skipped", self.skipped.sum());
-        count(DECISIONS, "way", "tree", self.walked.decisions());
-        count(DECISIONS, "way", "wasm", self.ran.decisions());
-        count(DECISIONS, "way", "skipped", self.skipped.sum());
-        count(NANOSECONDS, "way", "tree", self.walked.nanoseconds.sum());
-        count(NANOSECONDS, "way", "wasm", self.ran.nanoseconds.sum());
-        count(VERIFICATIONS, "result", "agreed", self.agreed.sum());
-        count(VERIFICATIONS, "result", "inconclusive", self.inconclusive.sum());
-        count(VERIFICATIONS, "result", "differed", self.differed.sum());
+        count(metric::POLICY_RUNS, "outcome", "skipped", self.skipped.sum());
+        count(metric::POLICY_DECISIONS, "way", "tree", self.walked.decisions());
+        count(metric::POLICY_DECISIONS, "way", "wasm", self.ran.decisions());
+        count(metric::POLICY_DECISIONS, "way", "skipped", self.skipped.sum());
+        time("tree", self.walked.nanoseconds.sum());
+        time("wasm", self.ran.nanoseconds.sum());
+        count(metric::TREE_VERIFICATIONS, "result", "agreed", self.agreed.sum());
+        count(metric::TREE_VERIFICATIONS, "result", "inconclusive", self.inconclusive.sum());
+        count(metric::TREE_VERIFICATIONS, "result", "differed", self.differed.sum());
     }
 }
 

@@ -15,7 +15,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use tollgate_chain::Error;
+use tollgate_chain::{Error, metric};
 
 use crate::balance::Latency;
 use crate::connect::{ClientTls, Connector, Target};
@@ -177,7 +177,7 @@ impl Endpoint {
             let authority = self.target.authority.as_str();
             tracing::warn!(upstream = %self.upstream, authority, "endpoint ejected");
             metrics::counter!(
-                "tollgate_upstream_ejections_total", "upstream" => self.upstream.clone()
+                metric::UPSTREAM_EJECTIONS, "upstream" => self.upstream.clone()
             )
             .increment(1);
         }
@@ -194,7 +194,7 @@ impl Endpoint {
             }
         }
         metrics::counter!(
-            "tollgate_upstream_connects_total",
+            metric::UPSTREAM_CONNECTS,
             "upstream" => self.upstream.clone(),
             "outcome" => outcome
         )

@@ -9,7 +9,7 @@ use http::uri::{PathAndQuery, Uri};
 use http::{Extensions, Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 use tokio::time::{Instant, timeout_at};
-use tollgate_chain::{Error, UpstreamState};
+use tollgate_chain::{Error, UpstreamState, metric};
 
 use crate::balance::Balance;
 use crate::body::UpstreamBody;
@@ -180,8 +180,7 @@ impl Upstream {
             endpoint.failed();
         }
         let request = retry.after(failure, &self.budget, make)?;
-        metrics::counter!("tollgate_upstream_retries_total", "upstream" => self.label.clone())
-            .increment(1);
+        metrics::counter!(metric::UPSTREAM_RETRIES, "upstream" => self.label.clone()).increment(1);
         Ok(request)
     }
 

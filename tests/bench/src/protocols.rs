@@ -66,7 +66,7 @@ fn part(policy: &str, tree: &Metrics, wasm: &Metrics) -> Vec<String> {
     };
     let each = |metrics: &Metrics, way: &str| {
         let count = sum(metrics, "tollgate_policy_decisions_total", way);
-        (count > 0.0).then(|| sum(metrics, "tollgate_policy_nanoseconds_total", way) / count)
+        (count > 0.0).then(|| 1e9 * sum(metrics, "tollgate_policy_seconds_total", way) / count)
     };
     let (walked, ran) = (",way=\"tree\"", ",way=\"wasm\"");
     let walks = sum(tree, "tollgate_policy_decisions_total", walked);

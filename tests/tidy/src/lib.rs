@@ -6,6 +6,7 @@
 pub mod findings;
 pub mod imports;
 pub mod manifests;
+pub mod metrics;
 pub mod names;
 pub mod owners;
 pub mod page;

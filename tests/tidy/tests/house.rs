@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use cargo_metadata::{Metadata, MetadataCommand};
 use tidy::findings::{Budget, unequal};
 use tidy::source::Allowance;
-use tidy::{imports, manifests, names, owners, page, rooms, source, tree};
+use tidy::{imports, manifests, metrics, names, owners, page, rooms, source, tree};
 
 /// Files that were longer than 500 lines when the rule came. Lower a number when its file shrinks;
 /// never add a line.
@@ -73,6 +73,11 @@ fn nothing_names_a_machine_of_ours_or_a_registry() -> Result<()> {
 #[test]
 fn files_are_named_for_what_they_own() -> Result<()> {
     none(source::nameless(&tree::read(&tree::root())?))
+}
+
+#[test]
+fn each_metric_of_the_host_is_in_the_catalogue_and_is_set() -> Result<()> {
+    none(metrics::uncatalogued(&tree::read(&tree::root())?))
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
-use tollgate_chain::{Environment, Principal};
+use tollgate_chain::{Environment, Principal, metric};
 
 use self::flight::{FlightResult, Flights};
 use super::{ApiKey, CredentialStore, FailureLimit, KeyDigest, Lookup};
@@ -135,7 +135,7 @@ impl Resolver {
                 flights,
                 failed,
                 failures,
-                look_ups: metrics::counter!("tollgate_credential_lookups_total"),
+                look_ups: metrics::counter!(metric::CREDENTIAL_LOOKUPS),
             }),
         }
     }

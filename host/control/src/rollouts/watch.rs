@@ -4,30 +4,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::{counter, describe_counter, describe_gauge, gauge};
-use tollgate_chain::{Acting, RolloutFigures, Stage};
+use metrics::{counter, gauge};
+use tollgate_chain::{Acting, RolloutFigures, Stage, metric};
 
 use super::{ActiveRollout, Rollouts};
-use crate::metrics::AUDIT;
+use crate::AUDIT;
 
 /// Interval between two comparisons.
 const EVERY: Duration = Duration::from_millis(250);
 /// Multiple of the decisions that a comparison needs after which it begins anew: what went well for
 /// long must not hide what goes wrong now.
 const WINDOW: u64 = 10;
-
-const DECISIONS: &str = "tollgate_rollout_decisions_total";
-const SHADOWED: &str = "tollgate_rollout_shadow_total";
-const SHARE: &str = "tollgate_rollout_share_percent";
-const RETURNS: &str = "tollgate_rollout_returns_total";
-
-/// Describes the metrics of rollouts.
-pub(crate) fn describe() {
-    describe_counter!(DECISIONS, "Decisions of a policy and of its candidate, by outcome.");
-    describe_counter!(SHADOWED, "Shadow runs of a candidate, by result.");
-    describe_gauge!(SHARE, "Percent of tenants for whom the candidate decides.");
-    describe_counter!(RETURNS, "Candidates that were rolled back because they did worse.");
-}
 
 /// The figures from which a stage is compared.
 struct Window {
@@ -70,7 +57,7 @@ impl Rollouts {
                         ("version", version.to_owned()),
                         ("outcome", outcome.to_owned()),
                     ];
-                    counter!(DECISIONS, &labels).absolute(count);
+                    counter!(metric::ROLLOUT_DECISIONS, &labels).absolute(count);
                 }
             }
 
@@ -88,9 +75,10 @@ impl Rollouts {
             for (result, count) in counts {
                 let [policy, candidate] = labels.clone();
                 let labels = [policy, candidate, ("result", result.to_owned())];
-                counter!(SHADOWED, &labels).absolute(count);
+                counter!(metric::ROLLOUT_SHADOW_RUNS, &labels).absolute(count);
             }
-            gauge!(SHARE, &labels).set(f64::from(rollout.progress.stage().hundredths()) / 100.0);
+            let hundredths = f64::from(rollout.progress.stage().hundredths());
+            gauge!(metric::ROLLOUT_SHARE, &labels).set(hundredths / 10_000.0);
         }
     }
 }
@@ -115,7 +103,7 @@ fn compare(rollout: &ActiveRollout, windows: &mut HashMap<Arc<str>, Window>) {
     if let Some(drift) = rollout.tolerance.judge(current, candidate) {
         if rollout.progress.give_back(stage, drift) {
             let (policy, name) = (&*rollout.policy, &*rollout.candidate);
-            counter!(RETURNS, "policy" => policy.to_owned()).increment(1);
+            counter!(metric::ROLLOUT_ROLLBACKS, "policy" => policy.to_owned()).increment(1);
             tracing::error!(policy, candidate = name, %drift, "candidate rolled back");
             tracing::info!(
                 target: AUDIT, policy, candidate = name, from = %stage, to = "off", %drift,

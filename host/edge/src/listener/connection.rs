@@ -16,6 +16,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tollgate_chain::metric;
 
 use super::frames::Frames;
 use super::io::{Guarded, Spoken, sniff};
@@ -62,11 +63,11 @@ pub(super) async fn serve<H: Handler>(
             converse(stream, spoken, Link { server_name, ..link }).await;
         }
         Some(Ok(Err(error))) => {
-            metrics::counter!("tollgate_tls_handshakes_failed_total").increment(1);
+            metrics::counter!(metric::TLS_HANDSHAKES_FAILED).increment(1);
             tracing::debug!(%peer, %error, "TLS handshake failed");
         }
         Some(Err(_)) => {
-            metrics::counter!("tollgate_tls_handshakes_failed_total").increment(1);
+            metrics::counter!(metric::TLS_HANDSHAKES_FAILED).increment(1);
             tracing::debug!(%peer, "TLS handshake took too long");
         }
         None => {}
@@ -97,13 +98,13 @@ where
         End::Closed(Ok(())) => {}
         End::Closed(Err(error)) => tracing::debug!(%peer, %error, "connection failed"),
         End::SlowHead => {
-            metrics::counter!("tollgate_slow_heads_total").increment(1);
+            metrics::counter!(metric::SLOW_HEADS).increment(1);
             tracing::debug!(%peer, "connection closed: the head took too long");
         }
         End::Stalled => tracing::debug!(%peer, "connection closed: the peer takes nothing"),
         End::Aborted => tracing::debug!(%peer, "connection cut off"),
         End::Flooded => {
-            metrics::counter!("tollgate_control_frame_floods_total").increment(1);
+            metrics::counter!(metric::CONTROL_FRAME_FLOODS).increment(1);
             tracing::warn!(%peer, "connection closed: too many control frames");
         }
     }

@@ -21,6 +21,7 @@ use tollgate_capability::idempotency::{
     TTL_MIN, Ticket,
 };
 use tollgate_capability::{Clock, Later};
+use tollgate_chain::metric;
 
 pub use self::form::SealingKey;
 use self::writer::{RecordWriter, WriterOperation};
@@ -132,7 +133,7 @@ impl WriterQueue {
     fn send(&self, operation: WriterOperation) -> bool {
         let sent = self.operations.try_send(operation).is_ok();
         if !sent {
-            metrics::counter!("tollgate_idempotency_queue_refused_total").increment(1);
+            metrics::counter!(metric::IDEMPOTENCY_QUEUE_REFUSED).increment(1);
         }
         sent
     }

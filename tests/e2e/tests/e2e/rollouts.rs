@@ -233,8 +233,8 @@ async fn a_candidate_that_refuses_more_is_taken_back_and_stays_so_over_reloads()
     let better = changed.replace("elsewhere.example", &gate.authority());
     gate.rewrite("rules.toml", better.as_bytes(), "swapped").await?;
     assert_eq!(rollout(&gate, &["status"]).await?["stage"], "canary");
-    let returns = gate.metric("tollgate_rollout_returns_total", "allowed-hosts").await?;
-    assert!((returns - 1.0).abs() < f64::EPSILON, "{returns}");
+    let rollbacks = gate.metric("tollgate_rollout_rollbacks_total", "allowed-hosts").await?;
+    assert!((rollbacks - 1.0).abs() < f64::EPSILON, "{rollbacks}");
     let log = gate.process.log();
     assert!(log.contains("candidate rolled back") && log.contains("rollout rolled back"));
     Ok(())
