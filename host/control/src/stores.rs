@@ -233,7 +233,7 @@ fn credentials(
                 std::fs::read(path).map_err(|error| path.unreadable("a PEM file", &error))
             };
             let identity = IdentityEndpoint {
-                uri: endpoint.to_string(),
+                uri: (**endpoint).clone(),
                 ca_pem: ca_bundle.as_ref().map(read).transpose()?,
                 server_name: None,
                 audience: Audience { service: "identity".into(), environment: Environment::Live },

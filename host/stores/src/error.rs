@@ -65,7 +65,7 @@ pub enum Error {
     #[error("identity endpoint {uri}")]
     IdentityEndpoint {
         /// The address as configured.
-        uri: String,
+        uri: http::Uri,
         /// The cause.
         source: tonic::transport::Error,
     },

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Uri;
+use http::uri::Scheme;
 use tollgate_capability::Later;
 use tollgate_capability::credentials::{CredentialStore, KeyDigest, Lookup, Unreachable};
 use tollgate_capability::principal::{Audience, PrincipalSigner};
@@ -33,7 +35,7 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 #[derive(Debug, Clone)]
 pub struct IdentityEndpoint {
     /// `http://host:port` (h2c) or `https://host:port`.
-    pub uri: String,
+    pub uri: Uri,
     /// Certificates of the private CA, PEM; for `https` they alone are trusted.
     pub ca_pem: Option<Vec<u8>>,
     /// The name in the service's certificate, if it is not the host.
@@ -101,14 +103,14 @@ impl fmt::Debug for IdentityCredentials {
 }
 
 fn channel(endpoint: &IdentityEndpoint) -> Result<Endpoint, tonic::transport::Error> {
-    let channel = Endpoint::from_shared(endpoint.uri.clone())?
+    let channel = Endpoint::from(endpoint.uri.clone())
         .connect_timeout(CONNECT)
         .timeout(DEADLINE)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
         .keep_alive_while_idle(true);
-    if !endpoint.uri.starts_with("https://") {
+    if endpoint.uri.scheme() != Some(&Scheme::HTTPS) {
         return Ok(channel);
     }
     let mut tls = ClientTlsConfig::new();

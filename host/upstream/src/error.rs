@@ -47,11 +47,11 @@ pub enum Error {
     /// Neither bundle nor native roots gave an anchor: nothing could ever be trusted.
     #[error("no trust anchor: give a CA bundle or use the native roots")]
     NoAnchors,
-    /// The certificate's expected name is no name.
-    #[error("server name {name}: expected a DNS name or an address")]
+    /// The host of an endpoint is no name that a certificate can have, and no other is declared.
+    #[error("endpoint host {host}: expected a DNS name or an address, or tls.server_name")]
     ServerName {
-        /// The name as configured.
-        name: String,
+        /// The host.
+        host: String,
     },
     /// The TLS library refuses the settings.
     #[error("set up TLS")]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use http::Uri;
+use rustls_pki_types::ServerName;
 
 /// The protocol of an upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub struct TlsSettings {
     /// Adds the operating system's trust anchors.
     pub native_roots: bool,
     /// The name that the certificate must have, when it is not the endpoint's host.
-    pub server_name: Option<String>,
+    pub server_name: Option<ServerName<'static>>,
     /// SHA-256 of acceptable public keys (SubjectPublicKeyInfo), checked after the chain; any
     /// when empty.
     pub spki_sha256: Vec<[u8; 32]>,

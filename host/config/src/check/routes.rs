@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::{Method, Uri};
+use rustls_pki_types::ServerName;
 use tollgate_chain::{GrpcMethod, RouteLimits, Template};
 
 use super::policies::sha256;
@@ -79,11 +80,14 @@ pub(super) fn upstream(reader: &ItemReader<'_>) -> Option<UpstreamConfig> {
     let endpoints = endpoints(reader);
 
     let tls = reader.table(&upstream::TLS);
+    let server_name = tls.parse(&upstream_tls::SERVER_NAME, |text| {
+        ServerName::try_from(text.to_owned()).map_err(|_| None)
+    });
     let digests = tls.parse_all(&upstream_tls::SPKI_SHA256, |text| sha256(text).ok_or(None));
     let tls = UpstreamTlsConfig {
         ca_bundle: tls.path(&upstream_tls::CA_BUNDLE),
         native_roots: tls.boolean(&upstream_tls::NATIVE_ROOTS),
-        server_name: tls.text(&upstream_tls::SERVER_NAME).map(Located::into_value),
+        server_name: server_name.map(Located::into_value),
         spki_sha256: digests.into_iter().map(Located::into_value).collect(),
     };
 

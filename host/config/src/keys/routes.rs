@@ -99,7 +99,7 @@ pub(crate) mod upstream_tls {
             "native_roots", ValueType::Boolean { default: true },
             "`false` trusts `ca_bundle` alone");
         SERVER_NAME = ConfigKey::optional(
-            "server_name", text("a host name"),
+            "server_name", text("a host name or an address"),
             "The name that the certificate must have, when not the endpoint's host");
         SPKI_SHA256 = ConfigKey::optional(
             "spki_sha256", list(&SHA256, 0, 64),

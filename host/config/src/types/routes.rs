@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::{Method, Uri};
+use rustls_pki_types::ServerName;
 use tollgate_chain::{Environment, GrpcMethod, RouteLimits, Template};
 
 use crate::{ConfigProblem, Located, Location};
@@ -114,7 +115,7 @@ pub struct UpstreamTlsConfig {
     /// True where the operating system's roots are trusted too.
     pub native_roots: bool,
     /// The name that the certificate must have, when not the endpoint's host.
-    pub server_name: Option<String>,
+    pub server_name: Option<ServerName<'static>>,
     /// SHA-256 of acceptable public keys; any when empty.
     pub spki_sha256: Vec<[u8; 32]>,
 }

@@ -66,7 +66,8 @@ fn client_trusting(uri: String, ca_pem: Option<Vec<u8>>) -> IdentityCredentials 
     let clock = Arc::new(ManualClock::new());
     let signer = PrincipalSigner::new(key.as_ref(), "gate-1", "tollgate", clock).expect("a key");
     let audience = Audience { service: "identity".into(), environment: Environment::Live };
-    let endpoint = IdentityEndpoint { uri, ca_pem, server_name: Some("identity".into()), audience };
+    let (uri, server_name) = (uri.parse().expect("an address"), Some("identity".into()));
+    let endpoint = IdentityEndpoint { uri, ca_pem, server_name, audience };
     IdentityCredentials::new(&endpoint, Arc::new(signer)).expect("an endpoint")
 }
 
@@ -167,15 +168,16 @@ async fn a_service_that_is_not_there_is_unreachable_and_found_when_it_comes() {
 }
 
 #[test]
-fn an_address_that_is_none_is_refused_at_once() {
+fn a_damaged_certificate_of_the_private_ca_is_refused_at_once() {
     let key = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("randomness");
     let clock = Arc::new(ManualClock::new());
     let signer = PrincipalSigner::new(key.as_ref(), "k", "i", clock).expect("a key");
     let audience = Audience { service: "identity".into(), environment: Environment::Live };
-    let endpoint =
-        IdentityEndpoint { uri: "not a uri".into(), ca_pem: None, server_name: None, audience };
-    let error = IdentityCredentials::new(&endpoint, Arc::new(signer)).expect_err("no uri");
-    assert_eq!(error.to_string(), "identity endpoint not a uri");
+    let damaged = b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n".to_vec();
+    let uri = "https://identity.example:443".parse().expect("an address");
+    let endpoint = IdentityEndpoint { uri, ca_pem: Some(damaged), server_name: None, audience };
+    let error = IdentityCredentials::new(&endpoint, Arc::new(signer)).expect_err("damaged");
+    assert_eq!(error.to_string(), "identity endpoint https://identity.example:443/");
 }
 
 #[tokio::test]

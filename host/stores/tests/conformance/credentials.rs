@@ -92,7 +92,7 @@ fn identity() -> Bench {
     );
 
     let endpoint = IdentityEndpoint {
-        uri: format!("http://{address}"),
+        uri: format!("http://{address}").parse().expect("an address"),
         ca_pem: None,
         server_name: None,
         audience: Audience { service: "identity".into(), environment: Environment::Live },

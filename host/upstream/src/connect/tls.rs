@@ -37,7 +37,7 @@ impl ClientTls {
         let config = client_config(settings, protocol)?;
         Ok(Self {
             connector: TlsConnector::from(Arc::new(config)),
-            server_name: server_name(settings.server_name.as_deref().unwrap_or(host))?,
+            server_name: server_name(settings, host)?,
             spki_sha256: settings.spki_sha256.as_slice().into(),
             needs_h2: protocol == WireProtocol::Grpc,
         })
@@ -45,8 +45,7 @@ impl ClientTls {
 
     /// The same trust, for another endpoint of the same upstream.
     pub(crate) fn for_host(&self, settings: &TlsSettings, host: &str) -> Result<Self, Error> {
-        let name = server_name(settings.server_name.as_deref().unwrap_or(host))?;
-        Ok(Self { server_name: name, ..self.clone() })
+        Ok(Self { server_name: server_name(settings, host)?, ..self.clone() })
     }
 
     pub(super) async fn connect(
@@ -76,8 +75,13 @@ impl ClientTls {
     }
 }
 
-fn server_name(name: &str) -> Result<ServerName<'static>, Error> {
-    ServerName::try_from(name.to_owned()).map_err(|_| Error::ServerName { name: name.to_owned() })
+/// Returns the name that the certificate must have: the declared one, or the endpoint's host.
+fn server_name(settings: &TlsSettings, host: &str) -> Result<ServerName<'static>, Error> {
+    match &settings.server_name {
+        Some(name) => Ok(name.clone()),
+        None => ServerName::try_from(host.to_owned())
+            .map_err(|_| Error::ServerName { host: host.to_owned() }),
+    }
 }
 
 fn client_config(settings: &TlsSettings, protocol: WireProtocol) -> Result<ClientConfig, Error> {

@@ -145,7 +145,8 @@ async fn a_certificate_of_another_name_is_refused_unless_that_name_is_asked_for(
     let server = serve_tls(issue(&ca, params("other.example")), &["h2"]).await;
     let reason = refused(towards(&server, WireProtocol::Grpc, trusting(&ca))).await;
     assert!(reason.contains("not valid for"), "{reason}");
-    let tls = TlsSettings { server_name: Some("other.example".into()), ..trusting(&ca) };
+    let tls =
+        TlsSettings { server_name: Some("other.example".try_into().unwrap()), ..trusting(&ca) };
     assert_eq!(ask(towards(&server, WireProtocol::Grpc, tls)).await.unwrap(), "hello");
 }
 
