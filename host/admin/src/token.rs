@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use data_encoding::HEXLOWER;
 use http::{HeaderMap, header};
 use ring::hmac;
@@ -46,7 +47,10 @@ pub enum Error {
 
 /// Knows the token without holding it, and compares in constant time.
 #[derive(Debug)]
-pub struct Token {
+pub struct Token(ArcSwap<TokenTag>);
+
+#[derive(Debug)]
+struct TokenTag {
     key: hmac::Key,
     tag: hmac::Tag,
 }
@@ -111,10 +115,20 @@ impl Token {
     /// # Errors
     /// The system gives no randomness.
     pub fn new(text: &str) -> Result<Self, Error> {
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
-            .map_err(|_| Error::NoRandomness)?;
-        let tag = hmac::sign(&key, text.as_bytes());
-        Ok(Self { key, tag })
+        Ok(Self(ArcSwap::from_pointee(TokenTag::new(text)?)))
+    }
+
+    /// Takes the token over that a reloaded configuration names. One that cannot be used is logged,
+    /// and the previous one kept; so is a token that was drawn at the start.
+    pub fn renew(&self, config: &Config) {
+        let Some(path) = config.admin_token() else { return };
+        match read(path).and_then(|text| TokenTag::new(&text)) {
+            Ok(tag) => self.0.store(Arc::new(tag)),
+            Err(error) => {
+                let error = with_causes(&error);
+                tracing::error!(error, "admin token reload failed; keeping the previous token");
+            }
+        }
     }
 
     /// Returns whether the request carries it, as `Authorization: Bearer`.
@@ -122,7 +136,17 @@ impl Token {
         let mut fields = headers.get_all(header::AUTHORIZATION).iter();
         let (Some(value), None) = (fields.next(), fields.next()) else { return false };
         let presented = value.as_bytes().strip_prefix(b"Bearer ");
-        presented.is_some_and(|token| hmac::verify(&self.key, token, self.tag.as_ref()).is_ok())
+        let known = self.0.load();
+        presented.is_some_and(|token| hmac::verify(&known.key, token, known.tag.as_ref()).is_ok())
+    }
+}
+
+impl TokenTag {
+    fn new(text: &str) -> Result<Self, Error> {
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
+            .map_err(|_| Error::NoRandomness)?;
+        let tag = hmac::sign(&key, text.as_bytes());
+        Ok(Self { key, tag })
     }
 }
 

@@ -7,6 +7,7 @@ mod chain_infos;
 mod classes;
 mod components;
 mod routes;
+mod start_values;
 mod targets;
 
 use std::collections::{BTreeMap, HashMap};
@@ -23,6 +24,7 @@ use tollgate_runtime::{CompiledCache, DeclaredEngineError, Engine, declared_engi
 use crate::rollouts::Rollouts;
 use crate::stores::OpenStores;
 use components::Components;
+use start_values::StartValues;
 
 /// Makes Snapshots of one policies folder.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ pub struct SnapshotBuilder {
     receipts: ReceiptLog,
     rollouts: Rollouts,
     generation: u64,
+    /// The values that no reload changes.
+    start_values: StartValues,
     /// The configuration that was last read without a problem.
     config: Config,
 }
@@ -96,6 +100,7 @@ impl SnapshotBuilder {
         let (compiled, stores) = both(compiled, stores)?;
 
         let (folder, generation) = (folder.to_owned(), 0);
+        let start_values = StartValues::of(&config);
         let mut builder = Self {
             folder,
             engine,
@@ -105,6 +110,7 @@ impl SnapshotBuilder {
             receipts,
             rollouts,
             generation,
+            start_values,
             config,
         };
         let snapshot = builder.number(compiled);
@@ -117,10 +123,6 @@ impl SnapshotBuilder {
     /// Everything that is wrong; what was built before is unchanged.
     pub fn rebuild(&mut self, current: &Snapshot) -> Result<Snapshot, Problems> {
         let config = tollgate_config::load(&self.folder)?;
-        let fixed = fixed(&self.config, &config);
-        if !fixed.is_empty() {
-            tracing::warn!(tables = fixed.join(", "), "changed tables take effect on restart only");
-        }
         let mut components = self.components.clone();
         let targets = Some(&current.targets);
         let compiled = compile(&config, &self.engine, &mut components, &self.rollouts, targets)?;
@@ -128,6 +130,15 @@ impl SnapshotBuilder {
         components.forget_unused();
         self.components = components;
         self.config = config;
+
+        let keys = self.start_values.differing(&self.config);
+        if !keys.is_empty() {
+            let keys = keys.join(", ");
+            tracing::warn!(
+                keys,
+                "changed values take effect after a restart; until then the previous ones stay in force"
+            );
+        }
         Ok(self.number(compiled))
     }
 
@@ -229,31 +240,6 @@ pub enum Error {
     Engine(#[from] DeclaredEngineError),
 }
 
-/// Tables that are read at the start only, and differ.
-fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
-    let mut changed = Vec::new();
-    let strip = |config: &Config| {
-        let listeners = config.listeners().iter();
-        listeners.map(|one| (one.name.clone(), *one.address, one.tls.is_some())).collect::<Vec<_>>()
-    };
-    if strip(old) != strip(new) {
-        changed.push("listeners");
-    }
-    if old.admin() != new.admin() {
-        changed.push("admin");
-    }
-    if old.engine() != new.engine() {
-        changed.push("engine");
-    }
-    if old.stores() != new.stores() {
-        changed.push("stores");
-    }
-    if old.access_log() != new.access_log() {
-        changed.push("access_log");
-    }
-    changed
-}
-
 /// Every file and folder that a Snapshot of this configuration is made of.
 pub fn inputs(config: &Config) -> Vec<PathBuf> {
     let mut inputs = config.folders().to_vec();
@@ -264,6 +250,7 @@ pub fn inputs(config: &Config) -> Vec<PathBuf> {
     inputs
         .extend(config.upstreams().iter().filter_map(|one| one.tls.ca_bundle.as_deref().cloned()));
     inputs.extend(config.signing().map(|signing| signing.key_file.to_path_buf()));
+    inputs.extend(config.admin_token().map(|token| token.to_path_buf()));
     match config.descriptors() {
         Some(DescriptorsConfig::Set(path)) => inputs.push(path.to_path_buf()),
         Some(DescriptorsConfig::Sources { files, .. }) => {

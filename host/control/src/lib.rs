@@ -15,8 +15,8 @@ mod schema;
 mod stores;
 
 pub use compile::{BuildMode, Error, SnapshotBuilder, inputs};
-pub use listeners::{BindError, BoundListeners, ListenerParts, Purpose};
-pub use reload::{FollowError, Follower, InputStamp};
+pub use listeners::{BindError, BoundListeners, ListenerHandle, ListenerParts, Purpose};
+pub use reload::{ConfigObserver, FollowError, Follower, InputStamp, OnSwap};
 pub use rollouts::{ActiveRollout, DifferenceForm, FiguresForm, RolloutForm, Rollouts, ShadowForm};
 pub use schema::{FolderSchemas, FolderSchemasError};
 pub use stores::{AssumedCaller, OpenStores};

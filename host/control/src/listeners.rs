@@ -43,10 +43,18 @@ pub struct ListenerParts {
 pub struct BoundListeners {
     /// The listeners, by name.
     pub listeners: Vec<(Arc<str>, Listener)>,
-    /// The certificates of listeners by name, for renewals.
-    pub certificates: Vec<(String, Arc<Tls>)>,
+    /// For each of them, what a reload changes while it serves.
+    pub handles: Vec<ListenerHandle>,
     /// The access log, where there is one.
     pub access_log: Option<AccessLog>,
+}
+
+/// The parts of a serving listener that a reload changes.
+#[derive(Debug)]
+pub struct ListenerHandle {
+    name: String,
+    tls: Option<Arc<Tls>>,
+    trusted_proxies: TrustedProxies,
 }
 
 /// A listener that cannot be bound, or an access log that cannot be started.
@@ -93,10 +101,10 @@ impl ListenerParts {
     pub fn bind(self, config: &Config) -> Result<BoundListeners, BindError> {
         let access_log = start_access_log(config.access_log(), self.access_log)?;
         let responder = Arc::new(Responder::new(config.problem_type_base()));
-        let mut bound =
-            BoundListeners { listeners: Vec::new(), certificates: Vec::new(), access_log };
+        let mut bound = BoundListeners { listeners: Vec::new(), handles: Vec::new(), access_log };
 
         for (declared, tls) in config.listeners().iter().zip(self.tls) {
+            let trusted_proxies = TrustedProxies::new(declared.trusted_proxies.clone());
             let settings = ListenerSettings {
                 address: *declared.address,
                 tls: tls.clone(),
@@ -106,7 +114,7 @@ impl ListenerParts {
                     drain_timeout: config.drain().wait,
                     ..Limits::default()
                 },
-                trusted_proxies: TrustedProxies::new(declared.trusted_proxies.clone()),
+                trusted_proxies: trusted_proxies.clone(),
                 responder: Arc::clone(&responder),
                 access_log: bound.access_log.clone(),
             };
@@ -114,9 +122,27 @@ impl ListenerParts {
             let listener = Listener::bind(settings)
                 .map_err(|source| BindError::Listener { name: name.clone(), source })?;
             bound.listeners.push((name.as_str().into(), listener));
-            bound.certificates.extend(tls.map(|tls| (name, tls)));
+            bound.handles.push(ListenerHandle { name, tls, trusted_proxies });
         }
         Ok(bound)
+    }
+}
+
+impl ListenerHandle {
+    /// Applies what a reloaded configuration says about this listener: trusted proxies, and the
+    /// certificate, which is read again. One that cannot be used is logged, and the previous one
+    /// kept.
+    pub(crate) fn apply(&self, config: &Config) {
+        let declared = config.listeners().iter().find(|listener| listener.name == self.name);
+        let Some(declared) = declared else { return };
+        self.trusted_proxies.replace(declared.trusted_proxies.iter().copied());
+
+        if let (Some(current), Some(files)) = (&self.tls, &declared.tls)
+            && let Err(error) = current.replace(&files.certificate, &files.key)
+        {
+            let error = with_causes(&error);
+            tracing::error!(listener = %self.name, error, "certificate reload failed; keeping the previous certificate");
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,11 +20,11 @@ use ring::digest;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tollgate_chain::metric;
-use tollgate_config::with_causes;
-use tollgate_edge::Tls;
+use tollgate_config::Config;
 use tollgate_proxy::Live;
 
 use crate::compile::SnapshotBuilder;
+use crate::listeners::ListenerHandle;
 
 /// Silence of events before a change is read, so that a half-written file is rare.
 const QUIET: Duration = Duration::from_millis(40);
@@ -69,6 +70,35 @@ pub struct Follower {
     _events: mpsc::Sender<()>,
 }
 
+/// A function that applies a swapped configuration.
+pub type ConfigObserver = Box<dyn Fn(&Config) + Send>;
+
+/// Parts of the process outside Snapshots that a swapped configuration changes too.
+#[derive(Default)]
+pub struct OnSwap {
+    /// The serving listeners.
+    pub listeners: Vec<ListenerHandle>,
+    /// Applies the configuration to the admin port, where there is one.
+    pub admin: Option<ConfigObserver>,
+}
+
+impl OnSwap {
+    fn apply(&self, config: &Config) {
+        for listener in &self.listeners {
+            listener.apply(config);
+        }
+        if let Some(admin) = &self.admin {
+            admin(config);
+        }
+    }
+}
+
+impl fmt::Debug for OnSwap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnSwap").field("listeners", &self.listeners).finish_non_exhaustive()
+    }
+}
+
 #[derive(Debug)]
 struct Channels {
     events: mpsc::Receiver<()>,
@@ -79,21 +109,20 @@ struct Channels {
 struct FollowerState {
     live: Live,
     builder: SnapshotBuilder,
-    /// The certificates of listeners, by name.
-    certificates: Vec<(String, Arc<Tls>)>,
+    on_swap: OnSwap,
     watcher: Option<RecommendedWatcher>,
     watched: BTreeSet<PathBuf>,
     stamp: InputStamp,
 }
 
 impl Follower {
-    /// Watches the inputs of `builder`, which had this stamp before they were compiled. A message
-    /// to `requests` forces a reload.
+    /// Watches the inputs of `builder`, which had this stamp before they were compiled. A swapped
+    /// configuration is applied to `on_swap` too. A message to `requests` forces a reload.
     #[must_use]
     pub fn new(
         live: Live,
         (builder, stamp): (SnapshotBuilder, InputStamp),
-        certificates: Vec<(String, Arc<Tls>)>,
+        on_swap: OnSwap,
         requests: mpsc::Receiver<()>,
     ) -> Self {
         let (sender, events) = mpsc::channel(1);
@@ -109,7 +138,7 @@ impl Follower {
 
         metrics::gauge!(metric::CONFIG_GENERATION).set(precise(live.pin().generation()));
         let watched = BTreeSet::new();
-        let mut state = FollowerState { live, builder, certificates, watcher, watched, stamp };
+        let mut state = FollowerState { live, builder, on_swap, watcher, watched, stamp };
         state.watch();
         Self {
             state: Arc::new(Mutex::new(state)),
@@ -174,10 +203,11 @@ impl FollowerState {
                 let generation = next.generation();
                 // The old one is dropped here, on a thread that serves nobody.
                 drop(self.live.swap(next));
+                self.on_swap.apply(self.builder.config());
+
                 metrics::gauge!(metric::CONFIG_GENERATION).set(precise(generation));
                 metrics::counter!(metric::RELOADS, "outcome" => "swapped").increment(1);
                 tracing::info!(generation, "configuration swapped");
-                self.renew_certificates();
                 self.take_stamp(&inputs);
             }
             Err(problems) => {
@@ -204,18 +234,6 @@ impl FollowerState {
         } else {
             InputStamp { digest: None, stamps: Vec::new() }
         };
-    }
-
-    /// Reads certificates again. One that cannot be used is logged, and the previous one kept.
-    fn renew_certificates(&self) {
-        for listener in self.builder.config().listeners() {
-            let current = self.certificates.iter().find(|(name, _)| *name == listener.name);
-            if let (Some((_, current)), Some(files)) = (current, &listener.tls)
-                && let Err(error) = current.replace(&files.certificate, &files.key)
-            {
-                tracing::error!(listener = %listener.name, error = with_causes(&error), "certificate reload failed; keeping the previous certificate");
-            }
-        }
     }
 
     /// Watches the folders of all inputs: a rename or symlink swap shows in the folder only.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
-use tollgate_control::{BuildMode, Error, Follower, InputStamp, SnapshotBuilder};
+use tollgate_control::{BuildMode, Error, Follower, InputStamp, OnSwap, SnapshotBuilder};
 use tollgate_proxy::{Ledger, Live, Snapshot};
 
 /// Longest wait for anything that is meant to happen at once.
@@ -100,7 +100,7 @@ async fn a_change_of_the_folder_is_swapped_in() -> Result<()> {
     let (built, first) = open(folder.path())?;
     let live = Live::new(first);
     let (_reload, requests) = mpsc::channel(1);
-    let follower = Follower::new(live.clone(), built, Vec::new(), requests);
+    let follower = Follower::new(live.clone(), built, OnSwap::default(), requests);
     let following = async {
         let Err(error) = follower.run().await;
         Err(error.into())

@@ -15,7 +15,7 @@ use tollgate_admin::{Admin, AdminState, PrometheusHandle};
 use tollgate_chain::metric;
 use tollgate_config::{Config, DrainConfig, Problems};
 use tollgate_control::{
-    BoundListeners, BuildMode, Follower, InputStamp, OpenStores, Purpose, Rollouts,
+    BoundListeners, BuildMode, Follower, InputStamp, OnSwap, OpenStores, Purpose, Rollouts,
     SnapshotBuilder, inputs,
 };
 use tollgate_edge::{AccessLog, Drained, Listener, ListenerSettings, Responder};
@@ -87,17 +87,19 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
     let stores = builder.stores().clone();
     let live = Live::new(first);
 
-    let BoundListeners { listeners: bound, certificates, access_log } =
-        parts.bind(builder.config())?;
-    if let Some(token) = admin_token {
-        token.publish();
+    let BoundListeners { listeners: bound, handles, access_log } = parts.bind(builder.config())?;
+    let mut on_swap = OnSwap { listeners: handles, admin: None };
+    if let Some(prepared) = admin_token {
+        let token = Arc::clone(&prepared.token);
+        on_swap.admin = Some(Box::new(move |config| token.renew(config)));
+        prepared.publish();
     }
     let (listeners, detached) = (Vec::new(), TaskTracker::new());
     let mut serving = Serving { signals, readiness, drain, supervisor, listeners, detached };
     serving.listen(bound, &live, access_log.is_some(), &stop);
 
     let (reload, requests) = mpsc::channel(1);
-    let follower = Follower::new(live, (builder, stamp), certificates, requests);
+    let follower = Follower::new(live, (builder, stamp), on_swap, requests);
     let closing = CancellationToken::new();
     serving.watch(follower, rollouts, receipts);
     serving.watch_access_log(access_log.clone(), &closing);

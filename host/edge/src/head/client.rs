@@ -3,26 +3,33 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use http::HeaderMap;
 use ipnet::IpNet;
 
 use super::Origin;
 
-/// Address ranges of proxies whose forwarding fields are believed. Empty by default.
+/// Address ranges of proxies whose forwarding fields are believed. Empty by default. Clones share
+/// the ranges, so that a reload can replace them while the listener serves.
 #[derive(Debug, Clone, Default)]
-pub struct TrustedProxies(Arc<[IpNet]>);
+pub struct TrustedProxies(Arc<ArcSwap<Vec<IpNet>>>);
 
 impl TrustedProxies {
     /// Trusts these ranges.
     #[must_use]
     pub fn new(ranges: impl IntoIterator<Item = IpNet>) -> Self {
-        Self(ranges.into_iter().collect())
+        Self(Arc::new(ArcSwap::from_pointee(ranges.into_iter().collect())))
+    }
+
+    /// Trusts these ranges instead, from the next connection and the next request on.
+    pub fn replace(&self, ranges: impl IntoIterator<Item = IpNet>) {
+        self.0.store(Arc::new(ranges.into_iter().collect()));
     }
 
     /// Tells whether an address is in one of the ranges.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|range| range.contains(&address))
+        self.0.load().iter().any(|range| range.contains(&address))
     }
 }
 

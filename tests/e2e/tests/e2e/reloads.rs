@@ -146,3 +146,89 @@ async fn snapshots_that_nobody_holds_are_gone() -> Result<()> {
     assert!((gate.metric("tollgate_snapshots_live", "").await? - 1.0).abs() < 0.5);
     Ok(())
 }
+
+/// A gateway without policies.
+async fn open() -> Result<(Gate, String)> {
+    let toml = "[chains.edge]\npolicies = []\n".to_owned();
+    let gate = Gate::start(&Folder { toml, ..Folder::default() }).await?;
+    let head = fs::read_to_string(gate.file("gateway.toml"))?;
+    Ok((gate, head))
+}
+
+/// Sends a request with a forwarding field; gives the client that its access record names.
+async fn client_of(gate: &Gate, path: &str) -> Result<String> {
+    let forwarded = [("x-forwarded-for", "203.0.113.9")];
+    gate.send(Method::GET, path, &forwarded, "").await?;
+    eventually(&format!("the record of {path}"), SOON, async || {
+        let log = fs::read_to_string(gate.file("access.jsonl")).ok()?;
+        let line = log.lines().find(|line| line.contains(path))?;
+        let record: serde_json::Value = serde_json::from_str(line).ok()?;
+        Some(record["client"].as_str()?.to_owned())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn proxies_that_a_reload_trusts_are_believed_and_no_longer_after_the_next_one() -> Result<()>
+{
+    let (gate, head) = open().await?;
+    assert_eq!(client_of(&gate, "/before").await?, "127.0.0.1");
+
+    let listener = "connections_per_address_max = 10000\n";
+    let trusting = format!("{listener}trusted_proxies = [\"127.0.0.0/8\"]\n");
+    let changed = head.replace(listener, &trusting);
+    gate.rewrite("gateway.toml", changed.as_bytes(), "swapped").await?;
+    assert_eq!(client_of(&gate, "/trusted").await?, "203.0.113.9");
+
+    gate.rewrite("gateway.toml", head.as_bytes(), "swapped").await?;
+    assert_eq!(client_of(&gate, "/after").await?, "127.0.0.1");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_admin_token_that_changes_replaces_the_one_before() -> Result<()> {
+    let (gate, head) = open().await?;
+    let asked = async |token: &str| {
+        let request = http::Request::get(gate.admin_url("/v1/receipts"))
+            .header("authorization", format!("Bearer {token}"));
+        let request = request.body(bytes::Bytes::new())?;
+        anyhow::Ok(tollgate_harness::Client::h1().send(request).await?.status)
+    };
+    let drawn = fs::read_to_string(gate.file("admin.token"))?.trim().to_owned();
+    assert_eq!(asked(&drawn).await?, StatusCode::OK);
+
+    fs::write(gate.file("operator.token"), "the-first-token-of-it\n")?;
+    let named = head.replace("[admin]\n", "[admin]\ntoken_file = \"operator.token\"\n");
+    gate.rewrite("gateway.toml", named.as_bytes(), "swapped").await?;
+    assert_eq!(asked("the-first-token-of-it").await?, StatusCode::OK);
+    assert_eq!(asked(&drawn).await?, StatusCode::UNAUTHORIZED);
+
+    gate.rewrite("operator.token", b"the-second-token-of-it\n", "swapped").await?;
+    assert_eq!(asked("the-second-token-of-it").await?, StatusCode::OK);
+    assert_eq!(asked("the-first-token-of-it").await?, StatusCode::UNAUTHORIZED);
+
+    gate.rewrite("operator.token", b"short\n", "swapped").await?;
+    assert_eq!(asked("the-second-token-of-it").await?, StatusCode::OK);
+    assert!(gate.process.log().contains("admin token reload failed"), "{}", gate.process.log());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_reload_names_every_value_that_it_keeps_until_a_restart() -> Result<()> {
+    let (gate, head) = open().await?;
+    let changed = head
+        .replace("connections_per_address_max = 10000", "connections_per_address_max = 9")
+        .replace("chain = \"edge\"\n", "chain = \"edge\"\nconnections_max = 77\n")
+        .replace("wait_ms = 10000", "wait_ms = 9000");
+    gate.rewrite("gateway.toml", changed.as_bytes(), "swapped").await?;
+    let keys = "listeners.http.connections_max, listeners.http.connections_per_address_max, drain";
+    let log = gate.process.log();
+    assert!(log.contains(keys) && log.contains("take effect after a restart"), "{log}");
+
+    // They are named again as long as they differ, whatever else is changed.
+    let again = format!("{changed}\n[errors]\ntype_base = \"https://errors.example/\"\n");
+    gate.rewrite("gateway.toml", again.as_bytes(), "swapped").await?;
+    let log = gate.process.log();
+    assert!(log.contains(&format!("{keys}, errors.type_base")), "{log}");
+    Ok(())
+}
