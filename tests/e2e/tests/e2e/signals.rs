@@ -1,9 +1,11 @@
 //! Going away without dropping anybody.
 
-use anyhow::Result;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
 use bytes::Bytes;
 use e2e::gate::{Gate, SOON, six};
-use e2e::{Echo, Key};
+use e2e::{Echo, Key, Relay};
 use http::{Request, StatusCode};
 use nix::sys::signal::Signal;
 use tollgate_harness::{Client, eventually};
@@ -72,5 +74,41 @@ async fn readiness_falls_before_the_listener_closes() -> Result<()> {
 
     load.stop().await?;
     assert!(gate.process.ended(SOON).await?.success());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_operation_whose_caller_left_is_finished_before_the_process_ends() -> Result<()> {
+    let (echo, key) = (Echo::start().await?, Key::new("sandbox", 8));
+    let port = echo.url().rsplit(':').next().context("a port")?.parse()?;
+    let relay = Relay::start(port).await?;
+    let mut folder = six(&echo, &[(&key, &["things:write"])])?;
+    folder.toml = folder.toml.replace(&echo.url(), &format!("http://127.0.0.1:{}", relay.port()));
+    let mut gate = Gate::start(&folder).await?;
+
+    relay.hold();
+    let request = Request::post(gate.url("/v1/things"))
+        .header("authorization", key.bearer())
+        .header("content-type", "application/json")
+        .header("idempotency-key", "left-alone")
+        .body(Bytes::from_static(b"{}"))?;
+    let caller = tokio::spawn(async move { Client::h1().send(request).await });
+    eventually("an answer on its way", SOON, async || (relay.waiting() > 0).then_some(())).await?;
+    caller.abort();
+    assert!(caller.await.is_err(), "the caller left");
+
+    gate.process.signal(Signal::SIGTERM)?;
+    eventually("the drain of the listener", SOON, async || {
+        gate.process.log().contains("listener drained").then_some(())
+    })
+    .await?;
+    let early = gate.process.ended(Duration::from_secs(2)).await;
+    assert!(early.is_err(), "it left the operation: {early:?}\n{}", gate.process.log());
+
+    relay.release();
+    let status = gate.process.ended(SOON).await?;
+    let log = gate.process.log();
+    assert!(status.success() && !log.contains("unfinished"), "{status}\n{log}");
+    assert_eq!(echo.calls(), 1);
     Ok(())
 }
