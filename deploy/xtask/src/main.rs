@@ -7,6 +7,7 @@
 mod bench;
 mod check;
 mod ci;
+mod conformance;
 mod down;
 mod place;
 mod platform;
@@ -70,6 +71,14 @@ enum Verb {
         /// The part; all of them in order where none is named.
         job: Option<ci::Job>,
     },
+    /// Runs the public suites against the built gateway: gRPC, gRPC-Web and Connect.
+    Conformance {
+        /// The suites; all where none is named.
+        suites: Vec<conformance::Suite>,
+        /// Passed on to the suite, after `--`: `--run 'pattern/**'`, `-v`, `--trace`.
+        #[arg(last = true)]
+        rest: Vec<String>,
+    },
     /// Measures what the gateway costs beside a bare proxy, and prints the table.
     Bench {
         /// Passed on to the benchmark.
@@ -91,6 +100,7 @@ fn main() -> Result<()> {
         Verb::Soak { rest } => soak::run(&place, &rest),
         Verb::Check => check::run(&place),
         Verb::Ci { job } => ci::run(&place, job),
+        Verb::Conformance { suites, rest } => conformance::run(&place, &suites, &rest),
         Verb::Bench { rest } => bench::run(&place, &rest),
     }
 }

@@ -30,8 +30,8 @@ pub use types::{
     AccessLogConfig, AttributeDeclaration, BodyMapping, ChainConfig, Config, CredentialStoreConfig,
     DescriptorsConfig, DrainConfig, EngineConfig, IdempotencyStoreConfig, LimitsConfig,
     ListenerConfig, PluginConfig, PolicyConfig, QuotaStoreConfig, ReceiptsConfig, RolloutConfig,
-    RouteConfig, RouteMatchConfig, SigningConfig, StoresConfig, TlsFiles, UpstreamConfig,
-    UpstreamProtocol, UpstreamTlsConfig,
+    RouteConfig, RouteMatchConfig, RpcProtocols, SigningConfig, StoresConfig, TlsFiles,
+    UpstreamConfig, UpstreamProtocol, UpstreamTlsConfig,
 };
 
 /// The files of a folder that [`load`] reads; none when the folder cannot be read.

@@ -26,7 +26,8 @@ pub use policies::{
     AttributeDeclaration, ChainConfig, LimitsConfig, PluginConfig, PolicyConfig, RolloutConfig,
 };
 pub use routes::{
-    BodyMapping, RouteConfig, RouteMatchConfig, UpstreamConfig, UpstreamProtocol, UpstreamTlsConfig,
+    BodyMapping, RouteConfig, RouteMatchConfig, RpcProtocols, UpstreamConfig, UpstreamProtocol,
+    UpstreamTlsConfig,
 };
 pub use stores::{CredentialStoreConfig, IdempotencyStoreConfig, QuotaStoreConfig, StoresConfig};
 

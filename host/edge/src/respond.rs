@@ -21,12 +21,12 @@ use http::header::{
 };
 use http::{Response, StatusCode, Version};
 use http_body::Body;
-use tollgate_chain::{Content, Error, Head, Reply};
+use tollgate_chain::{Content, Error, GrpcCode, Head, Reply};
 use tollgate_terms::header_policy::NEVER_IN_RESPONSES;
 use tollgate_terms::headers::REQUEST_ID;
 
 pub use protocol::Protocol;
-pub use status::{grpc_of_http, http_of_grpc};
+pub use status::{connect_name, grpc_of_http, http_of_connect, http_of_grpc};
 
 use crate::ResponseBody;
 use crate::head::RequestId;
@@ -57,7 +57,7 @@ impl<'a> Caller<'a> {
     #[must_use]
     pub fn of(head: &'a Head) -> Self {
         Self {
-            protocol: Protocol::of(&head.headers),
+            protocol: Protocol::of_request(head),
             request_id: &head.request_id,
             instance: &head.path,
             retry_after: None,
@@ -209,6 +209,14 @@ impl Responder {
             *response.body_mut() = ResponseBody::empty();
         }
     }
+}
+
+/// Returns the gRPC status of an error and its text for the caller, for streams whose head is sent
+/// already.
+#[must_use]
+pub fn grpc_outcome(error: &Error) -> (GrpcCode, String) {
+    let view = ProblemView::of_error(error);
+    (view.grpc, view.detail.into_owned())
 }
 
 /// Statuses after which an HTTP/1 connection cannot be trusted to be at a message's end.

@@ -1,6 +1,8 @@
 //! From a request that was let through to the upstream's answer, and what is kept of it.
 
 mod grpc;
+mod messages;
+mod rpc;
 mod stream;
 
 use std::sync::Arc;
@@ -28,6 +30,8 @@ const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub(crate) enum Forwarded {
     /// Read and translated.
     Whole(Whole),
+    /// The outcome of a call, read and told in another RPC protocol: success or the service's error.
+    Translated(Whole, GrpcCode),
     /// On its way.
     Stream(Response<ResponseBody>),
 }
@@ -42,7 +46,7 @@ pub(crate) struct Whole {
 impl Forwarded {
     pub(crate) fn into_response(self) -> Response<ResponseBody> {
         match self {
-            Self::Whole(whole) => whole.into_response(),
+            Self::Whole(whole) | Self::Translated(whole, _) => whole.into_response(),
             Self::Stream(response) => response,
         }
     }
@@ -50,7 +54,7 @@ impl Forwarded {
     /// Reads the answer to its end.
     pub(crate) async fn whole(self) -> Result<Whole, Error> {
         match self {
-            Self::Whole(whole) => Ok(whole),
+            Self::Whole(whole) | Self::Translated(whole, _) => Ok(whole),
             Self::Stream(response) => whole(response).await,
         }
     }
@@ -121,13 +125,21 @@ pub(crate) async fn forward(request: &ForwardRequest<'_>) -> ForwardReport<Forwa
 
     let began = Instant::now();
     let outcome = match request.call() {
+        Some(call) if call.transcoder.is_streaming() => {
+            messages::call(request, call, &context).await.map(Forwarded::Stream)
+        }
         Some(call) => grpc::call(request, call, &context).await.map(Forwarded::Whole),
-        None => stream::pass(request, &context).await.map(Forwarded::Stream),
+        None => match rpc::Dialect::of(request.head, target) {
+            Some(dialect) => rpc::call(request, &context, dialect).await,
+            None => stream::pass(request, &context).await.map(Forwarded::Stream),
+        },
     };
     facts.upstream_us = u64::try_from(began.elapsed().as_micros()).ok();
-    if let Err(Error::Grpc(failure)) = &outcome {
-        facts.grpc_status = Some(failure.code);
-    }
+    facts.grpc_status = match &outcome {
+        Err(Error::Grpc(failure)) => Some(failure.code),
+        Ok(Forwarded::Translated(_, code)) => Some(*code),
+        Ok(Forwarded::Whole(_) | Forwarded::Stream(_)) | Err(_) => None,
+    };
     ForwardReport { outcome, facts }
 }
 
@@ -251,6 +263,7 @@ fn requested_deadline(headers: &HeaderMap) -> Result<Instant, Error> {
 pub(crate) fn is_replayable(result: &Result<Forwarded, Error>) -> bool {
     match result {
         Ok(Forwarded::Whole(_)) => true,
+        Ok(Forwarded::Translated(_, code)) => *code == GrpcCode::Ok || is_final(*code),
         Ok(Forwarded::Stream(response)) => {
             let status = response.status();
             status.is_success()

@@ -11,6 +11,11 @@ use tollgate_chain::{Error, Fingerprint, Head, Payload, Prepared};
 use tollgate_edge::{BodyTimeouts, RequestBody};
 use tollgate_transcode::{JSON, Transcoder};
 
+/// The media type of a stream of messages, one in each line.
+pub(crate) const NDJSON: &str = "application/x-ndjson";
+/// The media type of server-sent events (WHATWG HTML §9.2).
+pub(crate) const EVENT_STREAM: &str = "text/event-stream";
+
 /// The body of one exchange. Whoever asks first reads it; everybody gets the same result.
 #[derive(Debug)]
 pub(crate) struct RequestPayload {
@@ -53,6 +58,11 @@ impl RequestPayload {
     /// Reads and translates the body, or gives what came of it earlier.
     pub(crate) async fn translated(&self) -> Result<Bytes, Error> {
         self.read().await.map(|read| read.translated)
+    }
+
+    /// Reads the body as the caller sent it, or gives what came of it earlier.
+    pub(crate) async fn raw(&self) -> Result<Bytes, Error> {
+        self.read().await.map(|read| read.raw)
     }
 
     /// The body for an upstream that gets it as it is.
@@ -99,7 +109,9 @@ impl RequestPayload {
         let accept =
             self.head.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
         let mut ranges = accept.flat_map(|value| value.split(',')).peekable();
-        if ranges.peek().is_some() && !ranges.any(takes_json) {
+        let streams = self.transcoder.as_ref().is_some_and(|transcoder| transcoder.is_streaming());
+        let types: &[&str] = if streams { &[JSON, NDJSON, EVENT_STREAM] } else { &[JSON] };
+        if ranges.peek().is_some() && !ranges.any(|range| takes(range, types)) {
             return Err(Error::NotAcceptable);
         }
         Ok(())
@@ -131,29 +143,38 @@ impl Payload for RequestPayload {
     }
 }
 
-/// Returns whether a media range (RFC 9110 §12.5.1) covers JSON.
-fn takes_json(range: &str) -> bool {
+/// Returns whether a media range (RFC 9110 §12.5.1) covers one of these types.
+pub(crate) fn takes(range: &str, types: &[&str]) -> bool {
     let mut parts = range.split(';').map(str::trim);
     let media = parts.next().unwrap_or_default();
     let refused = parts.any(|parameter| {
         let weight = parameter.strip_prefix("q=").or_else(|| parameter.strip_prefix("Q="));
         weight.is_some_and(|weight| weight.parse::<f32>().is_ok_and(|weight| weight <= 0.0))
     });
-    let covers = ["*/*", "application/*", JSON].iter().any(|own| media.eq_ignore_ascii_case(own));
+    let covers = types.iter().any(|media_type| {
+        let main = media_type.split('/').next().unwrap_or_default();
+        let is_main =
+            media.strip_suffix("/*").is_some_and(|given| given.eq_ignore_ascii_case(main));
+        media == "*/*" || is_main || media.eq_ignore_ascii_case(media_type)
+    });
     covers && !refused
 }
 
 #[cfg(test)]
 mod tests {
-    use super::takes_json;
+    use super::{EVENT_STREAM, JSON, NDJSON, takes};
 
     #[test]
     fn media_ranges_cover_json_unless_their_weight_is_zero() {
         for range in ["*/*", "application/json", " application/*;q=0.1", "Application/JSON;q=1"] {
-            assert!(takes_json(range), "{range}");
+            assert!(takes(range, &[JSON]), "{range}");
         }
         for range in ["text/html", "application/json;q=0", "*/*; q=0.0", "application/xml", ""] {
-            assert!(!takes_json(range), "{range}");
+            assert!(!takes(range, &[JSON]), "{range}");
         }
+        for range in ["application/x-ndjson", "text/event-stream", "text/*", "*/*;q=0.2"] {
+            assert!(takes(range, &[JSON, NDJSON, EVENT_STREAM]), "{range}");
+        }
+        assert!(!takes("text/html", &[JSON, NDJSON, EVENT_STREAM]));
     }
 }

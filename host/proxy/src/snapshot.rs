@@ -9,6 +9,7 @@ use http::uri::PathAndQuery;
 use tollgate_capability::principal::PrincipalSigner;
 use tollgate_capability::{PolicyHost, Stores, UpstreamStates};
 use tollgate_chain::{Chain, Environment, RouteTable, UpstreamState};
+use tollgate_config::RpcProtocols;
 use tollgate_edge::Responder;
 use tollgate_transcode::Transcoder;
 use tollgate_upstream::Upstream;
@@ -93,6 +94,8 @@ pub struct UpstreamTarget {
     pub environment: Option<Environment>,
     /// The service that signed principals are for.
     pub audience: Option<Arc<str>>,
+    /// The RPC protocols that are not translated for it.
+    pub rpc_protocols: RpcProtocols,
 }
 
 /// The upstreams by name.

@@ -141,7 +141,13 @@ fn snapshot(generation: u64, echo: &str) -> Result<Snapshot> {
     })?;
     let mut targets = Targets::default();
     let (name, upstream) = ("echo".into(), Arc::new(upstream));
-    targets.insert(UpstreamTarget { name, upstream, environment: None, audience: None });
+    targets.insert(UpstreamTarget {
+        name,
+        upstream,
+        environment: None,
+        audience: None,
+        rpc_protocols: tollgate_config::RpcProtocols::default(),
+    });
 
     let chains = vec![chain("edge", 401), chain("tenant", 204)];
     let info = |chain: &Chain<BoxedHost>| {

@@ -35,8 +35,8 @@ pub enum Error {
         /// Name of the method.
         method: String,
     },
-    /// The method streams; only unary methods are transcoded.
-    #[error("{method} streams; only unary methods are transcoded, others pass through as gRPC")]
+    /// The method's requests stream: such a method passes through as gRPC.
+    #[error("the requests of {method} stream; such a method passes through as gRPC, not as JSON")]
     Streaming {
         /// Full name of the method.
         method: String,

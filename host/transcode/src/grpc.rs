@@ -1,7 +1,9 @@
 //! gRPC as it is on the wire (PROTOCOL-HTTP2): the prefix of a message, `grpc-timeout`, and the
 //! status with its details. Pure; sending is `upstream`'s part.
 
+mod deframer;
 mod details;
+mod outcome;
 mod status;
 
 use std::time::Duration;
@@ -10,6 +12,8 @@ use bytes::Bytes;
 use http::HeaderValue;
 use tollgate_chain::Error as Refusal;
 
+pub use deframer::Deframer;
+pub use outcome::{Detail, Outcome};
 pub use status::status;
 
 /// Bytes in front of each message: a flag and a length.

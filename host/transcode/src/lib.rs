@@ -2,7 +2,8 @@
 //! reading of `.proto` files at load.
 //!
 //! [`Descriptors`] say which [`HttpBinding`]s a method has; a [`Transcoder`] is one binding put
-//! to work; [`grpc`] is what surrounds a message on the wire.
+//! to work; [`grpc`] is what surrounds a message on the wire; [`rpc`] is how the other RPC protocols
+//! say the same.
 //!
 //! Read next: `transcoder.rs`, then `reader.rs` and `writer.rs`.
 
@@ -17,6 +18,7 @@ mod wire;
 mod writer;
 
 pub mod grpc;
+pub mod rpc;
 
 pub use descriptors::{Body, Descriptors, Error, HttpBinding};
 pub use transcoder::{JSON, TranscodedBody, Transcoder};

@@ -29,6 +29,7 @@ pub struct Transcoder {
     path: Vec<Box<str>>,
     body: Inbound,
     response: Outbound,
+    is_streaming: bool,
     emit_defaults: bool,
 }
 
@@ -62,7 +63,7 @@ impl Transcoder {
     /// Checks the binding against the method's messages and prepares it.
     ///
     /// # Errors
-    /// A streaming method, or a binding that names fields which cannot be bound so.
+    /// A method whose requests stream, or a binding that names fields which cannot be bound so.
     pub fn new(
         descriptors: &Descriptors,
         service: &str,
@@ -72,9 +73,10 @@ impl Transcoder {
         let described = descriptors.method(service, method)?;
         let name = format!("{service}/{method}");
 
-        if described.is_client_streaming() || described.is_server_streaming() {
+        if described.is_client_streaming() {
             return Err(Error::Streaming { method: name });
         }
+        let is_streaming = described.is_server_streaming();
 
         let schema = Arc::clone(&descriptors.schema);
         let id = |full_name: &str| {
@@ -89,7 +91,17 @@ impl Transcoder {
         let response = load.outbound(output, binding.response_body.as_deref())?;
         let (method, emit_defaults) = (name.into(), false);
 
-        Ok(Self { schema, method, input, output, path, body, response, emit_defaults })
+        Ok(Self {
+            schema,
+            method,
+            input,
+            output,
+            path,
+            body,
+            response,
+            is_streaming,
+            emit_defaults,
+        })
     }
 
     /// Makes responses name fields that have their default value. Off unless switched on.
@@ -103,6 +115,18 @@ impl Transcoder {
     #[must_use]
     pub fn method(&self) -> &str {
         &self.method
+    }
+
+    /// Tells whether the method answers with a stream of messages.
+    #[must_use]
+    pub fn is_streaming(&self) -> bool {
+        self.is_streaming
+    }
+
+    /// Tells whether answers are `google.api.HttpBody`: bytes of any media type, not JSON.
+    #[must_use]
+    pub fn answers_raw(&self) -> bool {
+        matches!(self.response, Outbound::Raw(_))
     }
 
     /// Returns the media type of a request's body, for `Accept-Post`, or nothing when there is no

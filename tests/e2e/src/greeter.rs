@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Service, http};
-use tonic::server::{Grpc, NamedService, UnaryService};
+use tonic::server::{Grpc, NamedService, ServerStreamingService, UnaryService};
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
@@ -19,7 +19,10 @@ pub const PROTO: &str = r#"syntax = "proto3";
 package demo;
 message GreetRequest { string name = 1; }
 message GreetReply { string greeting = 1; }
-service Greeter { rpc Greet(GreetRequest) returns (GreetReply); }
+service Greeter {
+  rpc Greet(GreetRequest) returns (GreetReply);
+  rpc Greetings(GreetRequest) returns (stream GreetReply);
+}
 "#;
 
 /// A running greeter; gone when dropped.
@@ -87,6 +90,24 @@ impl UnaryService<GreetRequest> for Greet {
     }
 }
 
+impl ServerStreamingService<GreetRequest> for Greet {
+    type Response = GreetReply;
+    type ResponseStream = tokio_stream::Iter<std::vec::IntoIter<Result<GreetReply, Status>>>;
+    type Future = BoxFuture<Response<Self::ResponseStream>, Status>;
+
+    /// Greets once and once more; whoever has no name is refused, and `nobody` after a greeting.
+    fn call(&mut self, request: Request<GreetRequest>) -> Self::Future {
+        let name = request.into_inner().name;
+        let greeting = |word: &str| Ok(GreetReply { greeting: format!("{word}, {name}") });
+        let answer = match name.as_str() {
+            "" => Err(Status::invalid_argument("a name is missing")),
+            "nobody" => Ok(vec![greeting("Hello"), Err(Status::not_found("there is nobody"))]),
+            _ => Ok(vec![greeting("Hello"), greeting("Again")]),
+        };
+        Box::pin(async { answer.map(|messages| Response::new(tokio_stream::iter(messages))) })
+    }
+}
+
 impl Service<http::Request<Body>> for Greet {
     type Response = http::Response<Body>;
     type Error = std::convert::Infallible;
@@ -98,11 +119,12 @@ impl Service<http::Request<Body>> for Greet {
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         Box::pin(async move {
-            if request.uri().path() != "/demo.Greeter/Greet" {
-                return Ok(Status::unimplemented("no such method").into_http());
-            }
             let mut grpc = Grpc::new(ProstCodec::<GreetReply, GreetRequest>::default());
-            Ok(grpc.unary(Self, request).await)
+            match request.uri().path() {
+                "/demo.Greeter/Greet" => Ok(grpc.unary(Self, request).await),
+                "/demo.Greeter/Greetings" => Ok(grpc.server_streaming(Self, request).await),
+                _ => Ok(Status::unimplemented("no such method").into_http()),
+            }
         })
     }
 }

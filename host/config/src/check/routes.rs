@@ -10,7 +10,10 @@ use super::policies::sha256;
 use crate::keys::routes::{route, upstream, upstream_tls};
 use crate::location::Located;
 use crate::reader::{ItemReader, NameIndex};
-use crate::types::{BodyMapping, RouteConfig, RouteMatchConfig, UpstreamConfig, UpstreamTlsConfig};
+use crate::types::{
+    BodyMapping, RouteConfig, RouteMatchConfig, RpcProtocols, UpstreamConfig, UpstreamProtocol,
+    UpstreamTlsConfig,
+};
 
 pub(super) fn route(
     reader: &ItemReader<'_>,
@@ -77,6 +80,7 @@ fn grpc_method(text: &str) -> Result<GrpcMethod, Option<String>> {
 
 pub(super) fn upstream(reader: &ItemReader<'_>) -> Option<UpstreamConfig> {
     let protocol = reader.word(&upstream::PROTOCOL);
+    let rpc_protocols = rpc_protocols(reader, protocol);
     let endpoints = endpoints(reader);
 
     let tls = reader.table(&upstream::TLS);
@@ -94,6 +98,7 @@ pub(super) fn upstream(reader: &ItemReader<'_>) -> Option<UpstreamConfig> {
     Some(UpstreamConfig {
         name: reader.name(),
         protocol: protocol?,
+        rpc_protocols,
         endpoints,
         environment: reader.word(&upstream::ENVIRONMENT),
         audience: reader.text(&upstream::AUDIENCE).map(Located::into_value),
@@ -103,6 +108,21 @@ pub(super) fn upstream(reader: &ItemReader<'_>) -> Option<UpstreamConfig> {
         connections_max: reader.size(&upstream::CONNECTIONS_MAX),
         location: reader.item_location(),
     })
+}
+
+fn rpc_protocols(reader: &ItemReader<'_>, protocol: Option<UpstreamProtocol>) -> RpcProtocols {
+    let names = reader.parse_all(&upstream::RPC_PROTOCOLS, |text| match text {
+        "grpc-web" | "connect" => Ok(text == "connect"),
+        _ => Err(None),
+    });
+    if !names.is_empty() && protocol == Some(UpstreamProtocol::Http) {
+        let message = "expected only with `protocol = \"grpc\"`: nothing is translated for `http`";
+        reader.problem_at(&upstream::RPC_PROTOCOLS, message);
+    }
+    RpcProtocols {
+        grpc_web: names.iter().any(|is_connect| !**is_connect),
+        connect: names.iter().any(|is_connect| **is_connect),
+    }
 }
 
 fn endpoints(reader: &ItemReader<'_>) -> Vec<Uri> {

@@ -62,6 +62,11 @@ pub(crate) mod upstream {
         PROTOCOL = ConfigKey::required(
             "protocol", ValueType::Word { names: names::<UpstreamProtocol>, default: None },
             "`grpc`: HTTP/2, by TLS or prior knowledge; `http`: HTTP/1.1");
+        RPC_PROTOCOLS = ConfigKey::optional(
+            "rpc_protocols",
+            list(&text_like("`grpc-web` or `connect`", "^(grpc-web|connect)$"), 0, 2),
+            "Protocols that a `grpc` service speaks beside gRPC; calls in the others are \
+             translated to gRPC");
         ENDPOINTS = ConfigKey::required(
             "endpoints",
             list(

@@ -72,6 +72,15 @@ pub enum UpstreamProtocol {
     Http,
 }
 
+/// The RPC protocols that a service speaks beside gRPC: calls in them are passed on as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RpcProtocols {
+    /// gRPC-Web.
+    pub grpc_web: bool,
+    /// Connect.
+    pub connect: bool,
+}
+
 /// A service that requests are forwarded to: `[upstreams.<name>]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -80,6 +89,8 @@ pub struct UpstreamConfig {
     pub name: String,
     /// The protocol.
     pub protocol: UpstreamProtocol,
+    /// The RPC protocols that are not translated for it.
+    pub rpc_protocols: RpcProtocols,
     /// `http://host:port` or `https://host:port`, all of one scheme.
     pub endpoints: Vec<Uri>,
     /// Only principals of this environment may reach it.

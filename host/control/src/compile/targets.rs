@@ -48,6 +48,7 @@ fn target(
         upstream,
         environment: own.environment,
         audience: own.audience.as_deref().map(Arc::from),
+        rpc_protocols: own.rpc_protocols,
     })
 }
 

@@ -1,7 +1,8 @@
 //! Which protocol a caller speaks, by content type.
 
-use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method};
+use tollgate_chain::Head;
 
 /// The protocol in which a caller expects its errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,19 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// Reads it from a checked head: from the header fields, or from the query of a Connect call by
+    /// GET, which has no content.
+    #[must_use]
+    pub fn of_request(head: &Head) -> Self {
+        if head.method == Method::GET
+            && let Some(query) = &head.query
+            && query.split('&').any(|pair| pair == "connect=v1")
+        {
+            return Self::Connect;
+        }
+        Self::of(&head.headers)
+    }
+
     /// Reads it from `Content-Type`, and for Connect from `Connect-Protocol-Version`.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {

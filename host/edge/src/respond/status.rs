@@ -27,13 +27,15 @@ pub fn grpc_of_http(status: u16) -> GrpcCode {
     }
 }
 
-/// The HTTP status of a Connect unary error, as that protocol has it.
-pub(super) fn http_of_connect(code: GrpcCode) -> u16 {
+/// Converts a gRPC status to the HTTP status of a Connect call of one message.
+#[must_use]
+pub fn http_of_connect(code: GrpcCode) -> u16 {
     if code == GrpcCode::Unauthenticated { 401 } else { http_of_grpc(code) }
 }
 
-/// The name of a gRPC code in Connect.
-pub(super) fn connect_name(code: GrpcCode) -> &'static str {
+/// Returns the name of a gRPC status in Connect.
+#[must_use]
+pub fn connect_name(code: GrpcCode) -> &'static str {
     match code {
         GrpcCode::Cancelled => "canceled",
         GrpcCode::InvalidArgument => "invalid_argument",

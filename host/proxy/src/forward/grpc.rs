@@ -44,7 +44,8 @@ pub(super) async fn call(
     Ok(Whole { status: StatusCode::OK, headers, body: content.body })
 }
 
-fn request(
+/// Makes the request of a call from the translated body.
+pub(super) fn request(
     forwarded: &ForwardRequest<'_>,
     call: &Call,
     context: &ForwardContext<'_>,
@@ -69,7 +70,7 @@ fn request(
 
 /// A service that knows the operation key with another fingerprint says so by this reason; the
 /// caller is told the same as by the gateway's own record.
-fn reused(mut failure: Box<GrpcFailure>) -> Box<GrpcFailure> {
+pub(super) fn reused(mut failure: Box<GrpcFailure>) -> Box<GrpcFailure> {
     let reason = |(name, value): &(Box<str>, Member)| {
         **name == *"reason" && *value == Member::Text(OPERATION_KEY_REUSED.into())
     };

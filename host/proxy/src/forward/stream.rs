@@ -46,7 +46,7 @@ fn request<B>(
     Ok(request)
 }
 
-fn headers(head: &Head) -> Result<HeaderMap, Error> {
+pub(super) fn headers(head: &Head) -> Result<HeaderMap, Error> {
     let mut headers = head.headers.clone();
     headers.remove(http::header::HOST);
     strip_before_forwarding(&mut headers);

@@ -89,7 +89,7 @@ fn is_opaque(code: GrpcCode) -> bool {
 }
 
 /// The status of an answer that had none, by its HTTP status.
-fn without_status(http: StatusCode) -> GrpcCode {
+pub(super) fn without_status(http: StatusCode) -> GrpcCode {
     match http.as_u16() {
         400 => GrpcCode::Internal,
         401 => GrpcCode::Unauthenticated,
@@ -110,7 +110,7 @@ pub(super) fn clean(text: &str) -> String {
 }
 
 /// Base64, padded or not.
-fn unpack(value: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn unpack(value: &[u8]) -> Option<Vec<u8>> {
     let lenient =
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     GeneralPurpose::new(&alphabet::STANDARD, lenient).decode(value).ok()

@@ -74,7 +74,7 @@ fn what_cannot_be_bound_is_refused_at_load() {
     let descriptors = descriptors();
 
     for (method, text) in [
-        ("Watch", "streams"),
+        ("Collect", "stream"),
         ("NoField", "`nothing` to the path"),
         ("RepeatedInPath", "`tags` to the path"),
         ("MessageInPath", "`thing` to the path"),
@@ -93,6 +93,16 @@ fn what_cannot_be_bound_is_refused_at_load() {
 
     let missing = Descriptors::compile(&["nope.proto".into()], &[]).unwrap_err();
     assert_eq!(missing.to_string(), "compile nope.proto");
+}
+
+#[test]
+fn a_method_that_answers_with_a_stream_says_so() {
+    let descriptors = descriptors();
+    for (method, expected) in [("Watch", true), ("Get", false)] {
+        let bindings = descriptors.bindings(SHOP, method).unwrap();
+        let transcoder = Transcoder::new(&descriptors, SHOP, method, &bindings[0]).unwrap();
+        assert_eq!(transcoder.is_streaming(), expected, "{method}");
+    }
 }
 
 #[test]

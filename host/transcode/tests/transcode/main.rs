@@ -9,5 +9,6 @@
 
 mod binding;
 mod json;
+mod rpc;
 mod status;
 mod support;

@@ -15,6 +15,7 @@ mod reloads;
 mod replays;
 mod retries;
 mod rollouts;
+mod rpc;
 mod schemas;
 mod signals;
 mod soak;
