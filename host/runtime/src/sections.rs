@@ -123,10 +123,8 @@ mod tests {
     }
 
     #[test]
-    fn a_size_without_end_and_an_unknown_section_are_refused() {
+    fn a_size_without_end_is_refused() {
         let endless = component(&[0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00]);
-        for damaged in [endless, component(&[0x7f, 0])] {
-            assert!(matches!(check(&damaged), Err(LoadError::Compile(_))), "{damaged:?}");
-        }
+        assert!(matches!(check(&endless), Err(LoadError::Compile(_))));
     }
 }
