@@ -1,18 +1,11 @@
 //! A receipt is kept, put into its form, told in words, and comes back from JSON as it was.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-
-use http::Method;
 use tollgate_chain::{
-    Acting, Answer, Class, Content, Hook, Interests, Member, Problem, Question, Reply, RequestRead,
-    Trace, Verdict,
+    Answer, Content, Member, Problem, Question, Reply, RequestRead, Trace, Verdict,
 };
 use tollgate_insight::{ReceiptForm, Redactor, Way, explain};
-use tollgate_proxy::{
-    ChainInfo, ComponentIdentity, DecisionRecord, PolicyInfo, PolicyRecord, ReceiptLog,
-    ReceiptRecord, RetentionClass,
-};
+use tollgate_proxy::testing::receipt;
+use tollgate_proxy::{ReceiptLog, ReceiptRecord, RetentionClass};
 
 fn log() -> anyhow::Result<ReceiptLog> {
     let folder = tempfile::tempdir()?;
@@ -22,52 +15,18 @@ fn log() -> anyhow::Result<ReceiptLog> {
     Ok(ReceiptLog::new(tollgate_config::load(folder.path())?.receipts()))
 }
 
-fn policy(name: &str, class: Class) -> PolicyInfo {
-    PolicyInfo {
-        name: name.into(),
-        plugin: "plugin".into(),
-        identity: ComponentIdentity { sha256: [7; 32], version: Some("1.2.3".into()) },
-        class,
-        interests: Interests::default(),
-        branches: Vec::new(),
-        candidate: None,
-    }
-}
-
 /// Refused by the first of two policies, after it asked for the method and for a header.
 fn refusal(verdict: &Verdict) -> ReceiptRecord {
     let mut trace = Trace::new();
     trace.push(Question::from(RequestRead::MethodIs("GET".into())), Answer::Bool(true));
     let header = Question::from(RequestRead::Header("x-plan".into()));
     trace.push(header, Answer::Text(Some("marker-secret".into())));
-    let outcome = Ok(verdict.clone());
-    let policies = vec![policy("first", Class::Security), policy("second", Class::Traffic)];
     ReceiptRecord {
-        sequence: 0,
         retention: RetentionClass::Refusals,
-        request_id: "request-1".into(),
-        time: SystemTime::UNIX_EPOCH,
-        method: Method::GET,
-        path: "/v1/things".into(),
-        listener: "main".into(),
-        route: None,
-        principal: None,
-        chain_info: Arc::new(ChainInfo { chain: "open".into(), policies, hidden: Arc::new([]) }),
-        policies: vec![PolicyRecord {
-            index: 0,
-            acting: Acting::Current,
-            hook: Hook::Request,
-            took: Duration::from_micros(3),
-            decision: DecisionRecord::Ran { trace, outcome, contradicts: false },
-        }],
         status: 403,
         code: Some("no".into()),
         policy: Some("first".into()),
-        upstream: None,
-        upstream_us: None,
-        grpc_status: None,
-        generation: 1,
-        took: Duration::from_micros(10),
+        ..receipt(trace, verdict.clone())
     }
 }
 

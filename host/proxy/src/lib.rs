@@ -16,6 +16,7 @@ mod payload;
 mod readiness;
 mod receipts;
 mod snapshot;
+pub mod testing;
 
 pub use exchange::Gateway;
 pub use exchange::rehearse::{Rehearsal, rehearse};

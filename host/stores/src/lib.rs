@@ -8,5 +8,6 @@ mod error;
 pub mod file;
 pub mod identity;
 pub mod memory;
+pub mod testing;
 
 pub use error::Error;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tollgate_harness::{Ca, Process};
 
-use crate::groups::Wish;
+use crate::groups::MeasureOptions;
 use crate::load::Protocol;
 use crate::measure::{Side, Traffic};
 use crate::processors::Processors;
@@ -53,10 +53,10 @@ impl Ground {
     ///
     /// # Errors
     /// When a program is not built, or one is not ready in time.
-    pub(crate) async fn new(wish: &Wish) -> Result<Self> {
+    pub(crate) async fn new(options: &MeasureOptions) -> Result<Self> {
         let gateway =
-            wish.gateway.clone().map_or_else(|| tollgate_harness::target_bin("tollgate"), Ok)?;
-        let components = match &wish.components {
+            options.gateway.clone().map_or_else(|| tollgate_harness::target_bin("tollgate"), Ok)?;
+        let components = match &options.components {
             Some(folder) => folder.clone(),
             None => tollgate_harness::target_dir()?.join("plugins"),
         };
@@ -71,9 +71,9 @@ impl Ground {
         let (origin, upstream) = sides::origin(false, &processors).await?;
         let bare = sides::bare(upstream, certificates.path(), 1).await?;
         processors.first(bare.process.pid())?;
-        let cache = wish.compiled_cache.then(tempfile::tempdir).transpose()?;
+        let cache = options.compiled_cache.then(tempfile::tempdir).transpose()?;
 
-        let pace = wish.pace();
+        let pace = options.pace();
         Ok(Self {
             gateway,
             upstream,

@@ -13,7 +13,7 @@ use crate::{
 
 /// Options of a measurement.
 #[derive(Debug, Args)]
-pub(crate) struct Wish {
+pub(crate) struct MeasureOptions {
     /// The gateway's binary; `tollgate` beside this one unless told.
     #[arg(long)]
     pub(crate) gateway: Option<PathBuf>,
@@ -40,7 +40,7 @@ pub(crate) struct Wish {
     flights: usize,
 }
 
-impl Wish {
+impl MeasureOptions {
     /// Returns the rounds and their length.
     pub(crate) fn pace(&self) -> Pace {
         let (turn, rounds) = if self.quick {
@@ -118,8 +118,8 @@ impl Judged {
 ///
 /// # Errors
 /// When a process does not start, or a request fails.
-pub(crate) async fn run(wish: Wish) -> Result<()> {
-    let ground = Ground::new(&wish).await?;
+pub(crate) async fn run(options: MeasureOptions) -> Result<()> {
+    let ground = Ground::new(&options).await?;
     let Pace { rounds, turn, flights, .. } = ground.pace;
 
     println!(
@@ -133,7 +133,7 @@ pub(crate) async fn run(wish: Wish) -> Result<()> {
 
     let mut judged = Vec::new();
     for group in Group::value_variants() {
-        if wish.only.is_empty() || wish.only.contains(group) {
+        if options.only.is_empty() || options.only.contains(group) {
             judged.extend(measure(*group, &ground).await?);
         }
     }

@@ -33,7 +33,7 @@ pub(crate) enum Protocol {
 
 /// The destination and form of the load.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Order {
+pub(crate) struct LoadOptions {
     /// Where.
     #[arg(long)]
     pub(crate) to: SocketAddr,
@@ -63,7 +63,7 @@ pub(crate) struct Order {
     pub(crate) hostile: bool,
 }
 
-impl Order {
+impl LoadOptions {
     /// The command line of a process that carries it out.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let protocol = match self.protocol {
@@ -107,19 +107,20 @@ impl Order {
 /// # Errors
 /// When a connection breaks or an answer is not a success: a benchmark of failures is none. Of
 /// hostile requests, when an answer says that the server failed.
-pub(crate) async fn run(order: Order) -> Result<()> {
-    let client = order.client()?;
-    let recipe = Recipe::new(order.protocol, order.keys, order.routes)?;
-    let (end, mut workers) = (Instant::now() + Duration::from_millis(order.millis), JoinSet::new());
+pub(crate) async fn run(options: LoadOptions) -> Result<()> {
+    let client = options.client()?;
+    let recipe = Recipe::new(options.protocol, options.keys, options.routes)?;
+    let (end, mut workers) =
+        (Instant::now() + Duration::from_millis(options.millis), JoinSet::new());
 
-    if order.hostile {
-        for number in 0..order.flights {
+    if options.hostile {
+        for number in 0..options.flights {
             let stranger = Stranger::new(client.clone(), recipe.clone(), number)?;
             workers.spawn(stranger.work(end));
         }
     } else {
-        for (number, connection) in connections(&order, &client).await?.into_iter().enumerate() {
-            workers.spawn(work(connection, recipe.roll(number)?, order.pace(), end));
+        for (number, connection) in connections(&options, &client).await?.into_iter().enumerate() {
+            workers.spawn(work(connection, recipe.roll(number)?, options.pace(), end));
         }
     }
 
@@ -139,13 +140,13 @@ fn histogram() -> Result<Histogram<u32>> {
 }
 
 /// One for each request that may be under way; over HTTP/2, eight are streams of one connection.
-async fn connections(order: &Order, client: &Client) -> Result<Vec<Connection>> {
+async fn connections(options: &LoadOptions, client: &Client) -> Result<Vec<Connection>> {
     let uri = Uri::builder().scheme("http").authority(HOST).path_and_query("/").build()?;
-    let mut open = Vec::with_capacity(order.flights);
-    while open.len() < order.flights {
+    let mut open = Vec::with_capacity(options.flights);
+    while open.len() < options.flights {
         let connection = client.connect(&uri).await?;
         if let Connection::H2(sender) = &connection {
-            let more = STREAMS.min(order.flights - open.len()) - 1;
+            let more = STREAMS.min(options.flights - open.len()) - 1;
             open.extend((0..more).map(|_| Connection::H2(sender.clone())));
         }
         open.push(connection);

@@ -38,7 +38,7 @@ struct Line {
     #[command(subcommand)]
     part: Option<Part>,
     #[command(flatten)]
-    wish: groups::Wish,
+    options: groups::MeasureOptions,
 }
 
 #[derive(Debug, Subcommand)]
@@ -62,7 +62,7 @@ enum Part {
         workers: usize,
     },
     /// The load.
-    Load(load::Order),
+    Load(load::LoadOptions),
 }
 
 fn main() -> Result<()> {
@@ -80,8 +80,8 @@ fn main() -> Result<()> {
         match line.part {
             Some(Part::Origin { grpc }) => origin::serve(grpc).await,
             Some(Part::Proxy { to, certificates, .. }) => proxy::serve(to, &certificates).await,
-            Some(Part::Load(order)) => load::run(order).await,
-            None => groups::run(line.wish).await,
+            Some(Part::Load(options)) => load::run(options).await,
+            None => groups::run(line.options).await,
         }
     })
 }

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use crate::ground::Ground;
-use crate::load::{Order, Protocol};
+use crate::load::{LoadOptions, Protocol};
 use crate::metrics::Decisions;
 use crate::sides::Server;
 use crate::table::{self, figure, maybe, median, spread};
@@ -177,7 +177,7 @@ pub(crate) async fn send(
     ground: &Ground,
     during: Duration,
 ) -> Result<Sent> {
-    let order = Order {
+    let options = LoadOptions {
         to: server.address(traffic.protocol),
         protocol: traffic.protocol,
         ca: ground.certificates().join("ca.pem"),
@@ -190,7 +190,7 @@ pub(crate) async fn send(
     };
 
     let load = tokio::process::Command::new(std::env::current_exe()?)
-        .args(order.arguments())
+        .args(options.arguments())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -26,7 +26,7 @@ type Reply = Response<Either<Incoming, Empty<Bytes>>>;
 
 /// Passes requests on to one place.
 #[derive(Clone)]
-struct Road {
+struct BareProxy {
     pool: Pool,
     to: SocketAddr,
 }
@@ -43,24 +43,24 @@ pub(crate) async fn serve(to: SocketAddr, certificates: &Path) -> Result<()> {
 
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
-    let road = Road { pool: Client::builder(TokioExecutor::new()).build(connector), to };
+    let proxy = BareProxy { pool: Client::builder(TokioExecutor::new()).build(connector), to };
 
     loop {
-        let road = road.clone();
+        let proxy = proxy.clone();
         tokio::select! {
             accepted = h1.accept() => {
-                let service = service_fn(move |request| road.clone().pass(request));
+                let service = service_fn(move |request| proxy.clone().pass(request));
                 let stream = TokioIo::new(ready(accepted?.0)?);
                 tokio::spawn(http1::Builder::new().serve_connection(stream, service));
             }
             accepted = h2c.accept() => {
-                tokio::spawn(multiplexed(TokioIo::new(ready(accepted?.0)?), road));
+                tokio::spawn(multiplexed(TokioIo::new(ready(accepted?.0)?), proxy));
             }
             accepted = tls.accept() => {
                 let handshake = acceptor.accept(ready(accepted?.0)?);
                 tokio::spawn(async move {
                     if let Ok(stream) = handshake.await {
-                        multiplexed(TokioIo::new(stream), road).await;
+                        multiplexed(TokioIo::new(stream), proxy).await;
                     }
                 });
             }
@@ -73,8 +73,8 @@ fn ready(stream: TcpStream) -> Result<TcpStream> {
     Ok(stream)
 }
 
-async fn multiplexed<S: Read + Write + Unpin + Send + 'static>(stream: S, road: Road) {
-    let service = service_fn(move |request| road.clone().pass(request));
+async fn multiplexed<S: Read + Write + Unpin + Send + 'static>(stream: S, proxy: BareProxy) {
+    let service = service_fn(move |request| proxy.clone().pass(request));
     // A connection that breaks is noticed by the load, which then fails.
     let _ = http2::Builder::new(TokioExecutor::new()).serve_connection(stream, service).await;
 }
@@ -92,7 +92,7 @@ fn acceptor(folder: &Path) -> Result<TlsAcceptor> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-impl Road {
+impl BareProxy {
     async fn pass(self, mut request: Request<Incoming>) -> Result<Reply, Infallible> {
         let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let uri = Uri::builder().scheme("http").authority(self.to.to_string());

@@ -2,7 +2,8 @@
 //! it with.
 //!
 //! [`Gate`] is the gateway alone before an [`Echo`]; [`Platform`](platform::Platform) is all of it;
-//! a [`Relay`] holds answers back between two parts. [`Soak`](soak::Soak) reloads one without end.
+//! a [`Relay`] holds answers back between two parts. A [`VariedGate`] has its rules and components
+//! exchanged; [`Soak`](soak::Soak) does that without end.
 
 pub mod echo;
 pub mod gate;
@@ -11,8 +12,10 @@ pub mod key;
 pub mod platform;
 pub mod relay;
 pub mod soak;
+pub mod varied;
 
 pub use echo::Echo;
 pub use gate::Gate;
 pub use key::Key;
 pub use relay::Relay;
+pub use varied::VariedGate;

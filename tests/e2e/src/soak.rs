@@ -7,13 +7,12 @@ use std::fmt;
 use std::fs;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use http::Method;
+use anyhow::{Result, ensure};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tollgate_harness::{Report, eventually};
 
-use crate::gate::{SOON, component, six};
-use crate::{Echo, Gate, Key};
+use crate::gate::{SOON, six};
+use crate::{Echo, Gate, Key, VariedGate};
 
 /// Length and force of a soak.
 #[derive(Debug, Clone, Copy)]
@@ -73,9 +72,6 @@ const SWAPS_BEFORE: u64 = 150;
 /// connections after their own time.
 const REST: Duration = Duration::from_secs(120);
 const CONNECTIONS: u32 = 20;
-const ORIGIN: &str = "https://app.example.com";
-/// Text of the auth plugin that can be exchanged for another of its length.
-const HINT: &str = "Send your API key as";
 
 impl Soak {
     /// Runs it.
@@ -88,7 +84,7 @@ impl Soak {
         let mut folder = six(&echo, &[(&key, &["things:read"])])?;
         folder.toml += "[engine]\ncompiled_cache = \"compiled\"\n";
         let gate = Gate::start(&folder).await?;
-        let mut gateway = Told::new(gate)?;
+        let mut gateway = SoakedGate { varied: VariedGate::new(gate)?, good: 0 };
 
         // The engine keeps a bounded number of slots warm, each for the component that was there
         // last: memory is full, and comparable, once so many components have come and gone.
@@ -103,7 +99,7 @@ impl Soak {
         let report = self.storm(&mut gateway, &key, changes).await?;
         let after = gateway.at_rest(Some((before, self.memory_percent))).await?;
 
-        gateway.is_in_force().await?;
+        gateway.varied.is_in_force().await?;
         let (swapped, refused) = gateway.reloads().await?;
         Ok(Outcome {
             report,
@@ -119,8 +115,8 @@ impl Soak {
     }
 
     /// So many changes under load; the last is a good one.
-    async fn storm(self, gateway: &mut Told, key: &Key, changes: u64) -> Result<Report> {
-        let load = gateway.gate.traffic(key, CONNECTIONS, self.rate);
+    async fn storm(self, gateway: &mut SoakedGate, key: &Key, changes: u64) -> Result<Report> {
+        let load = gateway.varied.gate.traffic(key, CONNECTIONS, self.rate);
         let mut pace = interval(self.every);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for change in 0..changes {
@@ -128,46 +124,28 @@ impl Soak {
             if change % 3 == 2 { gateway.mistake(change / 3)? } else { gateway.change()? }
         }
         gateway.change()?;
-        eventually("the last change", SOON, async || gateway.is_in_force().await.ok()).await?;
+        eventually("the last change", SOON, async || gateway.varied.is_in_force().await.ok())
+            .await?;
         load.stop().await
     }
 }
 
-/// A gateway, and what it was last told.
-struct Told {
-    gate: Gate,
-    rules: String,
-    auth: Vec<u8>,
+/// A gateway under a soak, and the number of good changes that it was given.
+struct SoakedGate {
+    varied: VariedGate,
     good: u64,
-    origin: String,
-    hint: String,
 }
 
-impl Told {
-    fn new(gate: Gate) -> Result<Self> {
-        let rules = fs::read_to_string(gate.file("rules.toml"))?;
-        let (origin, hint) = (ORIGIN.to_owned(), HINT.to_owned());
-        Ok(Self { gate, rules, auth: component("auth")?, good: 0, origin, hint })
-    }
-
+impl SoakedGate {
     /// A good change: other settings, and every third time another component.
     fn change(&mut self) -> Result<()> {
         self.good += 1;
-        let origin = format!("https://app-{}.example.com", self.good % SETTINGS);
-        self.rules = self.rules.replace(&self.origin, &origin);
-        self.origin = origin;
+        self.varied.vary_rules(self.good % SETTINGS);
         if self.good.is_multiple_of(3) {
-            let number = self.good / 3 % COMPONENTS;
-            let hint = format!("{}{number:02}", HINT.get(..HINT.len() - 2).unwrap_or_default());
-            let old = self.hint.as_bytes();
-            let at = self.auth.windows(old.len()).position(|text| text == old);
-            let at = at.context("the text of the auth plugin")?;
-            let place = self.auth.get_mut(at..at + hint.len()).context("room for the text")?;
-            place.copy_from_slice(hint.as_bytes());
-            self.hint = hint;
+            self.varied.vary_component(self.good / 3 % COMPONENTS)?;
         }
-        self.put("auth.wasm", &self.auth)?;
-        self.put("rules.toml", self.rules.as_bytes())
+        self.put("auth.wasm", &self.varied.auth)?;
+        self.put("rules.toml", self.varied.rules.as_bytes())
     }
 
     /// A mistake; the next good change takes it back.
@@ -175,28 +153,21 @@ impl Told {
         match number % 3 {
             0 => self.put("rules.toml", b"garbage [[["),
             1 => {
-                let misspelt = self.rules.replace("origins = ", "orgins = ");
+                let misspelt = self.varied.rules.replace("origins = ", "orgins = ");
                 self.put("rules.toml", misspelt.as_bytes())
             }
-            _ => self.put("auth.wasm", self.auth.get(..self.auth.len() / 2).unwrap_or_default()),
+            _ => self.put(
+                "auth.wasm",
+                self.varied.auth.get(..self.varied.auth.len() / 2).unwrap_or_default(),
+            ),
         }
     }
 
     /// Replaces a file as editors do, so that none is ever read half.
     fn put(&self, name: &str, content: &[u8]) -> Result<()> {
-        let fresh = self.gate.file(&format!(".{name}.new"));
+        let fresh = self.varied.gate.file(&format!(".{name}.new"));
         fs::write(&fresh, content)?;
-        Ok(fs::rename(&fresh, self.gate.file(name))?)
-    }
-
-    async fn is_in_force(&self) -> Result<()> {
-        let asked = [("origin", self.origin.as_str()), ("access-control-request-method", "GET")];
-        let preflight = self.gate.send(Method::OPTIONS, "/v1/things/1", &asked, "").await?;
-        let allowed = preflight.header("access-control-allow-origin");
-        ensure!(allowed == Some(&self.origin), "{} is not allowed: {allowed:?}", self.origin);
-        let stranger = self.gate.send(Method::GET, "/v1/things/1", &[], "").await?;
-        ensure!(stranger.text().contains(&self.hint), "{}: {}", self.hint, stranger.text());
-        Ok(())
+        Ok(fs::rename(&fresh, self.varied.gate.file(name))?)
     }
 
     /// Waits for rest and returns the footprint; waits for one within `most` if it comes in time.
@@ -227,9 +198,9 @@ impl Told {
     }
 
     fn footprint(&self) -> Result<Footprint> {
-        let process = procfs::process::Process::new(self.gate.process.pid())?;
+        let process = procfs::process::Process::new(self.varied.gate.process.pid())?;
         Ok(Footprint {
-            memory: self.gate.process.resident()?,
+            memory: self.varied.gate.process.resident()?,
             descriptors: u64::try_from(process.fd_count()?)?,
             threads: u64::try_from(process.tasks()?.count())?,
         })
@@ -243,7 +214,7 @@ impl Told {
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count")]
     async fn number(&self, name: &str, part: &str) -> Result<u64> {
-        Ok(self.gate.metric(name, part).await? as u64)
+        Ok(self.varied.gate.metric(name, part).await? as u64)
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::HeaderName;
 use parking_lot::Mutex;
 use tollgate_capability::credentials::{
     CredentialStore, FailureLimit, KeyDigest, Lookup, NewKey, Resolver, ResolverOptions,
@@ -15,12 +15,12 @@ use tollgate_capability::idempotency::{
     Claim, ClaimOutcome, ClaimRequest, Completion, Holder, IdempotencyStore, StoredReply, Ticket,
 };
 use tollgate_capability::quota::{BucketStanding, Charge, ChargeOutcome, QuotaStore, Reserved};
-use tollgate_capability::testing::ManualClock;
+use tollgate_capability::testing::{ManualClock, deposit_head, deposit_match};
 use tollgate_capability::{Later, PolicyHost, RequestContext, Stores};
 use tollgate_chain::{
-    Access, Answer, Asked, Authority, Command, CredentialHandle, CredentialsRead, Environment,
-    Error, Fingerprint, GrpcMethod, Head, Host, Matched, Payload, Prepared, Principal,
-    PrincipalCommand, Question, Read, Route, RouteLimits, Settlement, UpstreamState,
+    Access, Answer, Asked, Command, CredentialHandle, CredentialsRead, Environment, Error,
+    Fingerprint, Head, Host, Matched, Payload, Prepared, Principal, PrincipalCommand, Question,
+    Read, Settlement, UpstreamState,
 };
 
 pub(crate) const ONLY: CredentialHandle = CredentialHandle(0);
@@ -77,14 +77,9 @@ impl World {
             ("accept", "application/json"),
         ]);
 
-        let matched = Matched::Found {
-            route: Arc::new(route()),
-            variables: Vec::new(),
-            methods: "GET, POST".into(),
-        };
         Self {
             head,
-            matched,
+            matched: deposit_match(),
             body: Ok([7; 32]),
             lookup: Ok(Lookup::Found(Arc::new(principal()))),
             failures: Ok(()),
@@ -166,35 +161,7 @@ impl From<tollgate_chain::Effect> for AnyQuestion {
 }
 
 pub(crate) fn head(fields: &[(&str, &str)]) -> Head {
-    let mut headers = HeaderMap::new();
-    for (name, value) in fields {
-        let name = HeaderName::try_from(*name).expect("a header name");
-        headers.append(name, HeaderValue::try_from(*value).expect("a header value"));
-    }
-    Head {
-        method: Method::POST,
-        authority: Authority::from_canonical("api.example.com"),
-        path: "/v1/deposits".into(),
-        query: None,
-        headers,
-        server_name: Some("api.example.com".into()),
-        secure: true,
-        client: [192, 0, 2, 1].into(),
-        request_id: "req-00000001".into(),
-    }
-}
-
-fn route() -> Route {
-    Route {
-        name: "create-deposit".into(),
-        template: "/v1/deposits".into(),
-        attributes: [("scope".into(), "deposits:write".into())].into_iter().collect(),
-        grpc: Some(GrpcMethod { service: "deposits.v1.Deposits".into(), method: "Create".into() }),
-        upstream: Some("deposits".into()),
-        binding: 0,
-        chain: 0,
-        limits: RouteLimits { body_bytes_max: 8, timeout: Duration::from_secs(30) },
-    }
+    deposit_head(fields).expect("valid header fields")
 }
 
 struct Body(Result<Fingerprint, Error>);

@@ -1,14 +1,10 @@
-use std::time::SystemTime;
-
-use http::{Method, StatusCode};
+use http::StatusCode;
 use tollgate_chain::{
-    Acting, Answer, Class, Failure, Hook, Interests, Question, ReceiptEntry, RequestRead, Trace,
-    Verdict,
+    Acting, Answer, Failure, Hook, Question, ReceiptEntry, RequestRead, Trace, Verdict,
 };
 
-use super::chain_info::PolicyInfo;
-use super::record::{DecisionRecord, PolicyRecord};
 use super::*;
+use crate::testing;
 
 fn settings(folder_toml: &str) -> Settings {
     let folder = tempfile::tempdir().unwrap();
@@ -21,55 +17,8 @@ fn settings(folder_toml: &str) -> Settings {
 fn kept(request_id: &str, retention: RetentionClass) -> ReceiptRecord {
     let mut trace = Trace::new();
     trace.push(Question::from(RequestRead::MethodIs("GET".into())), Answer::Bool(true));
-    let outcome = Ok(Verdict::Proceed);
-    let decision = DecisionRecord::Ran { trace, outcome, contradicts: false };
-    let part = PolicyRecord {
-        index: 0,
-        acting: Acting::Current,
-        hook: Hook::Request,
-        took: Duration::from_micros(3),
-        decision,
-    };
-    let first = PolicyInfo {
-        name: "first".into(),
-        plugin: "plugin".into(),
-        identity: ComponentIdentity { sha256: [7; 32], version: Some("1.2.3".into()) },
-        class: Class::Security,
-        interests: Interests::default(),
-        branches: Vec::new(),
-        candidate: None,
-    };
-    let second = PolicyInfo {
-        name: "second".into(),
-        plugin: "plugin".into(),
-        identity: ComponentIdentity { sha256: [8; 32], version: None },
-        class: Class::Traffic,
-        interests: Interests::default(),
-        branches: Vec::new(),
-        candidate: None,
-    };
-    let policies = vec![first, second];
-    ReceiptRecord {
-        sequence: 0,
-        retention,
-        request_id: request_id.into(),
-        time: SystemTime::UNIX_EPOCH,
-        method: Method::GET,
-        path: "/v1/things".into(),
-        listener: "main".into(),
-        route: None,
-        principal: None,
-        chain_info: Arc::new(ChainInfo { chain: "open".into(), policies, hidden: Arc::new([]) }),
-        policies: vec![part],
-        status: 200,
-        code: None,
-        policy: None,
-        upstream: None,
-        upstream_us: None,
-        grpc_status: None,
-        generation: 1,
-        took: Duration::from_micros(10),
-    }
+    let receipt = testing::receipt(trace, Verdict::Proceed);
+    ReceiptRecord { retention, request_id: request_id.into(), ..receipt }
 }
 
 fn answer(status: u16) -> Response<ResponseBody> {
@@ -125,11 +74,14 @@ fn refusals_and_failures_are_always_wanted_and_passes_one_in_so_many() {
     let by_policy = ExchangeEnding { by_policy: true, ..NOBODY };
     assert_eq!(receipts.wants(&none, &answer(403), by_policy), Some(RetentionClass::Refusals));
     assert_eq!(receipts.wants(&none, &answer(503), by_policy), Some(RetentionClass::Failures));
+
     let passes = (0..100).filter_map(|_| receipts.wants(&none, &answer(200), NOBODY)).count();
     assert_eq!(passes, 10);
+
     // What an upstream says is no refusal of ours.
     let upstream = (0..100).filter_map(|_| receipts.wants(&none, &answer(404), NOBODY)).count();
     assert_eq!(upstream, 10);
+
     let mut failed = Receipt::default();
     let outcome = Err(Failure::Time);
     let decision = Decision::Ran { trace: Trace::new(), fed: 0, outcome, lesson: None };

@@ -2,13 +2,13 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
-mod bench;
+mod fixture;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bench::{Bench, ask, buckets, claim, resolve};
+use fixture::{Fixture, ask, buckets, claim, resolve};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tollgate_capability::PolicyHost;
 use tollgate_capability::idempotency::{Completion, HeldReply, StoredReply};
@@ -47,14 +47,14 @@ fn establish() -> Question {
     Question::from(PrincipalCommand::Establish(ONLY))
 }
 
-async fn authenticated(bench: &Bench, body: &str) -> Box<PolicyHost> {
-    let host = bench.exchange(body);
+async fn authenticated(fixture: &Fixture, body: &str) -> Box<PolicyHost> {
+    let host = fixture.exchange(body);
     run(host, vec![resolve(), establish()], proceed()).await.0
 }
 
 #[tokio::test]
 async fn a_resolved_credential_is_established_with_the_verdict_and_not_before() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let questions = || {
         vec![
             ask(CredentialsRead::Presented),
@@ -67,7 +67,7 @@ async fn a_resolved_credential_is_established_with_the_verdict_and_not_before() 
             ask(PrincipalRead::Environment),
         ]
     };
-    let (host, answers) = run(bench.exchange("a"), questions(), proceed()).await;
+    let (host, answers) = run(fixture.exchange("a"), questions(), proceed()).await;
     let access = tollgate_chain::Access::Full;
     let identity = Identity { environment: Environment::Live, access };
     assert_eq!(
@@ -103,36 +103,36 @@ async fn a_resolved_credential_is_established_with_the_verdict_and_not_before() 
         ]
     );
 
-    let (host, _) = run(bench.exchange("a"), questions(), failed()).await;
+    let (host, _) = run(fixture.exchange("a"), questions(), failed()).await;
     assert_eq!(host.principal(), None);
 }
 
 #[tokio::test]
 async fn a_second_different_principal_is_not_established() {
-    let bench = Bench::new();
-    let host = authenticated(&bench, "a").await;
-    bench.rename_tenant("other");
+    let fixture = Fixture::new();
+    let host = authenticated(&fixture, "a").await;
+    fixture.rename_tenant("other");
     let (host, _) = run(host, vec![resolve(), establish()], proceed()).await;
     assert_eq!(host.principal().map(|principal| principal.tenant.as_str()), Some("acme"));
 }
 
 #[tokio::test]
 async fn a_credential_that_is_not_the_requests_is_invalid_and_establishes_nobody() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let questions = vec![
         ask(CredentialsRead::Resolve(CredentialHandle(1))),
         Question::from(PrincipalCommand::Establish(CredentialHandle(1))),
         establish(),
     ];
-    let (host, answers) = run(bench.exchange("a"), questions, proceed()).await;
+    let (host, answers) = run(fixture.exchange("a"), questions, proceed()).await;
     assert_eq!(answers[0], Answer::Resolution(Resolution::Invalid));
     assert_eq!(host.principal(), None);
 }
 
 #[tokio::test]
 async fn tenants_are_charged_apart_and_reported_with_the_verdict() {
-    let bench = Bench::new();
-    let host = authenticated(&bench, "a").await;
+    let fixture = Fixture::new();
+    let host = authenticated(&fixture, "a").await;
     let questions = vec![
         Question::from(QuotaEffect::TakeAll(buckets(2, 10))),
         Question::from(QuotaCommand::Report),
@@ -148,8 +148,8 @@ async fn tenants_are_charged_apart_and_reported_with_the_verdict() {
     assert_eq!(headers["ratelimit"], r#""tenant";r=1;t=60, "concurrent";r=9"#);
     drop(host);
 
-    bench.rename_tenant("other");
-    let host = authenticated(&bench, "a").await;
+    fixture.rename_tenant("other");
+    let host = authenticated(&fixture, "a").await;
     let (host, _) = run(host, questions, proceed()).await;
     let mut headers = HeaderMap::new();
     host.write_reply_headers(&mut headers);
@@ -158,30 +158,30 @@ async fn tenants_are_charged_apart_and_reported_with_the_verdict() {
 
 #[tokio::test]
 async fn a_denial_names_its_bucket_and_the_wait_that_suffices() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let take = || Question::from(QuotaEffect::TakeAll(buckets(1, 10)));
     let retry_after =
         || Question::from(ReplyHeadersCommand::SetFrom("retry-after".into(), Source::RetryAfter));
-    let (first, _) = run(authenticated(&bench, "a").await, vec![take()], proceed()).await;
+    let (first, _) = run(authenticated(&fixture, "a").await, vec![take()], proceed()).await;
     drop(first);
-    bench.clock.advance(Duration::from_millis(500));
+    fixture.clock.advance(Duration::from_millis(500));
     let questions = vec![take(), retry_after(), Question::from(QuotaCommand::Report)];
-    let (host, answers) = run(authenticated(&bench, "a").await, questions, proceed()).await;
+    let (host, answers) = run(authenticated(&fixture, "a").await, questions, proceed()).await;
     assert_eq!(answers[0], Answer::Taken(Taken::Denied(0)));
     let mut headers = HeaderMap::new();
     host.write_reply_headers(&mut headers);
     assert_eq!(headers["retry-after"], "60");
     assert_eq!(headers["ratelimit"], r#""tenant";r=0;t=60, "concurrent";r=10"#);
-    bench.clock.advance(Duration::from_secs(60));
-    let (_, answers) = run(authenticated(&bench, "a").await, vec![take()], proceed()).await;
+    fixture.clock.advance(Duration::from_secs(60));
+    let (_, answers) = run(authenticated(&fixture, "a").await, vec![take()], proceed()).await;
     assert_eq!(answers[0], Answer::Taken(Taken::Allowed));
 }
 
 #[tokio::test]
 async fn a_failed_run_gives_back_what_it_took_and_nothing_else() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let take = || Question::from(QuotaEffect::TakeAll(buckets(3, 10)));
-    let (host, _) = run(authenticated(&bench, "a").await, vec![take()], proceed()).await;
+    let (host, _) = run(authenticated(&fixture, "a").await, vec![take()], proceed()).await;
     let (host, answers) = run(host, vec![take(), take()], failed()).await;
     assert_eq!(answers.last(), Some(&Answer::Taken(Taken::Allowed)));
     let (_host, answers) = run(host, vec![take(), take(), take()], proceed()).await;
@@ -191,27 +191,27 @@ async fn a_failed_run_gives_back_what_it_took_and_nothing_else() {
 
 #[tokio::test]
 async fn an_exchange_that_is_dropped_in_mid_run_gives_back_what_the_run_took() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let take = || Question::from(QuotaEffect::TakeAll(buckets(1, 1)));
-    let mut mid_run = Run::new(authenticated(&bench, "a").await, 256, 65_536);
+    let mut mid_run = Run::new(authenticated(&fixture, "a").await, 256, 65_536);
     let taken = mid_run.ask(take()).await.expect("a question");
     assert_eq!(taken, Answer::Taken(Taken::Allowed));
-    let (_, answers) = run(authenticated(&bench, "a").await, vec![take()], proceed()).await;
+    let (_, answers) = run(authenticated(&fixture, "a").await, vec![take()], proceed()).await;
     assert_eq!(answers, [Answer::Taken(Taken::Denied(0))]);
     drop(mid_run);
-    let (_, answers) = run(authenticated(&bench, "a").await, vec![take()], proceed()).await;
+    let (_, answers) = run(authenticated(&fixture, "a").await, vec![take()], proceed()).await;
     assert_eq!(answers, [Answer::Taken(Taken::Allowed)]);
 }
 
 #[tokio::test]
 async fn a_slot_is_held_until_the_exchange_ends() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let take = || Question::from(QuotaEffect::TakeAll(buckets(100, 1)));
-    let (first, _) = run(authenticated(&bench, "a").await, vec![take()], proceed()).await;
-    let (_, answers) = run(authenticated(&bench, "a").await, vec![take()], proceed()).await;
+    let (first, _) = run(authenticated(&fixture, "a").await, vec![take()], proceed()).await;
+    let (_, answers) = run(authenticated(&fixture, "a").await, vec![take()], proceed()).await;
     assert_eq!(answers, [Answer::Taken(Taken::Denied(1))]);
     drop(first);
-    let (_, answers) = run(authenticated(&bench, "a").await, vec![take()], proceed()).await;
+    let (_, answers) = run(authenticated(&fixture, "a").await, vec![take()], proceed()).await;
     assert_eq!(answers, [Answer::Taken(Taken::Allowed)]);
 }
 
@@ -224,8 +224,8 @@ fn stored(body: &'static str) -> StoredReply {
 
 #[tokio::test]
 async fn a_claim_is_carried_out_once_and_then_repeated() {
-    let bench = Bench::new();
-    let host = authenticated(&bench, "a").await;
+    let fixture = Fixture::new();
+    let host = authenticated(&fixture, "a").await;
     let detached = host.detached();
     assert!(!detached.load(Ordering::Acquire));
     let (mut first, answers) = run(host, vec![claim()], proceed()).await;
@@ -235,7 +235,7 @@ async fn a_claim_is_carried_out_once_and_then_repeated() {
     assert_eq!(operation.len(), 64);
     assert_eq!(first.claim().expect("a claim").fingerprint_hex(), "61".repeat(32));
 
-    let second = authenticated(&bench, "a").await;
+    let second = authenticated(&fixture, "a").await;
     let wait =
         || Question::from(ReplyHeadersCommand::SetFrom("retry-after".into(), Source::RetryAfter));
     let (second, answers) = run(second, vec![claim(), wait()], proceed()).await;
@@ -244,13 +244,13 @@ async fn a_claim_is_carried_out_once_and_then_repeated() {
     second.write_reply_headers(&mut headers);
     assert_eq!(headers["retry-after"], "1");
 
-    let (_, answers) = run(authenticated(&bench, "b").await, vec![claim()], proceed()).await;
+    let (_, answers) = run(authenticated(&fixture, "b").await, vec![claim()], proceed()).await;
     assert_eq!(answers, [Answer::Claimed(Claimed::Reused)]);
 
     let taken = first.take_claim().expect("a claim");
     assert_eq!(taken.complete(stored("{}")).await, Completion::Stored);
     drop(first);
-    let (third, answers) = run(authenticated(&bench, "a").await, vec![claim()], proceed()).await;
+    let (third, answers) = run(authenticated(&fixture, "a").await, vec![claim()], proceed()).await;
     assert_eq!(answers, [Answer::Claimed(Claimed::Completed(HeldHandle(0)))]);
     assert_eq!(third.held(HeldHandle(0)), Some(&HeldReply::Stored(stored("{}"))));
     assert_eq!(third.held(HeldHandle(1)), None);
@@ -259,10 +259,10 @@ async fn a_claim_is_carried_out_once_and_then_repeated() {
 
 #[tokio::test]
 async fn what_one_run_held_is_gone_after_the_next() {
-    let bench = Bench::new();
-    let (mut first, _) = run(authenticated(&bench, "a").await, vec![claim()], proceed()).await;
+    let fixture = Fixture::new();
+    let (mut first, _) = run(authenticated(&fixture, "a").await, vec![claim()], proceed()).await;
     first.take_claim().expect("a claim").complete(stored("{}")).await;
-    let (host, _) = run(authenticated(&bench, "a").await, vec![claim()], proceed()).await;
+    let (host, _) = run(authenticated(&fixture, "a").await, vec![claim()], proceed()).await;
     assert!(host.held(HeldHandle(0)).is_some());
     let (host, _) = run(host, vec![ask(RequestRead::Origin)], proceed()).await;
     assert!(host.held(HeldHandle(0)).is_none());
@@ -270,62 +270,62 @@ async fn what_one_run_held_is_gone_after_the_next() {
 
 #[tokio::test]
 async fn a_claim_is_released_by_a_failed_run_by_a_drop_and_by_nothing_else() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let claimed = [Answer::Claimed(Claimed::Claimed)];
-    let (host, answers) = run(authenticated(&bench, "a").await, vec![claim()], failed()).await;
+    let (host, answers) = run(authenticated(&fixture, "a").await, vec![claim()], failed()).await;
     assert_eq!(answers, claimed);
     assert!(host.claim().is_none() && !host.detached().load(Ordering::Acquire));
-    let (host, answers) = run(authenticated(&bench, "a").await, vec![claim()], proceed()).await;
+    let (host, answers) = run(authenticated(&fixture, "a").await, vec![claim()], proceed()).await;
     assert_eq!(answers, claimed);
     // A later policy that fails releases its own effects, not this claim.
     let (host, _) = run(host, vec![claim()], failed()).await;
     assert!(host.claim().is_some());
-    let (_, answers) = run(authenticated(&bench, "a").await, vec![claim()], proceed()).await;
+    let (_, answers) = run(authenticated(&fixture, "a").await, vec![claim()], proceed()).await;
     assert_eq!(answers, [Answer::Claimed(Claimed::InProgress)]);
     drop(host);
-    let (_, answers) = run(authenticated(&bench, "a").await, vec![claim()], proceed()).await;
+    let (_, answers) = run(authenticated(&fixture, "a").await, vec![claim()], proceed()).await;
     assert_eq!(answers, claimed);
 }
 
 #[tokio::test]
 async fn a_refused_body_is_held_and_uses_no_key_up() {
-    let bench = Bench::new();
-    let host = authenticated(&bench, "too large").await;
+    let fixture = Fixture::new();
+    let host = authenticated(&fixture, "too large").await;
     let (host, answers) = run(host, vec![claim()], proceed()).await;
     assert_eq!(answers, [Answer::Claimed(Claimed::BodyRefused(HeldHandle(0)))]);
     let refusal = HeldReply::Refused(Error::BodyTooLarge { limit: 8 });
     assert_eq!(host.held(HeldHandle(0)), Some(&refusal));
-    let (_, answers) = run(authenticated(&bench, "a").await, vec![claim()], proceed()).await;
+    let (_, answers) = run(authenticated(&fixture, "a").await, vec![claim()], proceed()).await;
     assert_eq!(answers, [Answer::Claimed(Claimed::Claimed)]);
 }
 
 #[tokio::test]
 async fn a_claim_without_principal_or_key_is_unavailable() {
-    let bench = Bench::new();
-    let (_, answers) = run(bench.exchange("a"), vec![claim()], proceed()).await;
+    let fixture = Fixture::new();
+    let (_, answers) = run(fixture.exchange("a"), vec![claim()], proceed()).await;
     assert_eq!(answers, [Answer::Claimed(Claimed::Unavailable)]);
-    let bench = Bench::with(|head| {
+    let fixture = Fixture::with(|head| {
         head.headers.remove("idempotency-key");
     });
-    let (_, answers) = run(authenticated(&bench, "a").await, vec![claim()], proceed()).await;
+    let (_, answers) = run(authenticated(&fixture, "a").await, vec![claim()], proceed()).await;
     assert_eq!(answers, [Answer::Claimed(Claimed::Unavailable)]);
 }
 
 #[tokio::test]
 async fn a_claim_outlives_its_routes_time_out_by_ten_seconds() {
-    let bench = Bench::new();
-    let (_first, _) = run(authenticated(&bench, "a").await, vec![claim()], proceed()).await;
-    bench.clock.advance(Duration::from_millis(39_999));
-    let (_, answers) = run(authenticated(&bench, "a").await, vec![claim()], proceed()).await;
+    let fixture = Fixture::new();
+    let (_first, _) = run(authenticated(&fixture, "a").await, vec![claim()], proceed()).await;
+    fixture.clock.advance(Duration::from_millis(39_999));
+    let (_, answers) = run(authenticated(&fixture, "a").await, vec![claim()], proceed()).await;
     assert_eq!(answers, [Answer::Claimed(Claimed::InProgress)]);
-    bench.clock.advance(Duration::from_millis(1));
-    let (_, answers) = run(authenticated(&bench, "a").await, vec![claim()], proceed()).await;
+    fixture.clock.advance(Duration::from_millis(1));
+    let (_, answers) = run(authenticated(&fixture, "a").await, vec![claim()], proceed()).await;
     assert_eq!(answers, [Answer::Claimed(Claimed::Claimed)]);
 }
 
 #[tokio::test]
 async fn headers_notes_and_logs_of_a_failed_run_are_lost() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let commands = vec![
         Question::from(ReplyHeadersCommand::Set("x-a".into(), "1".into())),
         Question::from(ReplyHeadersCommand::AddVary(["origin".into()].into())),
@@ -333,7 +333,7 @@ async fn headers_notes_and_logs_of_a_failed_run_are_lost() {
         Question::from(LogCommand::Write(LogLevel::Info, "line".into())),
     ];
 
-    let (host, _) = run(bench.exchange("a"), commands.clone(), failed()).await;
+    let (host, _) = run(fixture.exchange("a"), commands.clone(), failed()).await;
     let mut headers = HeaderMap::new();
     host.write_reply_headers(&mut headers);
     assert!(headers.is_empty());
@@ -351,7 +351,7 @@ async fn headers_notes_and_logs_of_a_failed_run_are_lost() {
 
 #[tokio::test]
 async fn reply_headers_take_values_from_the_request_and_never_hidden_ones() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let from = |name: &str, field: &str| {
         let source = Source::RequestHeader(field.into());
         Question::from(ReplyHeadersCommand::SetFrom(name.into(), source))
@@ -367,7 +367,7 @@ async fn reply_headers_take_values_from_the_request_and_never_hidden_ones() {
         Question::from(retry),
     ];
 
-    let (host, _) = run(bench.exchange("a"), commands, proceed()).await;
+    let (host, _) = run(fixture.exchange("a"), commands, proceed()).await;
     let mut headers = HeaderMap::new();
     host.write_reply_headers(&mut headers);
     assert_eq!(headers["x-origin"], "https://app.example.com");
@@ -377,7 +377,7 @@ async fn reply_headers_take_values_from_the_request_and_never_hidden_ones() {
 
 #[tokio::test]
 async fn route_upstream_and_response_are_answered() {
-    let bench = Bench::new();
+    let fixture = Fixture::new();
     let questions = vec![
         ask(RouteRead::Matched),
         ask(RouteRead::Name),
@@ -391,7 +391,7 @@ async fn route_upstream_and_response_are_answered() {
         ask(ResponseRead::HeaderIs("etag".into(), "x".into())),
     ];
 
-    let mut host = bench.exchange("a");
+    let mut host = fixture.exchange("a");
     let mut headers = HeaderMap::new();
     headers.insert("etag", HeaderValue::from_static("x"));
     host.set_response(201, &headers);
@@ -415,12 +415,12 @@ async fn route_upstream_and_response_are_answered() {
 
 #[tokio::test]
 async fn a_hundred_exchanges_with_one_key_carry_the_operation_out_once() {
-    let bench = Arc::new(Bench::new());
+    let fixture = Arc::new(Fixture::new());
     let tasks: Vec<_> = (0..100)
         .map(|_| {
-            let bench = Arc::clone(&bench);
+            let fixture = Arc::clone(&fixture);
             tokio::spawn(async move {
-                let host = authenticated(&bench, "a").await;
+                let host = authenticated(&fixture, "a").await;
                 let (mut host, answers) = run(host, vec![claim()], proceed()).await;
                 let claimed = host.take_claim();
                 if let Some(claim) = claimed {

@@ -25,10 +25,10 @@ struct Line {
     follows: String,
 }
 
-/// Lines that were printed of a folder.
-struct Told(BTreeSet<Line>);
+/// The table of failures that was printed of a folder.
+struct FailureTable(BTreeSet<Line>);
 
-impl Told {
+impl FailureTable {
     /// Returns the consequence that the table names.
     fn follows(&self, policy: &str, when: &str, cause: &str) -> Result<&str> {
         let here =
@@ -53,7 +53,7 @@ fn check(folder: &Path, more: &[&str]) -> Result<(bool, String, String)> {
 }
 
 /// The table of a folder.
-fn table(folder: &Path) -> Result<Told> {
+fn table(folder: &Path) -> Result<FailureTable> {
     let (content, printed, complaint) = check(folder, &["--failures"])?;
     anyhow::ensure!(content, "{printed}{complaint}");
     let lines = printed.lines().filter_map(|line| {
@@ -67,5 +67,5 @@ fn table(folder: &Path) -> Result<Told> {
             follows: next()?,
         })
     });
-    Ok(Told(lines.collect()))
+    Ok(FailureTable(lines.collect()))
 }

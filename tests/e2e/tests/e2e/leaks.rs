@@ -19,16 +19,16 @@ const AGENT: &str = "sown-in-the-agent";
 /// Not a secret: proof that the search can find something.
 const PATH: &str = "sown-in-the-path";
 
-/// Something the gateway tells, by name.
-type Told = Vec<(&'static str, String)>;
+/// Everything that a gateway writes for people to read: names of outputs and their texts.
+type Outputs = Vec<(&'static str, String)>;
 
-/// Where the marker can be read.
-fn found(told: &Told, marker: &str) -> Vec<&'static str> {
-    told.iter().filter(|(_, text)| text.contains(marker)).map(|(name, _)| *name).collect()
+/// The outputs in which the marker can be read.
+fn outputs_with(outputs: &Outputs, marker: &str) -> Vec<&'static str> {
+    outputs.iter().filter(|(_, text)| text.contains(marker)).map(|(name, _)| *name).collect()
 }
 
-/// Everything that the gateway tells of what it did.
-async fn told(gate: &Gate) -> Result<Told> {
+/// Collects the outputs of a gateway.
+async fn outputs(gate: &Gate) -> Result<Outputs> {
     let listed = gate.admin("/v1/receipts?limit=500").await?;
     let mut explained = String::new();
     for receipt in listed.json()?["receipts"].as_array().into_iter().flatten() {
@@ -105,7 +105,7 @@ async fn no_secret_is_in_any_receipt_explanation_log_or_metric() -> Result<()> {
         (log.lines().count() >= 38).then_some(())
     })
     .await?;
-    let told = told(&gate).await?;
+    let outputs = outputs(&gate).await?;
     let token = std::fs::read_to_string(gate.file("admin.token"))?;
     let hash = |key: &Key| -> String {
         let digest = digest(&SHA256, key.text.as_bytes());
@@ -127,14 +127,14 @@ async fn no_secret_is_in_any_receipt_explanation_log_or_metric() -> Result<()> {
     ];
     for (what, secret) in &secrets {
         assert!(secret.len() >= 8, "{what}: too short to be searched for");
-        assert_eq!(found(&told, secret), [""; 0], "{what} can be read");
+        assert_eq!(outputs_with(&outputs, secret), [""; 0], "{what} can be read");
     }
 
     // The search finds what is there.
-    assert_eq!(found(&told, PATH), ["receipts", "explanations", "access log"]);
-    assert_eq!(found(&told, "policy=\"idempotency\""), ["metrics"]);
-    assert_eq!(found(&told, "tollgate::audit"), ["log"]);
-    let texts = told[0].1.clone();
+    assert_eq!(outputs_with(&outputs, PATH), ["receipts", "explanations", "access log"]);
+    assert_eq!(outputs_with(&outputs, "policy=\"idempotency\""), ["metrics"]);
+    assert_eq!(outputs_with(&outputs, "tollgate::audit"), ["log"]);
+    let texts = outputs[0].1.clone();
     for code in ["unauthenticated", "quota_exceeded", "idempotency_key_reused", "told"] {
         assert!(texts.contains(code), "no exchange ended with {code}");
     }
@@ -156,13 +156,13 @@ async fn no_part_of_the_platform_tells_a_key_the_pepper_or_a_body() -> Result<()
     assert_eq!(wrong.status.as_u16() / 100, 4, "{}", wrong.text());
     platform.get("/v1/deposit-accounts/none", "tg_sandbox_sown-key").await?;
 
-    let mut told: Told = vec![
+    let mut outputs: Outputs = vec![
         ("receipts", platform.admin("/v1/receipts?limit=500").await?.text()),
         ("metrics", platform.admin("/metrics").await?.text()),
         ("log", platform.gateway.log()),
     ];
     for (name, service) in ["identity", "deposits", "sandbox"].into_iter().zip(&platform.services) {
-        told.push((name, service.process.log()));
+        outputs.push((name, service.process.log()));
     }
     let pepper = std::fs::read_to_string(platform.file("pepper"))?;
     let pepper = pepper.trim().trim_start_matches("1 ").to_owned();
@@ -170,9 +170,9 @@ async fn no_part_of_the_platform_tells_a_key_the_pepper_or_a_body() -> Result<()
     let signing = signing.lines().nth(1).unwrap_or_default().to_owned();
     for secret in [key.as_str(), "sown-key", BODY, "sown-in-operation", &pepper, &signing] {
         assert!(secret.len() >= 8, "{secret}: too short to be searched for");
-        assert_eq!(found(&told, secret), [""; 0], "{secret} can be read");
+        assert_eq!(outputs_with(&outputs, secret), [""; 0], "{secret} can be read");
     }
-    assert_eq!(found(&told, "idempotency_key_reused"), ["receipts"]);
+    assert_eq!(outputs_with(&outputs, "idempotency_key_reused"), ["receipts"]);
     Ok(())
 }
 

@@ -15,8 +15,9 @@ const TENANTS: u64 = 10_000;
 const SHARE: u64 = 10;
 const OFF_BY: u64 = 2;
 
-/// Which of the two upstreams a tenant's requests went to, for as long as it is to stay so.
-type Seen = Arc<Mutex<HashMap<u64, bool>>>;
+/// The upstream of each tenant's requests, for as long as it is to stay the same: true for the
+/// candidate's.
+type Assignments = Arc<Mutex<HashMap<u64, bool>>>;
 
 /// Returns the number of the request, and true if its reply came from the upstream of this
 /// authority.
@@ -27,9 +28,9 @@ fn told(reply: &Reply, authority: &str) -> Option<(u64, bool)> {
 }
 
 /// Requests of one tenant after the other; a tenant that changes sides is a failure.
-fn traffic(gate: &Gate, keys: &Arc<Vec<String>>, next: &str, seen: &Seen) -> Load {
+fn traffic(gate: &Gate, keys: &Arc<Vec<String>>, next: &str, assignments: &Assignments) -> Load {
     let (url, keys) = (gate.url("/v1/things/1"), Arc::clone(keys));
-    let (next, seen) = (next.to_owned(), Arc::clone(seen));
+    let (next, assignments) = (next.to_owned(), Arc::clone(assignments));
 
     Load::start(Plan {
         client: Client::h1(),
@@ -42,8 +43,8 @@ fn traffic(gate: &Gate, keys: &Arc<Vec<String>>, next: &str, seen: &Seen) -> Loa
         }),
         good: Box::new(move |reply| {
             let Some((number, by_next)) = told(reply, &next) else { return false };
-            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = *seen.entry(number % TENANTS).or_insert(by_next);
+            let mut assignments = assignments.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = *assignments.entry(number % TENANTS).or_insert(by_next);
             reply.status == StatusCode::OK && before == by_next
         }),
         connections: 20,
@@ -63,11 +64,11 @@ fn count(own: &Value, path: &str) -> u64 {
     own.pointer(path).and_then(Value::as_u64).unwrap_or_default()
 }
 
-/// The share of tenants that was seen on the new side, in percent.
-fn percent(seen: &Seen) -> (usize, u64) {
-    let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    let moved = seen.values().filter(|by_next| **by_next).count() as u64;
-    (seen.len(), 100 * moved / seen.len().max(1) as u64)
+/// The share of tenants that is assigned to the new side, in percent.
+fn percent(assignments: &Assignments) -> (usize, u64) {
+    let assignments = assignments.lock().unwrap_or_else(PoisonError::into_inner);
+    let moved = assignments.values().filter(|by_next| **by_next).count() as u64;
+    (assignments.len(), 100 * moved / assignments.len().max(1) as u64)
 }
 
 const CANDIDATE: &str = r#"
@@ -99,11 +100,11 @@ async fn a_candidate_is_shadowed_tried_on_a_tenth_of_tenants_promoted_and_taken_
     let gate = Gate::start(&folder).await?;
     let keys = Arc::new(keys.iter().map(Key::bearer).collect::<Vec<_>>());
     let authority = next.url().replace("http://", "");
-    let flows = |seen: &Seen| traffic(&gate, &keys, &authority, seen);
+    let flows = |assignments: &Assignments| traffic(&gate, &keys, &authority, assignments);
 
     // In shadow nothing changes for anybody, and every difference is counted.
-    let seen = Seen::default();
-    let load = flows(&seen);
+    let assignments = Assignments::default();
+    let load = flows(&assignments);
     load.flow(500, SOON).await?;
     let status = rollout(&gate, &["status"]).await?;
     assert_eq!((status["stage"].as_str(), next.calls()), (Some("shadow"), 0));
@@ -113,16 +114,16 @@ async fn a_candidate_is_shadowed_tried_on_a_tenth_of_tenants_promoted_and_taken_
     assert_eq!(difference["current"], "forward to echo-sandbox");
     assert_eq!(difference["candidate"], "forward to echo-next");
     assert_eq!(load.stop().await?.failed(), 0);
-    assert_eq!(percent(&seen).1, 0);
+    assert_eq!(percent(&assignments).1, 0);
 
     // As a canary it decides for a tenth of tenants: each of them twice, and always the same way.
-    let seen = Seen::default();
+    let assignments = Assignments::default();
     rollout(&gate, &["canary", "routing", "--share", &SHARE.to_string()]).await?;
-    let load = flows(&seen);
+    let load = flows(&assignments);
     load.flow(2 * TENANTS + 500, 4 * SOON).await?;
     let report = load.stop().await?;
     assert_eq!(report.failed(), 0, "{:?} {:?}", report.wrong, report.first_wrong);
-    let (tenants, moved) = percent(&seen);
+    let (tenants, moved) = percent(&assignments);
     assert_eq!(tenants as u64, TENANTS);
     assert!((SHARE - OFF_BY..=SHARE + OFF_BY).contains(&moved), "{moved} % of tenants");
     let status = rollout(&gate, &["status"]).await?;

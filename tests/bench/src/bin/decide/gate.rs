@@ -10,7 +10,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tollgate_capability::credentials::{Resolver, ResolverOptions};
 use tollgate_capability::idempotency::StoredReply;
 use tollgate_capability::{Clock, PolicyHost, RequestContext, Stores, SystemClock};
 use tollgate_chain::{
@@ -19,9 +18,8 @@ use tollgate_chain::{
 };
 use tollgate_runtime::{Component, Engine, EngineSettings, Grants, RunLimits};
 use tollgate_stores::file::FileCredentials;
-use tollgate_stores::memory::{
-    AddressFailures, MemoryIdempotency, MemoryIdempotencyLimits, MemoryQuota, MemoryQuotaLimits,
-};
+use tollgate_stores::memory::MemoryIdempotencyLimits;
+use tollgate_stores::testing::in_memory;
 use tollgate_terms::headers::IDEMPOTENCY_KEY;
 
 type BoxedHost = Box<PolicyHost>;
@@ -159,15 +157,7 @@ fn stores() -> Result<Stores> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let keys = FileCredentials::parse(&credentials::text(KEYS)?, Arc::clone(&clock))?;
     let records = MemoryIdempotencyLimits { records_max: RECORDS, ..Default::default() };
-    let options = ResolverOptions::default();
-    let failures =
-        Arc::new(AddressFailures::new(Arc::clone(&clock), AddressFailures::DEFAULT_RATE));
-    Ok(Stores {
-        clock: Arc::clone(&clock),
-        credentials: Resolver::new(Arc::new(keys), failures, Arc::clone(&clock), options),
-        quota: Arc::new(MemoryQuota::new(Arc::clone(&clock), MemoryQuotaLimits::default())),
-        idempotency: Arc::new(MemoryIdempotency::new(clock, records)),
-    })
+    Ok(in_memory(clock, Arc::new(keys), records))
 }
 
 fn route(number: u64) -> Route {

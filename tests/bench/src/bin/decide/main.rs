@@ -22,7 +22,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// Options of a turn of decisions.
 #[derive(Debug, Parser)]
 #[command(name = "decide")]
-struct Order {
+struct DecideOptions {
     /// The folder of the components.
     #[arg(long)]
     components: PathBuf,
@@ -50,15 +50,15 @@ struct Turn {
 /// after a round that does not count; prints a line for each turn:
 /// `threads gates requests wall-ns cpu-ns walked ran`.
 fn main() -> Result<()> {
-    let order = Order::parse();
-    let gate = || Gate::new(&order.components, order.trees);
+    let options = DecideOptions::parse();
+    let gate = || Gate::new(&options.components, options.trees);
     let (gate, other) = (gate()?, gate()?);
 
-    for round in 0..=order.rounds {
+    for round in 0..=options.rounds {
         let turns: [(usize, &[&Gate]); 3] =
             [(1, &[&gate]), (1, &[&gate, &gate]), (2, &[&gate, &other])];
         for (apart, gates) in turns {
-            let turn = turn(gates, order.requests)?;
+            let turn = turn(gates, options.requests)?;
             if round > 0 {
                 let Turn { requests, wall, cpu, count } = turn;
                 let (wall, cpu) = (wall.as_nanos(), cpu.as_nanos());

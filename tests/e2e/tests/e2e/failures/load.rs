@@ -78,13 +78,13 @@ fn every_policy_broken_by_every_cause_of_loading_is_refused_with_its_place() -> 
     let folder = tempfile::tempdir()?;
     for subject in SUBJECTS {
         write(folder.path(), subject, None)?;
-        let told = table(folder.path())?;
-        let printed = told.causes(subject.name, "load");
+        let failures = table(folder.path())?;
+        let printed = failures.causes(subject.name, "load");
         ensure!(printed == CAUSES.iter().map(|(cause, _)| *cause).collect(), "{printed:?}");
 
         for (cause, complaint) in CAUSES {
             let name = subject.name;
-            let expected = told.follows(name, "load", cause)?.to_owned();
+            let expected = failures.follows(name, "load", cause)?.to_owned();
             write(folder.path(), subject, Some(cause))?;
 
             let (content, printed, complained) = check(folder.path(), &[])?;

@@ -9,7 +9,7 @@ use http::Method;
 use tollgate_harness::{Reply, eventually};
 
 use super::matrix::{Cell, OF_THE_HOST, PROVOCATIONS, folder};
-use super::{Told, table};
+use super::{FailureTable, table};
 
 /// Puts the outcome of a cell into the words of the table.
 fn seen(reply: &Reply, was_forwarded: bool) -> Result<String> {
@@ -76,10 +76,10 @@ async fn failed_by_their_own_causes(gate: &Gate) -> Result<()> {
 }
 
 /// No cause is printed that is not provoked.
-fn is_closed_list(told: &Told, cell: &Cell) -> Result<()> {
+fn is_closed_list(failures: &FailureTable, cell: &Cell) -> Result<()> {
     let provoked = PROVOCATIONS.iter().map(|one| one.cause).chain(OF_THE_HOST);
     let (provoked, printed) =
-        (provoked.collect::<BTreeSet<_>>(), told.causes(&cell.name(), cell.hook));
+        (provoked.collect::<BTreeSet<_>>(), failures.causes(&cell.name(), cell.hook));
     ensure!(provoked == printed, "{}: {provoked:?}, {printed:?}", cell.name());
     Ok(())
 }

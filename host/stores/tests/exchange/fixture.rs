@@ -1,23 +1,20 @@
 //! One request, its stores and its clock, all in memory.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use tollgate_capability::credentials::{NewKey, Resolver, ResolverOptions};
-use tollgate_capability::testing::ManualClock;
+use http::HeaderName;
+use tollgate_capability::credentials::NewKey;
+use tollgate_capability::testing::{ManualClock, deposit_head, deposit_match};
 use tollgate_capability::{PolicyHost, RequestContext, Stores};
 use tollgate_chain::{
-    Authority, Bucket, CredentialHandle, CredentialsRead, Environment, Error, GrpcMethod, Head,
-    IdempotencyEffect, Matched, Partition, Payload, Prepared, Question, Rate, Route, RouteLimits,
-    Rule, UpstreamState,
+    Bucket, CredentialHandle, CredentialsRead, Environment, Error, Head, IdempotencyEffect,
+    Partition, Payload, Prepared, Question, Rate, Rule, UpstreamState,
 };
 use tollgate_stores::file::FileCredentials;
-use tollgate_stores::memory::{
-    AddressFailures, MemoryIdempotency, MemoryIdempotencyLimits, MemoryQuota, MemoryQuotaLimits,
-};
+use tollgate_stores::memory::MemoryIdempotencyLimits;
+use tollgate_stores::testing::in_memory;
 
-pub(crate) struct Bench {
+pub(crate) struct Fixture {
     pub(crate) clock: Arc<ManualClock>,
     stores: Arc<Stores>,
     keys: Arc<FileCredentials>,
@@ -39,7 +36,7 @@ impl Payload for Body {
     }
 }
 
-impl Bench {
+impl Fixture {
     pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
@@ -52,26 +49,22 @@ impl Bench {
         let keys = FileCredentials::parse(&text, Arc::clone(&clock) as _).expect("a good file");
         let keys = Arc::new(keys);
 
-        let (quota, idempotency) =
-            (MemoryQuotaLimits::default(), MemoryIdempotencyLimits::default());
-        let options = ResolverOptions::default();
-        let rate = AddressFailures::DEFAULT_RATE;
-        let failures = Arc::new(AddressFailures::new(Arc::clone(&clock) as _, rate));
-        let stores = Arc::new(Stores {
-            clock: Arc::clone(&clock) as _,
-            credentials: Resolver::new(
-                Arc::clone(&keys) as _,
-                failures,
-                Arc::clone(&clock) as _,
-                options,
-            ),
-            quota: Arc::new(MemoryQuota::new(Arc::clone(&clock) as _, quota)),
-            idempotency: Arc::new(MemoryIdempotency::new(Arc::clone(&clock) as _, idempotency)),
-        });
+        let stores = in_memory(
+            Arc::clone(&clock) as _,
+            Arc::clone(&keys) as _,
+            MemoryIdempotencyLimits::default(),
+        );
 
-        let mut head = head(key.expose());
+        let bearer = format!("Bearer {}", key.expose());
+        let mut head = deposit_head(&[
+            ("authorization", &bearer),
+            ("idempotency-key", "\"k1\""),
+            ("origin", "https://app.example.com"),
+            ("x-internal", "secret"),
+        ])
+        .expect("valid header fields");
         change(&mut head);
-        Self { clock, stores, keys, digest, head: Arc::new(head) }
+        Self { clock, stores: Arc::new(stores), keys, digest, head: Arc::new(head) }
     }
 
     /// The same key, from now on another tenant's.
@@ -86,11 +79,7 @@ impl Bench {
         };
         let context = RequestContext {
             head: Arc::clone(&self.head),
-            matched: Matched::Found {
-                route: Arc::new(route()),
-                variables: Vec::new(),
-                methods: "GET, POST".into(),
-            },
+            matched: deposit_match(),
             payload: Arc::new(Body(body.into())),
             upstreams: Arc::new(state),
             hidden: [HeaderName::from_static("x-internal")].into(),
@@ -104,43 +93,6 @@ fn keys(tenant: &str, digest: &str) -> String {
         "[[keys]]\nid = \"key-1\"\nsha256 = \"{digest}\"\ntenant = \"{tenant}\"\n\
          environment = \"live\"\nscopes = [\"deposits:write\"]\n"
     )
-}
-
-fn head(key: &str) -> Head {
-    let mut headers = HeaderMap::new();
-    for (name, value) in [
-        ("authorization", format!("Bearer {key}").as_str()),
-        ("idempotency-key", "\"k1\""),
-        ("origin", "https://app.example.com"),
-        ("x-internal", "secret"),
-    ] {
-        headers.insert(HeaderName::from_static(name), HeaderValue::try_from(value).expect("value"));
-    }
-
-    Head {
-        method: Method::POST,
-        authority: Authority::from_canonical("api.example.com"),
-        path: "/v1/deposits".into(),
-        query: None,
-        headers,
-        server_name: None,
-        secure: true,
-        client: [192, 0, 2, 1].into(),
-        request_id: "req-00000001".into(),
-    }
-}
-
-fn route() -> Route {
-    Route {
-        name: "create-deposit".into(),
-        template: "/v1/deposits".into(),
-        attributes: [("scope".into(), "deposits:write".into())].into_iter().collect(),
-        grpc: Some(GrpcMethod { service: "deposits.v1.Deposits".into(), method: "Create".into() }),
-        upstream: Some("deposits".into()),
-        binding: 0,
-        chain: 0,
-        limits: RouteLimits { body_bytes_max: 8, timeout: Duration::from_secs(30) },
-    }
 }
 
 pub(crate) fn ask(read: impl Into<Question>) -> Question {
