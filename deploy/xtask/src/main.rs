@@ -13,6 +13,7 @@ mod place;
 mod platform;
 mod plugins;
 mod queries;
+mod references;
 mod say;
 mod setup;
 mod soak;
@@ -46,6 +47,8 @@ enum Verb {
     },
     /// Refreshes the data by which SQL is checked at compile time, with a PostgreSQL of its own.
     Queries,
+    /// Writes the generated files of `policies/`: the references of keys and problems, the schema.
+    References,
     /// Sets up, builds and starts the whole platform on loopback; prints commands that work.
     Up,
     /// Stops what `up` started. Data stays under `.tollgate`.
@@ -93,6 +96,7 @@ fn main() -> Result<()> {
         Verb::Setup => setup::run(&place),
         Verb::Plugins { names } => plugins::some(&place, &names).map(drop),
         Verb::Queries => queries::run(&place),
+        Verb::References => references::run(&place),
         Verb::Up => up::run(&place),
         Verb::Down => down::run(&place),
         Verb::Status => status::run(&place),

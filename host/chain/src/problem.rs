@@ -17,8 +17,8 @@ use crate::{GrpcFailure, Problem, Text};
 
 /// A row of the catalogue: everything about a problem but the detail of one occurrence.
 ///
-/// A slug may have several rows where the same code has always come with different titles or
-/// statuses, such as a service that was not reached (503) and one that was lost midway (502).
+/// A slug has one title. It has several rows where its status or its remedy differs by source, such
+/// as for a service that was not reached (503) and one that was lost midway (502).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProblemType {
     /// Kebab-case name: the last part of `type` and, with underscores, `code`.

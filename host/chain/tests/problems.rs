@@ -1,6 +1,6 @@
 //! The catalogue of problem types and the page that is generated from it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use tollgate_chain::{
     CATALOGUE, Content, GrpcCode, ProblemSource, ProblemType, Reply, Verdict, problem_reference,
@@ -12,7 +12,7 @@ fn problems_md_is_fresh() {
     let page = std::fs::read_to_string(path).unwrap();
     assert!(
         page == problem_reference(),
-        "policies/problems.md is stale: cargo run -p tollgate-chain --example problems"
+        "policies/problems.md is stale: run `cargo xtask references`"
     );
 }
 
@@ -41,7 +41,18 @@ fn every_row_is_a_reply_that_a_policy_might_give_and_stands_once() {
         assert_eq!(verdict.check(), Ok(()), "{}", row.slug);
         assert!(!row.sources.is_empty(), "{} comes from nowhere", row.slug);
         assert!(row.arises.ends_with('.') && row.remedy.ends_with('.'), "{}", row.slug);
-        assert!(rows.insert((row.slug, row.title, row.status)), "{} stands twice", row.slug);
+        let sources = format!("{:?}", row.sources);
+        assert!(rows.insert((row.slug, row.status, sources)), "{} is listed twice", row.slug);
+    }
+}
+
+#[test]
+fn a_slug_has_one_title_whatever_its_status_and_its_source() {
+    let mut titles = HashMap::new();
+    for row in CATALOGUE {
+        let title = *titles.entry(row.slug).or_insert(row.title);
+        assert_eq!(row.title, title, "{} has two titles", row.slug);
+        assert!(title.starts_with(|first: char| first.is_ascii_uppercase()), "{title}");
     }
 }
 

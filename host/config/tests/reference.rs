@@ -10,7 +10,7 @@ use serde_json::Value;
 use tollgate_chain::Interface;
 use tollgate_config::{load, reference, schema};
 
-const REFRESH: &str = "run `cargo run -p tollgate-config --example reference`";
+const REFRESH: &str = "run `cargo xtask references`";
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

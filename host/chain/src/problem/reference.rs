@@ -90,14 +90,14 @@ const HEADER: &str = "\
 # Problems
 
 <!-- Generated from the catalogue in host/chain/src/problem/catalogue.rs; do not edit.
-     cargo run -p tollgate-chain --example problems -->
+     cargo xtask references -->
 
 Every refusal has the form of RFC 9457 (`application/problem+json`). Its `code` is the slug below with underscores. Its
 `type` is `type_base` of `[errors]` in `gateway.toml` followed by the slug: with a base that ends in `problems.md#`, the
 `type` of each problem is the address of its section here. `detail` says what happened this time; `request_id` names the
 occurrence to the operator. RPC callers get the same as a gRPC or Connect status with `google.rpc` details.
 
-A slug with several statuses or titles has a paragraph for each.
+A slug has one title. One with several statuses or sources has a paragraph for each.
 
 | slug | HTTP | gRPC |
 |---|---|---|
