@@ -15,4 +15,5 @@ mod http2;
 mod records;
 mod secure;
 mod support;
+mod whole;
 mod wire;
