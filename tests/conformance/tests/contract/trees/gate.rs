@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use conformance::component;
 use http::HeaderMap;
-use tollgate_capability::credentials::{Resolver, ResolverOptions};
 use tollgate_capability::idempotency::StoredReply;
 use tollgate_capability::testing::ManualClock;
 use tollgate_capability::{PolicyHost, RequestContext, Stores};
@@ -13,14 +12,12 @@ use tollgate_chain::{
     Chain, Class, Content, Decision, Growth, Hook, Interests, Payload, Plugin, Policy, Receipt,
     Tree, Trees, request,
 };
-use tollgate_runtime::{Component, Grants};
+use tollgate_runtime::{Component, Engine, EngineSettings, Grants, RunLimits};
 use tollgate_stores::file::FileCredentials;
-use tollgate_stores::memory::{
-    AddressFailures, MemoryIdempotency, MemoryIdempotencyLimits, MemoryQuota, MemoryQuotaLimits,
-};
+use tollgate_stores::memory::MemoryIdempotencyLimits;
+use tollgate_stores::testing::in_memory;
 
 use super::requests::{Keys, Request};
-use crate::world::{engine, limits};
 
 pub(super) type BoxedHost = Box<PolicyHost>;
 
@@ -51,7 +48,7 @@ pub(super) struct Upstreams {
 
 /// The view of an exchange that a caller and the stores behind have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct Observation {
     pub(super) outcome: String,
     pub(super) headers: HeaderMap,
     principal: Option<String>,
@@ -71,24 +68,11 @@ impl Gate {
         let clock = Arc::new(ManualClock::new());
         let credentials = FileCredentials::parse(&keys.file(), Arc::clone(&clock) as _).unwrap();
         let credentials = Arc::new(credentials);
-        let options = ResolverOptions::default();
-        let rate = AddressFailures::DEFAULT_RATE;
-        let failures = Arc::new(AddressFailures::new(Arc::clone(&clock) as _, rate));
-
-        let (quota, idempotency) =
-            (MemoryQuotaLimits::default(), MemoryIdempotencyLimits::default());
-
-        let stores = Arc::new(Stores {
-            clock: Arc::clone(&clock) as _,
-            credentials: Resolver::new(
-                Arc::clone(&credentials) as _,
-                failures,
-                Arc::clone(&clock) as _,
-                options,
-            ),
-            quota: Arc::new(MemoryQuota::new(Arc::clone(&clock) as _, quota)),
-            idempotency: Arc::new(MemoryIdempotency::new(Arc::clone(&clock) as _, idempotency)),
-        });
+        let stores = Arc::new(in_memory(
+            Arc::clone(&clock) as _,
+            Arc::clone(&credentials) as _,
+            MemoryIdempotencyLimits::default(),
+        ));
 
         let strict = chain(growth, Settings::Strict, None);
         let lax = chain(growth, Settings::Lax, Some(&strict));
@@ -134,7 +118,7 @@ impl Gate {
     }
 
     /// Lets the chain decide, and carries a claimed operation out as the request says.
-    pub(super) async fn serve(&self, request: &Request, keys: &Keys) -> (Seen, Ways) {
+    pub(super) async fn serve(&self, request: &Request, keys: &Keys) -> (Observation, Ways) {
         let (host, context) = self.exchange(request, keys);
         let mut receipt = Receipt::default();
         let (mut host, outcome) =
@@ -154,7 +138,7 @@ impl Gate {
 
         let principal = host.principal().map(|principal| format!("{principal:?}"));
         let claim = host.take_claim();
-        let view = Seen {
+        let view = Observation {
             outcome: format!("{outcome:?}"),
             headers,
             principal,
@@ -208,6 +192,22 @@ fn chain(
         })
     });
     Chain { name: "six".into(), policies: policies.collect() }
+}
+
+/// An engine for these tests alone. Limits of time belong to the tests of hostile guests, which
+/// share an engine of few instances: a policy that met one on a busy machine would be refused with
+/// trees or without, and the comparison would fail for it.
+fn engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| {
+        let settings = EngineSettings::new(64, Duration::from_secs(1), 256 << 10);
+        Engine::new(settings.unwrap()).unwrap()
+    })
+}
+
+/// The longest time that a guest can be given, and the memory that the six need.
+fn limits() -> RunLimits {
+    RunLimits::new(Duration::from_millis(*RunLimits::TIME_MS.end()), 8 << 20, 2_000).unwrap()
 }
 
 /// Each component is compiled once for all tests.
