@@ -2,12 +2,12 @@
 //!
 //! The parser below lets much through that a gateway must not: several `Host` fields, userinfo,
 //! odd transfer codings, dot segments. Everything is refused here, never repaired, so that all
-//! later steps derive from one value. Read next: `head/fields.rs`, `authority.rs`, `path.rs`.
+//! later steps derive from one value. Read next: `head/fields.rs`, `authority.rs`. The rule
+//! of canonical paths is `chain`'s, whose templates obey it too.
 
 mod authority;
 mod client;
 mod fields;
-mod path;
 mod request_id;
 
 use std::net::IpAddr;
@@ -15,11 +15,10 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use http::{Method, Version};
-use tollgate_chain::{Error, Head};
+use tollgate_chain::{Error, Head, check_path};
 
 pub use authority::canonical as canonical_authority;
 pub use client::TrustedProxies;
-pub use path::check as check_path;
 pub use request_id::RequestId;
 
 use crate::Limits;
@@ -89,7 +88,7 @@ pub fn check(
         };
     }
 
-    path::check(parts.uri.path())?;
+    check_path(parts.uri.path())?;
     fields::clean(&mut parts.headers, &findings)?;
 
     Ok(Checked::Request(Head {

@@ -101,6 +101,7 @@ impl Flow {
             Matched::OtherMethod { methods } => (None, Some(Arc::clone(methods)), Vec::new()),
             Matched::None => (None, None, Vec::new()),
         };
+
         let binding = route.as_ref().and_then(|route| snapshot.bindings.get(route.binding));
         let call = binding.and_then(|binding| binding.call.as_ref());
         let transcoder = call.map(|call| Arc::clone(&call.transcoder));
@@ -108,6 +109,7 @@ impl Flow {
             Some(route) => (route.limits.body_bytes_max, route.limits.timeout),
             None => (UNROUTED_BODY_BYTES_MAX, UNROUTED_TIMEOUT),
         };
+
         let payload = Arc::new(RequestPayload::new(
             Arc::clone(&head),
             body,
@@ -115,6 +117,7 @@ impl Flow {
             transcoder,
             variables,
         ));
+
         let host = Box::new(PolicyHost::new(
             RequestContext {
                 head: Arc::clone(&head),
@@ -125,11 +128,13 @@ impl Flow {
             },
             Arc::clone(&snapshot.stores),
         ));
+
         let facts = Facts {
             route: binding.map(|binding| Arc::clone(&binding.route)),
             generation: Some(snapshot.generation()),
             ..Facts::default()
         };
+
         // A preflight has no Route of its own where no Route has `OPTIONS`; the policies of the
         // Route that it asks about answer it.
         let deciding = match (&route, &allow) {
@@ -141,6 +146,7 @@ impl Flow {
             None => snapshot.listener_chains.get(&*listener).copied(),
         };
         let chain = chain.unwrap_or(usize::MAX);
+
         let began = Instant::now();
         Box::new(Self {
             snapshot,
@@ -161,6 +167,11 @@ impl Flow {
 
     /// Lets the chain decide, forwards, lets the chain decide about the response.
     async fn run(mut self: Box<Self>) -> Response<ResponseBody> {
+        if let Err(error) = self.check_reading() {
+            let answer = self.refuse(&error);
+            return self.close(answer);
+        }
+
         let snapshot = Arc::clone(&self.snapshot);
         let Some(chain) = snapshot.chain(self.chain) else {
             return self.refuse(&Error::Internal { internal: "no such chain".to_owned() });
@@ -191,6 +202,19 @@ impl Flow {
         flow.close(answer)
     }
 
+    /// Refuses a path in which the upstream may read the verb of another Route. The path of a
+    /// translated call ends here, read as `google.api.http` says.
+    fn check_reading(&self) -> Result<(), Error> {
+        let binding = self.route.as_ref().and_then(|own| self.snapshot.bindings.get(own.binding));
+        let is_passed_on = binding.is_some_and(|binding| binding.call.is_none());
+
+        if is_passed_on && self.snapshot.routes.hides_verb(&self.head.path) {
+            let detail = "an encoded `:` before a verb is not accepted";
+            return Err(Error::PathNotCanonical { detail });
+        }
+        Ok(())
+    }
+
     /// Lets the policies that look at responses decide about this one.
     async fn reconsider<'a>(
         mut self: Box<Self>,
@@ -201,11 +225,13 @@ impl Flow {
         if !chain.policies.iter().any(|policy| policy.has_response_hook()) {
             return (self, answer);
         }
+
         self.host.set_response(answer.status().as_u16(), answer.headers());
         let (head, route) = (Arc::clone(&self.head), self.deciding.clone());
         let (host, decided) =
             response::walk(chain, &head, route.as_deref(), self.host, receipt).await;
         self.host = host;
+
         let answer = match decided {
             response::ResponseOutcome::Passed => answer,
             response::ResponseOutcome::Failed(error) => self.refuse(&error),
@@ -232,11 +258,13 @@ impl Flow {
                 Err(error) => self.refuse(&error),
             };
         };
+
         let replayable = forward::is_replayable(&result);
         let whole = match result {
             Ok(forwarded) => forwarded.whole().await,
             Err(error) => forward::whole(self.refuse(&error)).await,
         };
+
         match whole {
             Ok(whole) => forward::keep(claim, whole, replayable).await,
             Err(error) => {

@@ -53,8 +53,9 @@ catalogue! {
         slug: "path-not-canonical", title: "Path not canonical",
         status: 400, grpc: InvalidArgument,
         sources: [Gateway],
-        arises: "The path could be read in more than one way: dot segments, empty segments, or \
-            needless or broken percent-encoding. Paths are refused, never repaired.",
+        arises: "The path could be read in more than one way: dot segments, empty segments, \
+            parameters after `;`, or needless or broken percent-encoding. Letters, digits and \
+            `-._~` are never encoded. Paths are refused, never repaired.",
         remedy: "Send the path in its canonical form.",
     }
     HEAD_TOO_LARGE {

@@ -1,8 +1,10 @@
 //! The route table: from method and path to a Route, at a cost that hangs on the path's length.
 //!
 //! A trie by segment. Segment by segment a literal beats `*`, which beats `**`; a registered verb
-//! beats a plain match. Templates that no request could tell apart are refused.
+//! beats a plain match. Literals are compared decoded, so that no spelling of a path leads past
+//! them. Templates that no request could tell apart are refused.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use smallvec::SmallVec;
 
 use super::template::Segment;
 use super::{Matched, Route, Template};
+use crate::path::decoded;
 
 /// The methods of a Route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,11 +123,11 @@ impl RouteTable {
         if !path.is_empty() {
             segments.extend(path.split('/'));
         }
-        if let Some((last, verb)) = self.split_verb(&segments) {
+        if let Some((last, verb)) = segments.last().and_then(|last| self.split_verb(last)) {
             let mut stripped = segments.clone();
             stripped.pop();
             stripped.push(last);
-            let leaves = self.leaves(&stripped, Some(verb));
+            let leaves = self.leaves(&stripped, Some(&verb));
             if !leaves.is_empty() {
                 return matched(&leaves, method, &stripped);
             }
@@ -132,13 +135,41 @@ impl RouteTable {
         matched(&self.leaves(&segments, None), method, &segments)
     }
 
-    /// The last segment without its verb, and the verb, if any template has it.
-    fn split_verb<'a>(&self, segments: &[&'a str]) -> Option<(&'a str, &'a str)> {
+    /// Tells whether a path has a verb behind an encoded colon: `google.api.http` reads it as part
+    /// of a value, an upstream that decodes its paths first reads a verb, and so another Route.
+    #[must_use]
+    pub fn hides_verb(&self, path: &str) -> bool {
+        let Some((parents, last)) = path.strip_prefix('/').and_then(|path| {
+            if self.verbs.is_empty() || !path.contains('%') {
+                return None;
+            }
+            Some(path.rsplit_once('/').unwrap_or(("", path)))
+        }) else {
+            return false;
+        };
+        let Some(decoded) = decoded(last) else { return false };
+        let Some((value, verb)) = self.split_verb(&decoded) else { return false };
+        if self.split_verb(last).is_some_and(|(_, written)| written == verb) {
+            return false;
+        }
+
+        let mut segments: SmallVec<[&str; 16]> = SmallVec::new();
+        if !parents.is_empty() {
+            segments.extend(parents.split('/'));
+        }
+        segments.push(value);
+        !self.leaves(&segments, Some(&verb)).is_empty()
+    }
+
+    /// Splits the last segment into what stands before its verb and the verb, if any template has
+    /// that verb.
+    fn split_verb<'a>(&self, last: &'a str) -> Option<(&'a str, Cow<'a, str>)> {
         if self.verbs.is_empty() {
             return None;
         }
-        let (last, verb) = segments.last()?.rsplit_once(':')?;
-        (!last.is_empty() && self.verbs.contains(verb)).then_some((last, verb))
+        let (value, verb) = last.rsplit_once(':')?;
+        let verb = decoded(verb)?;
+        (!value.is_empty() && self.verbs.contains(&*verb)).then_some((value, verb))
     }
 
     /// Every leaf that matches, best first.
@@ -157,7 +188,8 @@ impl RouteTable {
     ) {
         let Some(node) = self.nodes.get(node) else { return };
         if let Some((segment, after)) = rest.split_first() {
-            if let Some(next) = node.literals.get(*segment) {
+            let literal = decoded(segment).and_then(|text| node.literals.get(&*text));
+            if let Some(next) = literal {
                 self.walk(*next, after, verb, found);
             }
             if let (Some(next), false) = (node.one, segment.is_empty()) {
@@ -170,7 +202,13 @@ impl RouteTable {
         for (suffix, leaves) in &node.many {
             let from = rest.len().checked_sub(suffix.len());
             let tail = from.and_then(|from| rest.get(from..));
-            if tail.is_some_and(|tail| suffix.iter().map(|s| &**s).eq(tail.iter().copied())) {
+            let is_suffix = |tail: &[&str]| {
+                let mut pairs = suffix.iter().zip(tail);
+                pairs.all(|(literal, segment)| {
+                    decoded(segment).is_some_and(|text| *text == **literal)
+                })
+            };
+            if tail.is_some_and(is_suffix) {
                 found.extend(leaves.leaf(verb));
             }
         }

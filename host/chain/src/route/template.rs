@@ -5,6 +5,8 @@
 
 use percent_encoding::percent_decode_str;
 
+use crate::path::{check_path, decoded};
+
 /// Longest template, in bytes.
 const TEXT_BYTES_MAX: usize = 2048;
 /// Most segments of a template.
@@ -34,7 +36,7 @@ pub struct Template {
 /// One segment of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Segment {
-    /// This text, byte for byte.
+    /// This text, decoded: a segment matches however its characters are written.
     Literal(Box<str>),
     /// `*`: one segment that is not empty.
     One,
@@ -262,7 +264,7 @@ impl Parser<'_> {
     }
 
     /// Characters of a path segment (RFC 3986 §3.3) without those that mean something here and
-    /// without `;`, which no canonical path has.
+    /// without `;`, which no canonical path has. Returns the text decoded.
     fn literal(&mut self, expected: &'static str) -> Result<Box<str>, TemplateError> {
         let start = self.at;
         while let Some(byte) = self.peek() {
@@ -275,9 +277,22 @@ impl Parser<'_> {
             }
             self.at += 1;
         }
-        match self.text.get(start..self.at) {
-            Some(literal) if !literal.is_empty() => Ok(literal.into()),
-            _ => Err(self.expected(expected)),
+
+        let literal = self.text.get(start..self.at).unwrap_or_default();
+        if literal.is_empty() {
+            return Err(self.expected(expected));
+        }
+        if !literal.contains('%') {
+            return Ok(literal.into());
+        }
+
+        let is_canonical = check_path(&format!("/{literal}")).is_ok();
+        match decoded(literal) {
+            Some(text) if is_canonical => Ok(text.into()),
+            Some(_) | None => {
+                self.at = start;
+                Err(self.expected("percent-encoding only where it is needed, and of UTF-8"))
+            }
         }
     }
 

@@ -108,6 +108,14 @@ fn templates_outside_the_grammar_are_refused() {
         "/a=b",
         "/{x}/",
         "/{ x}",
+        "/%73ecret",
+        "/a%2Fb",
+        "/a%3Bb",
+        "/a%2e",
+        "/%252e",
+        "/%FF",
+        "/{x=%61/*}",
+        "/a:%76erb",
     ];
 
     for text in invalid {
@@ -232,6 +240,59 @@ fn values_are_decoded_and_reserved_characters_stay_encoded_across_segments() {
         ("*", "none"),
     ] {
         assert_eq!(look(&table, &format!("GET {path}")), expected, "{path}");
+    }
+}
+
+#[test]
+fn a_literal_is_found_however_its_characters_are_written() {
+    let table = table(&[
+        "GET /v1/caf%C3%A9",
+        "GET /v1/me@home",
+        "GET /v1/a%20b/**",
+        "GET /v1/**/end%21",
+        "GET /v1/{x}",
+        "POST /v1/{x}:do%20it",
+    ])
+    .unwrap();
+
+    for (request, expected) in [
+        ("GET /v1/caf%C3%A9", "GET /v1/caf%C3%A9"),
+        ("GET /v1/caf%c3%a9", "GET /v1/caf%C3%A9"),
+        ("GET /v1/me@home", "GET /v1/me@home"),
+        ("GET /v1/me%40home", "GET /v1/me@home"),
+        ("GET /v1/a%20b/c", "GET /v1/a%20b/**"),
+        ("GET /v1/x/end!", "GET /v1/**/end%21"),
+        ("GET /v1/x/end%21", "GET /v1/**/end%21"),
+        ("POST /v1/1:do%20it", "POST /v1/{x}:do%20it | x=1"),
+        ("GET /v1/%2540", "GET /v1/{x} | x=%40"),
+    ] {
+        assert_eq!(look(&table, request), expected, "{request}");
+    }
+}
+
+#[test]
+fn literals_that_differ_in_their_spelling_alone_are_one_and_the_same() {
+    let message = table(&["GET /a/me@home", "GET /a/me%40home"]).unwrap_err().to_string();
+    assert!(message.contains("both match GET requests of the same paths"), "{message}");
+}
+
+#[test]
+fn a_verb_behind_an_encoded_colon_is_noticed_where_a_template_has_it() {
+    let table = table(&["POST /v1/{id}", "POST /v1/{id}:confirm", "POST /go:now"]).unwrap();
+    for path in ["/v1/7%3Aconfirm", "/v1/7%3aconfirm", "/v1/a%3Ab%3Aconfirm", "/go%3Anow"] {
+        assert!(table.hides_verb(path), "{path}");
+    }
+    for path in [
+        "/v1/7:confirm",
+        "/v1/7%3Aother",
+        "/v1/%3Aconfirm",
+        "/v1/7%3Aconfirm/more",
+        "/v1/a%3Ab:confirm",
+        "/v2/7%3Aconfirm",
+        "/v1/7",
+        "/v1/%FF%3Aconfirm",
+    ] {
+        assert!(!table.hides_verb(path), "{path}");
     }
 }
 

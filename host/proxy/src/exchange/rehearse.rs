@@ -24,7 +24,7 @@ pub struct Rehearsal {
 /// Lets the chain decide about a request and stops before anything is sent.
 ///
 /// # Errors
-/// The Snapshot has no chain for it: a defect of the Snapshot.
+/// The path has two readings; or the Snapshot has no chain for it, a defect of the Snapshot.
 pub async fn rehearse(
     snapshot: Arc<Snapshot>,
     listener: Arc<str>,
@@ -33,6 +33,7 @@ pub async fn rehearse(
 ) -> Result<Rehearsal, Error> {
     let no_chain = || Error::Internal { internal: "no such chain".to_owned() };
     let mut flow = Flow::open(Arc::clone(&snapshot), listener, head, body);
+    flow.check_reading()?;
     let chain = snapshot.chain(flow.chain).ok_or_else(no_chain)?;
 
     let mut receipt = Receipt::of(chain.policies.len());

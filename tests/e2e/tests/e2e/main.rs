@@ -8,6 +8,7 @@ mod explains;
 mod failures;
 mod hostile;
 mod leaks;
+mod paths;
 mod platform;
 mod readme;
 mod refusals;
