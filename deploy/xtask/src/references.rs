@@ -3,6 +3,7 @@
 use crate::place::Place;
 use crate::{say, tool};
 use anyhow::Result;
+use std::process::Command;
 
 /// Writes the references of keys and of problems, and the JSON Schema of the configuration.
 ///
@@ -10,6 +11,8 @@ use anyhow::Result;
 /// When the crate that knows them does not build, or a file cannot be written.
 pub(crate) fn run(place: &Place) -> Result<()> {
     say::step("References: policies/reference.md, gateway.schema.json, problems.md");
-    let example = ["run", "--quiet", "--package", "tollgate-config", "--example", "references"];
-    tool::run(&mut tool::cargo(place, &example))
+    // As a part of the workspace, so that nothing is built with other features.
+    let example = ["build", "--quiet", "--workspace", "--example", "references"];
+    tool::run(&mut tool::cargo(place, &example))?;
+    tool::run(&mut Command::new(place.binary("examples/references")))
 }

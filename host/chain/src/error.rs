@@ -35,6 +35,9 @@ pub enum Error {
         /// The values that were expected.
         detail: &'static str,
     },
+    /// The request came through this gateway before, or through too many of its kind.
+    #[error("the request came back to this gateway: its upstream leads here again")]
+    LoopDetected,
     /// The head is larger than its limit.
     #[error("the request's header fields are larger than this server accepts")]
     HeadTooLarge,
@@ -77,6 +80,9 @@ pub enum Error {
         /// For `Accept-Post`.
         accept: &'static str,
     },
+    /// The body has a content coding, and the Route translates bodies (RFC 9110 §15.5.16).
+    #[error("the body's content coding is not supported; expected a body without one")]
+    ContentCodingUnsupported,
     /// The caller accepts no media type that the Route produces.
     #[error("the route produces application/json only")]
     NotAcceptable,
@@ -172,6 +178,7 @@ impl Error {
             Self::Grpc(failure) => failure.internal.clone(),
             Self::MalformedRequest { .. }
             | Self::PathNotCanonical { .. }
+            | Self::LoopDetected
             | Self::HeadTooLarge
             | Self::TargetTooLong
             | Self::ExpectationFailed
@@ -183,6 +190,7 @@ impl Error {
             | Self::BodyTimeout
             | Self::BodyIncomplete
             | Self::UnsupportedMediaType { .. }
+            | Self::ContentCodingUnsupported
             | Self::NotAcceptable
             | Self::InvalidArgument { .. }
             | Self::EnvironmentMismatch { .. }

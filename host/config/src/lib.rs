@@ -28,10 +28,11 @@ pub use reference::reference;
 pub use schema::schema;
 pub use types::{
     AccessLogConfig, AttributeDeclaration, BodyMapping, ChainConfig, Config, CredentialStoreConfig,
-    DescriptorsConfig, DrainConfig, EngineConfig, IdempotencyStoreConfig, LimitsConfig,
-    ListenerConfig, PluginConfig, PolicyConfig, QuotaStoreConfig, ReceiptsConfig, RolloutConfig,
-    RouteConfig, RouteMatchConfig, RpcProtocols, SigningConfig, StoresConfig, TlsFiles,
-    UpstreamConfig, UpstreamProtocol, UpstreamTlsConfig,
+    DescriptorsConfig, DrainConfig, EngineConfig, ForwardedFields, HostField,
+    IdempotencyStoreConfig, LimitsConfig, ListenerConfig, PluginConfig, PolicyConfig,
+    QuotaStoreConfig, ReceiptsConfig, RolloutConfig, RouteConfig, RouteMatchConfig, RpcProtocols,
+    SigningConfig, StoresConfig, TlsFiles, UpstreamConfig, UpstreamFields, UpstreamProtocol,
+    UpstreamTlsConfig,
 };
 
 /// The files of a folder that [`load`] reads; none when the folder cannot be read.

@@ -13,7 +13,8 @@ const PREFACE: &str = "\
 # Reference of the configuration
 
 Every table and key of a policies folder's TOML files, with types, bounds and defaults. Written by
-`cargo xtask references` from the table of keys in `host/config/src/keys.rs`; not edited by hand. `gateway.schema.json` beside it says the same to editors (`#:schema` in a file's first line).
+`cargo xtask references` from the table of keys in `host/config/src/keys.rs`; not edited by hand.
+`gateway.schema.json` beside it says the same to editors (`#:schema` in a file's first line).
 
 Names of items are 1 to 64 of `a-z 0-9 - _ .`; paths are relative to the folder of the file that they are written in.
 Unknown keys are refused. An absent key has its default; absence never means \"without limit\".

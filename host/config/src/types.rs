@@ -26,8 +26,8 @@ pub use policies::{
     AttributeDeclaration, ChainConfig, LimitsConfig, PluginConfig, PolicyConfig, RolloutConfig,
 };
 pub use routes::{
-    BodyMapping, RouteConfig, RouteMatchConfig, RpcProtocols, UpstreamConfig, UpstreamProtocol,
-    UpstreamTlsConfig,
+    BodyMapping, ForwardedFields, HostField, RouteConfig, RouteMatchConfig, RpcProtocols,
+    UpstreamConfig, UpstreamFields, UpstreamProtocol, UpstreamTlsConfig,
 };
 pub use stores::{CredentialStoreConfig, IdempotencyStoreConfig, QuotaStoreConfig, StoresConfig};
 

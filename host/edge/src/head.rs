@@ -9,6 +9,7 @@ mod authority;
 mod client;
 mod fields;
 mod request_id;
+mod via;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use tollgate_chain::{Error, Head, check_path};
 pub use authority::canonical as canonical_authority;
 pub use client::TrustedProxies;
 pub use request_id::RequestId;
+pub use via::received;
 
 use crate::Limits;
 
@@ -89,7 +91,9 @@ pub fn check(
     }
 
     check_path(parts.uri.path())?;
-    fields::clean(&mut parts.headers, &findings)?;
+    let is_trusted = findings.via && origin.trusted.contains(origin.peer.to_canonical());
+    let hop = via::Hop { version: parts.version, is_trusted };
+    fields::clean(&mut parts.headers, &findings, hop)?;
 
     Ok(Checked::Request(Head {
         method: parts.method.clone(),

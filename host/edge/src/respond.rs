@@ -16,8 +16,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
-    HeaderValue, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap,
+    HeaderName, HeaderValue, RETRY_AFTER, SET_COOKIE, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Response, StatusCode, Version};
 use http_body::Body;
@@ -79,6 +80,11 @@ pub struct Ended {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastOfConnection;
 
+/// Put into a response's extensions where its upstream may set cookies: all others lose
+/// `Set-Cookie`, since this is a gateway for keys and not for sessions of browsers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeepsCookies;
+
 /// Facts of the exchange for [`Responder::finish`].
 #[derive(Debug, Clone)]
 pub struct Stamp {
@@ -119,6 +125,9 @@ impl Responder {
         }
         if let Error::UnsupportedMediaType { accept } = error {
             put(&mut response, ACCEPT_POST, accept);
+        }
+        if *error == Error::ContentCodingUnsupported {
+            put(&mut response, ACCEPT_ENCODING, "identity");
         }
         if let (Some(internal), Some(ended)) =
             (error.internal(), response.extensions_mut().get_mut::<Ended>())
@@ -186,12 +195,16 @@ impl Responder {
         let announced = response.extensions_mut().remove::<LastOfConnection>().is_some();
         let last = stamp.last || announced || closes(response.status());
         let closes = last && stamp.version <= Version::HTTP_11;
+        let keeps_cookies = response.extensions().get::<KeepsCookies>().is_some();
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, stamp.request_id.value().clone());
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.entry(CACHE_CONTROL).or_insert(NO_STORE);
         for name in NEVER_IN_RESPONSES {
             headers.remove(name);
+        }
+        if !keeps_cookies {
+            headers.remove(SET_COOKIE);
         }
 
         if let (true, Some(hsts)) = (stamp.secure, &self.hsts) {

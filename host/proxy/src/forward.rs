@@ -1,5 +1,6 @@
 //! From a request that was let through to the upstream's answer, and what is kept of it.
 
+mod caller;
 mod grpc;
 mod messages;
 mod rpc;

@@ -9,7 +9,7 @@ use http::uri::PathAndQuery;
 use tollgate_capability::principal::PrincipalSigner;
 use tollgate_capability::{PolicyHost, Stores, UpstreamStates};
 use tollgate_chain::{Chain, Environment, RouteTable, UpstreamState};
-use tollgate_config::RpcProtocols;
+use tollgate_config::{RpcProtocols, UpstreamFields};
 use tollgate_edge::Responder;
 use tollgate_transcode::Transcoder;
 use tollgate_upstream::Upstream;
@@ -96,6 +96,8 @@ pub struct UpstreamTarget {
     pub audience: Option<Arc<str>>,
     /// The RPC protocols that are not translated for it.
     pub rpc_protocols: RpcProtocols,
+    /// Fields that pass to it and back.
+    pub fields: UpstreamFields,
 }
 
 /// The upstreams by name.

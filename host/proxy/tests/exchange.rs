@@ -7,26 +7,27 @@ use std::time::Duration;
 
 use anyhow::Result;
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, StatusCode};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tollgate_capability::credentials::{Resolver, ResolverOptions};
-use tollgate_capability::{Stores, SystemClock};
+use tollgate_capability::{Clock, Stores, SystemClock};
 use tollgate_chain::{
-    Answer, Chain, Class, Content, Failure, Finished, Growth, Head, Hook, Interests, Methods,
-    Plugin, Policy, Question, Reply, RequestRead, Route, RouteLimits, RouteTable, Run, Template,
-    Trees, Verdict,
+    Answer, Chain, Class, Content, Failure, Finished, Growth, Hook, Interests, Methods, Plugin,
+    Policy, Question, Reply, RequestRead, Route, RouteLimits, RouteTable, Run, Template, Trees,
+    Verdict,
 };
-use tollgate_edge::{Handler, Listener, ListenerSettings, RequestBody, Responder, ResponseBody};
+use tollgate_config::UpstreamFields;
+use tollgate_edge::{Handler, Listener, ListenerSettings, Responder};
 use tollgate_harness::Client;
 use tollgate_proxy::{
     Binding, BoxedHost, ChainInfo, Gateway, Ledger, Live, Readiness, ReceiptLog, Snapshot, Targets,
     UpstreamTarget,
 };
 use tollgate_stores::file::FileCredentials;
-use tollgate_stores::memory::{
-    AddressFailures, MemoryIdempotency, MemoryIdempotencyLimits, MemoryQuota, MemoryQuotaLimits,
-};
+use tollgate_stores::memory::MemoryIdempotencyLimits;
+use tollgate_stores::testing::in_memory;
 use tollgate_upstream::{Upstream, UpstreamSettings, WireProtocol};
 
 /// A policy that answers preflights with this status and lets everything else pass.
@@ -57,16 +58,45 @@ impl Plugin<BoxedHost> for AnswersOptions {
     }
 }
 
-/// An upstream that says what it was asked.
-#[derive(Debug, Clone)]
-struct Echo;
+/// Starts an upstream that says what it was asked, one request on a connection; gives its URL. A
+/// listener of the gateway would take the request for one of its own that came back.
+fn echo(stop: &CancellationToken) -> Result<String> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    listener.set_nonblocking(true)?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let listener = TcpListener::from_std(listener)?;
 
-impl Handler for Echo {
-    async fn handle(&self, head: Head, body: RequestBody) -> Response<ResponseBody> {
-        let body = body.collect().await.unwrap_or_default();
-        let text = format!("{} {} {}", head.method, head.path, String::from_utf8_lossy(&body));
-        Response::new(ResponseBody::full(text))
+    let serve = async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            // A connection that breaks is noticed by the gateway.
+            let _ = answer(stream).await;
+        }
+    };
+    tokio::spawn(stop.clone().run_until_cancelled_owned(serve));
+    Ok(url)
+}
+
+async fn answer(stream: TcpStream) -> Result<()> {
+    let mut stream = BufReader::new(stream);
+    let (mut request, mut length) = (String::new(), 0);
+    stream.read_line(&mut request).await?;
+    loop {
+        let mut field = String::new();
+        stream.read_line(&mut field).await?;
+        match field.to_ascii_lowercase().split_once(':') {
+            Some(("content-length", value)) => length = value.trim().parse()?,
+            Some(_) => {}
+            None => break,
+        }
     }
+
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await?;
+    let asked = request.trim_end().trim_end_matches(" HTTP/1.1");
+    let text = format!("{asked} {}", String::from_utf8_lossy(&body));
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n", text.len());
+    stream.write_all(format!("{head}Connection: close\r\n\r\n{text}").as_bytes()).await?;
+    Ok(())
 }
 
 /// Starts a plaintext listener on a free port; gives its URL.
@@ -79,22 +109,10 @@ fn listen(handler: impl Handler, stop: &CancellationToken) -> Result<String> {
 }
 
 fn stores() -> Result<Arc<Stores>> {
-    let clock = Arc::new(SystemClock::new());
-    let keys = Arc::new(FileCredentials::parse("", Arc::clone(&clock) as _)?);
-    let rate = AddressFailures::DEFAULT_RATE;
-    let failures = Arc::new(AddressFailures::new(Arc::clone(&clock) as _, rate));
-    let (quota, idempotency) = (MemoryQuotaLimits::default(), MemoryIdempotencyLimits::default());
-    Ok(Arc::new(Stores {
-        clock: Arc::clone(&clock) as _,
-        credentials: Resolver::new(
-            keys,
-            failures,
-            Arc::clone(&clock) as _,
-            ResolverOptions::default(),
-        ),
-        quota: Arc::new(MemoryQuota::new(Arc::clone(&clock) as _, quota)),
-        idempotency: Arc::new(MemoryIdempotency::new(clock, idempotency)),
-    }))
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let keys = FileCredentials::parse("", Arc::clone(&clock))?;
+    let records = MemoryIdempotencyLimits::default();
+    Ok(Arc::new(in_memory(clock, Arc::new(keys), records)))
 }
 
 /// A chain of one policy that answers `OPTIONS` with this status.
@@ -140,12 +158,12 @@ fn snapshot(generation: u64, echo: &str) -> Result<Snapshot> {
         connections_max: 4,
     })?;
     let mut targets = Targets::default();
-    let (name, upstream) = ("echo".into(), Arc::new(upstream));
     targets.insert(UpstreamTarget {
-        name,
-        upstream,
+        name: "echo".into(),
+        upstream: Arc::new(upstream),
         environment: None,
         audience: None,
+        fields: UpstreamFields::default(),
         rpc_protocols: tollgate_config::RpcProtocols::default(),
     });
 
@@ -191,7 +209,7 @@ struct Bench {
 
 fn bench() -> Result<Bench> {
     let stop = CancellationToken::new();
-    let echo = listen(Echo, &stop)?;
+    let echo = echo(&stop)?;
     let first = snapshot(1, &echo)?;
     let (receipts, live) = (first.receipts.clone(), Live::new(first));
     let gateway = Gateway {

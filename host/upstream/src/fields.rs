@@ -2,7 +2,7 @@
 
 use http::header::{CONNECTION, HeaderMap, HeaderName};
 use smallvec::SmallVec;
-use tollgate_terms::header_policy::FieldPolicy;
+use tollgate_terms::header_policy::{FieldPolicy, Passed};
 
 /// Removes the fields of one connection from a request, and every field that `Connection` names.
 pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
@@ -16,13 +16,14 @@ pub(crate) fn strip_answer(headers: &mut HeaderMap) {
 }
 
 /// Removes what a client may never say to a service: its claims about who it is and whom it came
-/// through, what the gateway decided, and the credentials that were for the gateway alone.
-pub fn strip_before_forwarding(headers: &mut HeaderMap) {
-    let removed: SmallVec<[HeaderName; 8]> = headers
-        .keys()
-        .filter(|name| FieldPolicy::of(name.as_str()).is_stripped_before_forwarding())
-        .cloned()
-        .collect();
+/// through, what the gateway decided, and the credentials that were for the gateway alone, less
+/// those that this upstream gets.
+pub fn strip_before_forwarding(headers: &mut HeaderMap, passed: Passed) {
+    let is_removed = |name: &&HeaderName| {
+        let policy = FieldPolicy::of(name.as_str());
+        policy.is_stripped_before_forwarding() && !policy.is_passed(name.as_str(), passed)
+    };
+    let removed: SmallVec<[HeaderName; 8]> = headers.keys().filter(is_removed).cloned().collect();
     for name in removed {
         headers.remove(name);
     }
@@ -147,11 +148,17 @@ mod tests {
             ("accept", "*/*"),
         ]);
 
-        strip_before_forwarding(&mut map);
-        assert_eq!(
-            names(&map),
-            ["accept", "content-type", "grpc-accept-encoding", "grpc-encoding", "traceparent"]
-        );
+        let mut passed = map.clone();
+        strip_before_forwarding(&mut map, Passed::default());
+        let always =
+            ["accept", "content-type", "grpc-accept-encoding", "grpc-encoding", "traceparent"];
+        assert_eq!(names(&map), always);
+
+        let all = Passed { authorization: true, cookie: true, binary: true };
+        strip_before_forwarding(&mut passed, all);
+        let mut expected = [&always[..], &["authorization", "cookie", "trace-bin"]].concat();
+        expected.sort_unstable();
+        assert_eq!(names(&passed), expected);
     }
 
     #[test]
@@ -164,6 +171,7 @@ mod tests {
             ("x-tenant-id", "t"),
             ("x-operation-key", "o"),
             ("idempotent-replayed", "true"),
+            ("alt-svc", "h3=\":443\""),
             ("content-type", "text/plain"),
             ("grpc-status", "0"),
             ("x-request-timeout", "1"),

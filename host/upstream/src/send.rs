@@ -237,6 +237,11 @@ impl Upstream {
             let internal = "an upgrade that nobody asked for".into();
             return Err(Error::UpstreamInvalid { internal });
         }
+        if response.status().as_u16() > STATUS_MAX {
+            let internal = format!("a status of {}", response.status().as_u16());
+            return Err(Error::UpstreamInvalid { internal });
+        }
+
         *response.extensions_mut() = Extensions::new();
         let headers = response.headers_mut();
         if headers.contains_key(TRANSFER_ENCODING) {
@@ -257,6 +262,9 @@ impl std::fmt::Debug for Upstream {
         f.debug_struct("Upstream").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
+
+/// The highest status of a known class (RFC 9110 §15): clients know no other.
+const STATUS_MAX: u16 = 599;
 
 fn endpoints(settings: &UpstreamSettings) -> Result<Vec<Arc<Endpoint>>, crate::Error> {
     let targets =

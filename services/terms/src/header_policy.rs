@@ -1,8 +1,9 @@
 //! The header policy: which fields end at the gateway, in both directions.
 //!
-//! One table serves requests and answers. `host/edge` drops fields of callers as they arrive and
-//! refuses a `Connection` that names a protected one; `host/upstream` strips requests before it
-//! forwards them, and answers as they arrive. A field that is not in the table passes.
+//! One table serves requests and answers. `host/edge` drops fields of callers as they arrive,
+//! refuses a `Connection` that names a protected one, and extends `Via`; `host/upstream` strips
+//! requests before it forwards them, and answers as they arrive. A field that is not in the table
+//! passes.
 
 use http::HeaderName;
 
@@ -24,24 +25,32 @@ const CONSUMED: u8 = 1 << 3;
 const SAID: u8 = 1 << 4;
 /// Acted upon by the gateway: must not be named by `Connection`.
 const PROTECTED: u8 = 1 << 5;
+/// Claims an identity, an address, or another method or path, as proxies assert them to services
+/// behind them: dropped on arrival, since nobody in front of the gateway speaks for its services.
+const CLAIM: u8 = 1 << 6;
+/// Binary metadata of gRPC: passed on to gRPC services from gRPC callers, stripped from all others.
+const BINARY: u8 = 1 << 7;
+
+/// Fields that an upstream gets although they are meant for the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Passed {
+    /// `Authorization`.
+    pub authorization: bool,
+    /// `Cookie`.
+    pub cookie: bool,
+    /// Names that end in `-bin`, as a gRPC caller sends them to a gRPC service.
+    pub binary: bool,
+}
 
 impl FieldPolicy {
     /// Returns the policy for a field name in lower case.
     #[inline]
     #[must_use]
     pub fn of(name: &str) -> Self {
-        if let Some(policy) = listed(name) {
+        if let Some(policy) = listed(name).or_else(|| prefixed(name)) {
             return Self(policy);
         }
-        let prefixed = match name.as_bytes().first() {
-            Some(b'g' | b'x') => PREFIXES.iter().find(|(prefix, _)| name.starts_with(prefix)),
-            _ => None,
-        };
-        match prefixed {
-            Some((_, policy)) => Self(*policy),
-            None if name.ends_with(BINARY) => Self(CONSUMED),
-            None => Self::default(),
-        }
+        if name.ends_with(BINARY_SUFFIX) { Self(BINARY) } else { Self::default() }
     }
 
     /// Tells whether the field ends at each connection.
@@ -60,13 +69,24 @@ impl FieldPolicy {
     /// forwarding fields are read before.
     #[must_use]
     pub const fn is_dropped_on_arrival(self) -> bool {
-        self.0 & (FORWARDING | OWN) != 0
+        self.0 & (FORWARDING | OWN | CLAIM) != 0
     }
 
     /// Tells whether a caller's field is stripped before its request is forwarded.
     #[must_use]
     pub const fn is_stripped_before_forwarding(self) -> bool {
-        self.0 & (FORWARDING | OWN | CONSUMED) != 0
+        self.0 & (FORWARDING | OWN | CLAIM | CONSUMED | BINARY) != 0
+    }
+
+    /// Tells whether the field of this name, which is otherwise stripped, is passed on to an
+    /// upstream that gets such fields.
+    #[must_use]
+    pub fn is_passed(self, name: &str, passed: Passed) -> bool {
+        match name {
+            "authorization" => passed.authorization,
+            "cookie" => passed.cookie,
+            _ => self.0 == BINARY && passed.binary,
+        }
     }
 
     /// Tells whether an upstream's field is stripped from its answer.
@@ -83,11 +103,12 @@ impl FieldPolicy {
     }
 }
 
-/// Fields that no response has, whoever wrote it: this is a gateway for keys, not for sessions of
-/// browsers, and it does not name the software behind it.
-pub const NEVER_IN_RESPONSES: [HeaderName; 2] = [http::header::SERVER, http::header::SET_COOKIE];
+/// Fields that no response has, whoever wrote it: the gateway does not name the software behind it.
+/// `Set-Cookie` passes where the upstream may set cookies.
+pub const NEVER_IN_RESPONSES: [HeaderName; 1] = [http::header::SERVER];
 
-/// Fields of a caller that become metadata of a translated gRPC call; no other does.
+/// Fields of a caller that become metadata of a translated gRPC call. No other does, but for `Via`,
+/// by which loops are noticed.
 pub const PASSED_AS_METADATA: [HeaderName; 3] = [
     HeaderName::from_static("traceparent"),
     HeaderName::from_static("tracestate"),
@@ -95,7 +116,7 @@ pub const PASSED_AS_METADATA: [HeaderName; 3] = [
 ];
 
 /// Names with a treatment of their own, before [`PREFIXES`].
-const NAMES: [(&str, u8); 32] = [
+const NAMES: [(&str, u8); 65] = [
     ("connection", HOP | PROTECTED),
     ("http2-settings", HOP),
     ("keep-alive", HOP),
@@ -105,13 +126,51 @@ const NAMES: [(&str, u8); 32] = [
     ("te", HOP),
     ("transfer-encoding", HOP | PROTECTED),
     ("upgrade", HOP),
-    // The way here.
+    // The way here. `Via` is checked for loops and extended on arrival.
     ("forwarded", FORWARDING | PROTECTED),
+    ("via", PROTECTED),
+    ("x-forwarded", FORWARDING | PROTECTED),
     ("x-real-ip", FORWARDING | PROTECTED),
     // The gateway's own words to services and to callers.
     (metadata::OPERATION_KEY, OWN | PROTECTED),
     (metadata::REQUEST_FINGERPRINT, OWN | PROTECTED),
-    ("idempotent-replayed", SAID),
+    ("idempotent-replayed", OWN | PROTECTED),
+    // Another way to the same authority, past the gateway (RFC 7838).
+    ("alt-svc", SAID),
+    // Addresses of callers, as content delivery networks and load balancers write them.
+    ("cf-connecting-ip", CLAIM),
+    ("cf-connecting-ipv6", CLAIM),
+    ("cf-pseudo-ipv4", CLAIM),
+    ("client-ip", CLAIM),
+    ("fastly-client-ip", CLAIM),
+    ("fly-client-ip", CLAIM),
+    ("true-client-ip", CLAIM),
+    ("x-appengine-user-ip", CLAIM),
+    ("x-client-ip", CLAIM),
+    ("x-cluster-client-ip", CLAIM),
+    ("x-originating-ip", CLAIM),
+    // Another method, target or scheme than the one that policies decided about.
+    ("base-url", CLAIM),
+    ("front-end-https", CLAIM),
+    ("x-host", CLAIM),
+    ("x-http-host-override", CLAIM),
+    ("x-http-method", CLAIM),
+    ("x-http-method-override", CLAIM),
+    ("x-method-override", CLAIM),
+    ("x-middleware-subrequest", CLAIM),
+    ("x-rewrite-url", CLAIM),
+    ("x-scheme", CLAIM),
+    ("x-url-scheme", CLAIM),
+    // Becomes `HTTP_PROXY` in the environment of CGI programs.
+    ("proxy", CLAIM),
+    // Identities, as proxies that authenticate write them. RFC 9440 for `Client-Cert`.
+    ("client-cert", CLAIM),
+    ("client-cert-chain", CLAIM),
+    ("remote-addr", CLAIM),
+    ("remote-user", CLAIM),
+    ("x-client-cert", CLAIM),
+    ("x-client-dn", CLAIM),
+    ("x-credential-identifier", CLAIM),
     // Credentials and limits for the gateway.
     ("authorization", CONSUMED | PROTECTED),
     ("connect-timeout-ms", CONSUMED | PROTECTED),
@@ -136,35 +195,71 @@ const NAMES: [(&str, u8); 32] = [
 
 /// Families of names. All of `grpc-*` steers a call, but for the two above that say how its
 /// messages are compressed.
-const PREFIXES: [(&str, u8); 4] = [
+const PREFIXES: [(&str, u8); 23] = [
     ("grpc-", CONSUMED | PROTECTED),
     ("x-forwarded-", FORWARDING | PROTECTED),
     ("x-tenant-", OWN | PROTECTED),
     ("x-tollgate-", OWN | PROTECTED),
+    // What proxies assert of callers whom they authenticated, and how they steer each other.
+    ("cf-access-", CLAIM),
+    ("ssl-client-", CLAIM),
+    ("x-amzn-mtls-", CLAIM),
+    ("x-amzn-oidc-", CLAIM),
+    ("x-arr-", CLAIM),
+    ("x-auth-request-", CLAIM),
+    ("x-authenticated-", CLAIM),
+    ("x-azure-", CLAIM),
+    ("x-consumer-", CLAIM),
+    ("x-envoy-", CLAIM),
+    ("x-goog-authenticated-", CLAIM),
+    ("x-goog-iap-", CLAIM),
+    ("x-ms-client-principal", CLAIM),
+    ("x-ms-token-", CLAIM),
+    ("x-original-", CLAIM),
+    ("x-proxy-", CLAIM),
+    ("x-remote-", CLAIM),
+    ("x-ssl-", CLAIM),
+    ("x-webauth-", CLAIM),
 ];
 
 /// Ends the name of binary metadata of gRPC, by which services are told what only the gateway
 /// knows.
-const BINARY: &str = "-bin";
+const BINARY_SUFFIX: &str = "-bin";
 
-/// For each first letter the rows of [`NAMES`] that begin with it, as bits.
-const BY_LETTER: [u64; 26] = by_letter();
+/// For each key letter the rows of [`NAMES`] that have it, as bits.
+const NAMES_BY_LETTER: [u128; LETTERS] = by_letter(&NAMES);
+/// For each key letter the rows of [`PREFIXES`] that have it, as bits.
+const PREFIXES_BY_LETTER: [u128; LETTERS] = by_letter(&PREFIXES);
 /// For each length the rows of [`NAMES`] that are so long, as bits.
-const BY_LENGTH: [u64; 32] = by_length();
+const NAMES_BY_LENGTH: [u128; 32] = by_length();
+
+/// Two alphabets: names that begin with `x-` have the letter after it, all others their first.
+const LETTERS: usize = 52;
+
+/// Returns the index of a name's key letter; past the end for a name without one.
+#[inline]
+const fn key_letter(name: &[u8]) -> usize {
+    let (letter, alphabet) = match name {
+        [b'x', b'-', letter, ..] => (*letter, 26),
+        [letter, ..] => (*letter, 0),
+        [] => (0, 0),
+    };
+    if letter.is_ascii_lowercase() { (letter - b'a') as usize + alphabet } else { LETTERS }
+}
 
 #[expect(clippy::indexing_slicing, reason = "evaluated at compile time, which fails instead")]
-const fn by_letter() -> [u64; 26] {
-    let mut rows = [0; 26];
+const fn by_letter(table: &[(&str, u8)]) -> [u128; LETTERS] {
+    let mut rows = [0; LETTERS];
     let mut index = 0;
-    while index < NAMES.len() {
-        rows[(NAMES[index].0.as_bytes()[0] - b'a') as usize] |= 1 << index;
+    while index < table.len() {
+        rows[key_letter(table[index].0.as_bytes())] |= 1 << index;
         index += 1;
     }
     rows
 }
 
 #[expect(clippy::indexing_slicing, reason = "evaluated at compile time, which fails instead")]
-const fn by_length() -> [u64; 32] {
+const fn by_length() -> [u128; 32] {
     let mut rows = [0; 32];
     let mut index = 0;
     while index < NAMES.len() {
@@ -175,14 +270,28 @@ const fn by_length() -> [u64; 32] {
 }
 
 /// Finds a name in [`NAMES`]. Every field of a request is looked up several times, so that text is
-/// compared only with names of the same first letter and length: mostly none, else one.
+/// compared only with names of the same key letter and length: mostly none, else one.
 #[inline]
 fn listed(name: &str) -> Option<u8> {
-    let letter = name.as_bytes().first()?.wrapping_sub(b'a');
-    let mut rows = BY_LETTER.get(usize::from(letter))? & BY_LENGTH.get(name.len())?;
+    let letter = NAMES_BY_LETTER.get(key_letter(name.as_bytes()))?;
+    let mut rows = letter & NAMES_BY_LENGTH.get(name.len())?;
     while rows != 0 {
         let (candidate, policy) = NAMES.get(rows.trailing_zeros() as usize)?;
         if *candidate == name {
+            return Some(*policy);
+        }
+        rows &= rows - 1;
+    }
+    None
+}
+
+/// Finds the family of a name in [`PREFIXES`], among those with the same key letter.
+#[inline]
+fn prefixed(name: &str) -> Option<u8> {
+    let mut rows = *PREFIXES_BY_LETTER.get(key_letter(name.as_bytes()))?;
+    while rows != 0 {
+        let (prefix, policy) = PREFIXES.get(rows.trailing_zeros() as usize)?;
+        if name.starts_with(prefix) {
             return Some(*policy);
         }
         rows &= rows - 1;
@@ -198,12 +307,25 @@ mod tests {
     fn every_listed_name_is_found_and_its_neighbours_are_not() {
         for (name, policy) in NAMES {
             assert_eq!(listed(name), Some(policy), "{name}");
-            // The same first letter and length, as only the text tells them apart.
+            // The same key letter and length, as only the text tells them apart.
             let neighbour = format!("{}!", &name[..name.len() - 1]);
             assert_eq!(listed(&neighbour), None, "{neighbour}");
         }
-        for stranger in ["", "!", "accept", "{", "z", &"c".repeat(31), &"c".repeat(32)] {
+        for stranger in
+            ["", "!", "accept", "{", "z", "x-", "x-1", "x", &"c".repeat(31), &"c".repeat(32)]
+        {
             assert_eq!(listed(stranger), None, "{stranger}");
+        }
+    }
+
+    #[test]
+    fn every_family_is_found_by_its_members_and_no_name_stands_twice() {
+        for (prefix, policy) in PREFIXES {
+            assert_eq!(prefixed(&format!("{prefix}any")), Some(policy), "{prefix}");
+            assert_eq!(prefixed(&prefix[..prefix.len() - 1]), None, "{prefix}");
+        }
+        for (index, (name, _)) in NAMES.iter().enumerate() {
+            assert!(NAMES[index + 1..].iter().all(|(other, _)| other != name), "{name}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The header policy, row by row.
 
-use tollgate_terms::header_policy::{FieldPolicy, NEVER_IN_RESPONSES, PASSED_AS_METADATA};
+use tollgate_terms::header_policy::{FieldPolicy, NEVER_IN_RESPONSES, PASSED_AS_METADATA, Passed};
 use tollgate_terms::headers;
 
 fn all(names: &[&str], is: fn(FieldPolicy) -> bool) {
@@ -29,7 +29,8 @@ const HOP: [&str; 9] = [
 ];
 
 /// Fields by which the gateway speaks to services.
-const OWN: [&str; 6] = [
+const OWN: [&str; 7] = [
+    "idempotent-replayed",
     "x-operation-key",
     "x-request-fingerprint",
     "x-tenant-",
@@ -41,6 +42,40 @@ const OWN: [&str; 6] = [
 /// Fields by which proxies speak of the caller.
 const FORWARDING: [&str; 5] =
     ["forwarded", "x-real-ip", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-anything"];
+
+/// Fields by which proxies assert identities, addresses and other targets to services behind them.
+const CLAIM: [&str; 30] = [
+    "base-url",
+    "cf-access-authenticated-user-email",
+    "cf-connecting-ip",
+    "client-cert",
+    "client-ip",
+    "fastly-client-ip",
+    "front-end-https",
+    "proxy",
+    "remote-addr",
+    "remote-user",
+    "ssl-client-cert",
+    "true-client-ip",
+    "x-amzn-oidc-accesstoken",
+    "x-amzn-oidc-data",
+    "x-amzn-oidc-identity",
+    "x-auth-request-email",
+    "x-client-cert",
+    "x-client-ip",
+    "x-consumer-username",
+    "x-envoy-original-path",
+    "x-goog-authenticated-user-email",
+    "x-http-method",
+    "x-http-method-override",
+    "x-middleware-subrequest",
+    "x-ms-client-principal",
+    "x-original-url",
+    "x-remote-groups",
+    "x-remote-user",
+    "x-rewrite-url",
+    "x-ssl-client-verify",
+];
 
 /// Fields that are meant for the gateway.
 const CONSUMED: [&str; 10] = [
@@ -57,7 +92,19 @@ const CONSUMED: [&str; 10] = [
 ];
 
 /// Fields that pass in both directions.
-const PASSED: [&str; 12] = [
+const PASSED: [&str; 24] = [
+    "cf-ray",
+    "client",
+    "proxies",
+    "remote",
+    "via",
+    "x-amzn-trace-id",
+    "x-authenticate",
+    "x-consumer",
+    "x-client-version",
+    "x-original",
+    "x-user-id",
+    "x-webhook-id",
     "accept",
     "accept-encoding",
     "content-encoding",
@@ -97,6 +144,38 @@ fn fields_of_proxies_are_dropped_on_arrival_and_never_forwarded() {
 }
 
 #[test]
+fn what_proxies_assert_of_a_caller_is_dropped_on_arrival_whoever_sends_it() {
+    all(&CLAIM, FieldPolicy::is_dropped_on_arrival);
+    all(&CLAIM, FieldPolicy::is_stripped_before_forwarding);
+    none(&CLAIM, FieldPolicy::is_stripped_from_answers);
+    none(&PASSED, FieldPolicy::is_dropped_on_arrival);
+}
+
+#[test]
+fn an_answer_cannot_point_past_the_gateway() {
+    all(&["alt-svc"], FieldPolicy::is_stripped_from_answers);
+    none(&["alt-svc"], FieldPolicy::is_stripped_before_forwarding);
+}
+
+#[test]
+fn an_upstream_gets_what_it_is_set_to_and_never_the_gateways_own_fields() {
+    let all = Passed { authorization: true, cookie: true, binary: true };
+    let is_passed = |name: &str, passed| FieldPolicy::of(name).is_passed(name, passed);
+    for name in ["authorization", "cookie", "trace-bin"] {
+        assert!(is_passed(name, all), "{name}");
+        assert!(!is_passed(name, Passed::default()), "{name}");
+    }
+    assert!(!is_passed("cookie", Passed { cookie: false, ..all }));
+    assert!(!is_passed("authorization", Passed { authorization: false, ..all }));
+    assert!(!is_passed("trace-bin", Passed { binary: false, ..all }));
+    let never = ["proxy-authorization", "x-api-key", "grpc-status-details-bin", "grpc-timeout"];
+    for name in never.into_iter().chain(OWN).chain(FORWARDING).chain(CLAIM) {
+        assert!(!is_passed(name, all), "{name}");
+    }
+    assert!(!is_passed("x-tenant-secret-bin", all));
+}
+
+#[test]
 fn credentials_and_limits_for_the_gateway_are_read_and_then_stripped() {
     all(&CONSUMED, FieldPolicy::is_stripped_before_forwarding);
     none(&CONSUMED, FieldPolicy::is_dropped_on_arrival);
@@ -108,6 +187,7 @@ fn credentials_and_limits_for_the_gateway_are_read_and_then_stripped() {
 fn a_connection_field_may_not_name_what_the_gateway_acts_upon() {
     all(&OWN, FieldPolicy::is_protected);
     all(&FORWARDING, FieldPolicy::is_protected);
+
     let acted_upon = [
         "access-control-request-headers",
         "access-control-request-method",
@@ -150,5 +230,5 @@ fn the_policy_knows_every_name_that_host_and_services_share() {
     for name in PASSED_AS_METADATA {
         assert!(!FieldPolicy::of(name.as_str()).is_stripped_before_forwarding(), "{name}");
     }
-    assert_eq!(NEVER_IN_RESPONSES.map(|name| name.to_string()), ["server", "set-cookie"]);
+    assert_eq!(NEVER_IN_RESPONSES.map(|name| name.to_string()), ["server"]);
 }

@@ -81,7 +81,7 @@ async fn answer(request: Request<Incoming>) -> Result<Answer, hyper::Error> {
     let grpc = parts.headers.get("content-type").is_some_and(|value| value == "application/grpc");
     let body = body.collect().await?.to_bytes();
     if grpc {
-        return Ok(grpc_answer(body));
+        return Ok(grpc_answer(body, &parts.headers));
     }
 
     let headers_as_text: Vec<String> = parts
@@ -113,12 +113,17 @@ async fn answer(request: Request<Incoming>) -> Result<Answer, hyper::Error> {
     Ok(response)
 }
 
-/// The same message back, with the status in trailers.
-fn grpc_answer(body: Bytes) -> Answer {
+/// The same message back, with the status in trailers, and in the head the names of the metadata
+/// that came with it.
+fn grpc_answer(body: Bytes, metadata: &HeaderMap) -> Answer {
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", HeaderValue::from_static("0"));
     let body = Full::new(body).with_trailers(std::future::ready(Some(Ok(trailers))));
     let mut response = Response::new(BodyExt::boxed(body));
     response.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
+    let names: Vec<&str> = metadata.keys().map(http::HeaderName::as_str).collect();
+    if let Ok(names) = HeaderValue::from_str(&names.join(" ")) {
+        response.headers_mut().insert("x-metadata", names);
+    }
     response
 }

@@ -58,6 +58,14 @@ catalogue! {
             `-._~` are never encoded. Paths are refused, never repaired.",
         remedy: "Send the path in its canonical form.",
     }
+    LOOP_DETECTED {
+        slug: "loop-detected", title: "Loop detected",
+        status: 508, grpc: Internal,
+        sources: [Gateway],
+        arises: "`Via` says that the request came through this gateway before, or through more than \
+            15 others of its kind: an upstream leads back here.",
+        remedy: "Tell the operator the `request_id`.",
+    }
     HEAD_TOO_LARGE {
         slug: "head-too-large", title: "Header fields too large",
         status: 431, grpc: ResourceExhausted,
@@ -135,6 +143,14 @@ catalogue! {
         arises: "The route does not accept the media type of the body. `Accept-Post` names those \
             it does.",
         remedy: "Send the body as `Accept-Post` says.",
+    }
+    UNSUPPORTED_CONTENT_CODING {
+        slug: "unsupported-content-coding", title: "Unsupported content coding",
+        status: 415, grpc: Unimplemented,
+        sources: [Gateway],
+        arises: "`Content-Encoding` names a coding, and the route translates bodies, which it takes \
+            uncoded. `Accept-Encoding` of the answer says so.",
+        remedy: "Send the body without a content coding.",
     }
     NOT_ACCEPTABLE {
         slug: "not-acceptable", title: "Not acceptable",

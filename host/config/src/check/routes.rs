@@ -11,8 +11,8 @@ use crate::keys::routes::{route, upstream, upstream_tls};
 use crate::location::Located;
 use crate::reader::{ItemReader, NameIndex};
 use crate::types::{
-    BodyMapping, RouteConfig, RouteMatchConfig, RpcProtocols, UpstreamConfig, UpstreamProtocol,
-    UpstreamTlsConfig,
+    BodyMapping, HostField, RouteConfig, RouteMatchConfig, RpcProtocols, UpstreamConfig,
+    UpstreamFields, UpstreamProtocol, UpstreamTlsConfig,
 };
 
 pub(super) fn route(
@@ -103,6 +103,7 @@ pub(super) fn upstream(reader: &ItemReader<'_>) -> Option<UpstreamConfig> {
         environment: reader.word(&upstream::ENVIRONMENT),
         audience: reader.text(&upstream::AUDIENCE).map(Located::into_value),
         tls,
+        fields: fields(reader, protocol?),
         connect_timeout: reader.milliseconds(&upstream::CONNECT_TIMEOUT_MS),
         idle_timeout: reader.milliseconds(&upstream::IDLE_TIMEOUT_MS),
         connections_max: reader.size(&upstream::CONNECTIONS_MAX),
@@ -123,6 +124,30 @@ fn rpc_protocols(reader: &ItemReader<'_>, protocol: Option<UpstreamProtocol>) ->
         grpc_web: names.iter().any(|is_connect| !**is_connect),
         connect: names.iter().any(|is_connect| **is_connect),
     }
+}
+
+fn fields(reader: &ItemReader<'_>, protocol: UpstreamProtocol) -> UpstreamFields {
+    let fields = UpstreamFields {
+        forwarded: reader.word(&upstream::FORWARDED).unwrap_or_default(),
+        host: reader.word(&upstream::HOST).unwrap_or_default(),
+        pass_authorization: reader.boolean(&upstream::PASS_AUTHORIZATION),
+        pass_cookie: reader.boolean(&upstream::PASS_COOKIE),
+        pass_set_cookie: reader.boolean(&upstream::PASS_SET_COOKIE),
+    };
+
+    if protocol == UpstreamProtocol::Grpc {
+        for (key, is_set) in [
+            (&upstream::HOST, fields.host != HostField::Endpoint),
+            (&upstream::PASS_AUTHORIZATION, fields.pass_authorization),
+            (&upstream::PASS_COOKIE, fields.pass_cookie),
+            (&upstream::PASS_SET_COOKIE, fields.pass_set_cookie),
+        ] {
+            if is_set {
+                reader.problem_at(key, "expected only with protocol = \"http\"");
+            }
+        }
+    }
+    fields
 }
 
 fn endpoints(reader: &ItemReader<'_>) -> Vec<Uri> {

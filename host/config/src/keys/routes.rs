@@ -6,7 +6,7 @@ use super::{
     ConfigKey, NAME_OF_ITEM, Section, SectionItems, ValueType, integer, list, names, text,
     text_like,
 };
-use crate::types::UpstreamProtocol;
+use crate::types::{ForwardedFields, HostField, UpstreamProtocol};
 
 /// `[routes.<name>]`
 pub(crate) const ROUTES: Section = Section {
@@ -54,8 +54,8 @@ pub(crate) const UPSTREAMS: Section = Section {
 
 pub(crate) mod upstream {
     use super::{
-        ConfigKey, Environment, UpstreamProtocol, ValueType, integer, list, names, text, text_like,
-        upstream_tls,
+        ConfigKey, Environment, ForwardedFields, HostField, UpstreamProtocol, ValueType, integer,
+        list, names, text, text_like, upstream_tls,
     };
 
     super::super::keys! {
@@ -82,6 +82,25 @@ pub(crate) mod upstream {
         TLS = ConfigKey::optional(
             "tls", ValueType::Table(upstream_tls::KEYS),
             "How the certificate of an `https` endpoint is verified");
+        FORWARDED = ConfigKey::optional(
+            "forwarded",
+            ValueType::Word { names: names::<ForwardedFields>, default: Some("x-forwarded") },
+            "How the upstream learns of the caller's address, scheme and authority: by \
+             `X-Forwarded-For`, `-Proto` and `-Host`, by `Forwarded` (RFC 7239), or not at all");
+        HOST = ConfigKey::optional(
+            "host", ValueType::Word { names: names::<HostField>, default: Some("endpoint") },
+            "`Host` of requests to an `http` upstream: the endpoint's, or the caller's");
+        PASS_AUTHORIZATION = ConfigKey::optional(
+            "pass_authorization", ValueType::Boolean { default: false },
+            "`true` passes the caller's `Authorization` on to an `http` upstream, which then learns \
+             the caller's key");
+        PASS_COOKIE = ConfigKey::optional(
+            "pass_cookie", ValueType::Boolean { default: false },
+            "`true` passes the caller's `Cookie` on to an `http` upstream");
+        PASS_SET_COOKIE = ConfigKey::optional(
+            "pass_set_cookie", ValueType::Boolean { default: false },
+            "`true` passes `Set-Cookie` of an `http` upstream's answers on; never with a stored \
+             answer of an operation");
         CONNECT_TIMEOUT_MS = ConfigKey::optional(
             "connect_timeout_ms", integer(1, 60_000, 2_000),
             "Longest time for a connection, handshake included");

@@ -2,7 +2,7 @@
 
 use tollgate_chain::{Class, Environment};
 
-use crate::types::UpstreamProtocol;
+use crate::types::{ForwardedFields, HostField, UpstreamProtocol};
 
 /// A type whose values are written as words.
 pub(crate) trait Words: Copy + 'static {
@@ -30,6 +30,22 @@ impl Words for Environment {
 impl Words for UpstreamProtocol {
     fn words() -> Vec<(&'static str, Self)> {
         vec![("grpc", Self::Grpc), ("http", Self::Http)]
+    }
+}
+
+impl Words for ForwardedFields {
+    fn words() -> Vec<(&'static str, Self)> {
+        vec![
+            ("x-forwarded", Self::XForwarded),
+            ("forwarded", Self::Forwarded),
+            ("none", Self::None),
+        ]
+    }
+}
+
+impl Words for HostField {
+    fn words() -> Vec<(&'static str, Self)> {
+        vec![("endpoint", Self::Endpoint), ("caller", Self::Caller)]
     }
 }
 

@@ -81,6 +81,44 @@ pub struct RpcProtocols {
     pub connect: bool,
 }
 
+/// The fields by which an upstream learns of the caller's address, scheme and authority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ForwardedFields {
+    /// `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host`.
+    #[default]
+    XForwarded,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+    /// None.
+    None,
+}
+
+/// The `Host` of requests to an HTTP upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HostField {
+    /// The endpoint's authority.
+    #[default]
+    Endpoint,
+    /// The authority that the caller named, which policies have checked.
+    Caller,
+}
+
+/// Fields that pass between callers and an upstream beyond those that always do. The defaults pass
+/// none of a caller's secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct UpstreamFields {
+    /// The fields that tell the upstream of the caller.
+    pub forwarded: ForwardedFields,
+    /// The `Host` of requests.
+    pub host: HostField,
+    /// True where it gets the caller's `Authorization`.
+    pub pass_authorization: bool,
+    /// True where it gets the caller's `Cookie`.
+    pub pass_cookie: bool,
+    /// True where callers get its `Set-Cookie`.
+    pub pass_set_cookie: bool,
+}
+
 /// A service that requests are forwarded to: `[upstreams.<name>]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -99,6 +137,8 @@ pub struct UpstreamConfig {
     pub audience: Option<String>,
     /// Verification of its certificate.
     pub tls: UpstreamTlsConfig,
+    /// Fields that pass to it and back.
+    pub fields: UpstreamFields,
     /// Longest time for a connection, handshake included.
     pub connect_timeout: Duration,
     /// Longest time that a connection is kept without use.

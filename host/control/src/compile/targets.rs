@@ -33,6 +33,7 @@ fn target(
         .and_then(|targets| targets.get(&own.name))
         .filter(|target| *target.upstream.settings() == settings)
         .map(|target| Arc::clone(&target.upstream));
+
     let upstream = match kept {
         Some(upstream) => upstream,
         None => {
@@ -43,12 +44,14 @@ fn target(
             })?)
         }
     };
+
     Ok(UpstreamTarget {
         name: own.name.as_str().into(),
         upstream,
         environment: own.environment,
         audience: own.audience.as_deref().map(Arc::from),
         rpc_protocols: own.rpc_protocols,
+        fields: own.fields,
     })
 }
 
@@ -58,6 +61,7 @@ fn settings(own: &UpstreamConfig) -> Result<UpstreamSettings, ConfigProblem> {
         Some(path) => Some(fs::read(path).map_err(|error| path.unreadable("a PEM file", &error))?),
         None => None,
     };
+
     Ok(UpstreamSettings {
         name: own.name.as_str().into(),
         protocol: match own.protocol {

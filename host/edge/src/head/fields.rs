@@ -8,6 +8,7 @@ use http::request::Parts;
 use tollgate_chain::Error;
 use tollgate_terms::header_policy::FieldPolicy;
 
+use super::via::{self, Hop};
 use super::{is_h2, malformed};
 
 /// Findings of one pass over the fields; a request of an ordinary client sets few of these.
@@ -23,6 +24,8 @@ pub(super) struct FieldFindings {
     expect: bool,
     host: bool,
     reserved: bool,
+    /// `Via` is there.
+    pub(super) via: bool,
     /// `X-Forwarded-*`, `Forwarded` or `X-Real-IP` is there.
     pub(super) forwarding: bool,
 }
@@ -64,14 +67,15 @@ impl FieldFindings {
             Some(b'c') if name == "connection" => self.connection = true,
             Some(b'c') if name == "content-length" => self.length = true,
             Some(b'e') if name == "expect" => self.expect = true,
-            Some(b'f') if FieldPolicy::of(name).is_forwarding() => self.forwarding = true,
             Some(b'h') if name == "host" => self.host = true,
             Some(b'k') if name == "keep-alive" => self.hop = true,
             Some(b'p') if name == "proxy-connection" => self.hop = true,
             Some(b't') if name == "te" => self.te = true,
             Some(b't') if name == "transfer-encoding" => self.transfer = true,
             Some(b'u') if name == "upgrade" => self.hop = true,
-            Some(b'x') => {
+            Some(b'v') if name == "via" => self.via = true,
+            // The first letters of all fields that are dropped on arrival.
+            Some(b'b' | b'c' | b'f' | b'i' | b'p' | b'r' | b's' | b't' | b'x') => {
                 let policy = FieldPolicy::of(name);
                 self.forwarding |= policy.is_forwarding();
                 self.reserved |= policy.is_dropped_on_arrival();
@@ -120,8 +124,13 @@ fn expect(headers: &HeaderMap) -> Result<(), Error> {
     }
 }
 
-/// Removes what ends at this hop or is ours to say, and trims what HTTP/2 left untrimmed.
-pub(super) fn clean(headers: &mut HeaderMap, findings: &FieldFindings) -> Result<(), Error> {
+/// Removes what ends at this hop or is ours to say, trims what HTTP/2 left untrimmed, and adds
+/// this hop to `Via`.
+pub(super) fn clean(
+    headers: &mut HeaderMap,
+    findings: &FieldFindings,
+    hop: Hop,
+) -> Result<(), Error> {
     if findings.padded {
         trim(headers)?;
     }
@@ -148,6 +157,8 @@ pub(super) fn clean(headers: &mut HeaderMap, findings: &FieldFindings) -> Result
             headers.remove(name);
         }
     }
+
+    via::extend(headers, findings.via, hop)?;
 
     if findings.forwarding || findings.reserved {
         let names: Vec<HeaderName> = headers

@@ -40,6 +40,7 @@ fn every() -> Vec<(Error, u16, &'static str, u32)> {
     let all = vec![
         (Error::MalformedRequest { detail: detail() }, 400, "malformed-request", 3),
         (Error::PathNotCanonical { detail: "detail" }, 400, "path-not-canonical", 3),
+        (Error::LoopDetected, 508, "loop-detected", 13),
         (Error::HeadTooLarge, 431, "head-too-large", 8),
         (Error::TargetTooLong, 414, "target-too-long", 3),
         (Error::ExpectationFailed, 417, "expectation-failed", 3),
@@ -51,6 +52,7 @@ fn every() -> Vec<(Error, u16, &'static str, u32)> {
         (Error::BodyTimeout, 408, "body-timeout", 4),
         (Error::BodyIncomplete, 400, "body-incomplete", 3),
         (Error::UnsupportedMediaType { accept: "a/b" }, 415, "unsupported-media-type", 12),
+        (Error::ContentCodingUnsupported, 415, "unsupported-content-coding", 12),
         (Error::NotAcceptable, 406, "not-acceptable", 3),
         (
             Error::InvalidArgument { detail: detail(), violations: vec![] },
@@ -90,6 +92,7 @@ fn listed(error: &Error) {
     match error {
         Error::MalformedRequest { .. }
         | Error::PathNotCanonical { .. }
+        | Error::LoopDetected
         | Error::HeadTooLarge
         | Error::TargetTooLong
         | Error::ExpectationFailed
@@ -101,6 +104,7 @@ fn listed(error: &Error) {
         | Error::BodyTimeout
         | Error::BodyIncomplete
         | Error::UnsupportedMediaType { .. }
+        | Error::ContentCodingUnsupported
         | Error::NotAcceptable
         | Error::InvalidArgument { .. }
         | Error::EnvironmentMismatch { .. }
@@ -324,6 +328,28 @@ fn the_grpc_message_is_percent_encoded() {
     let error = Error::MalformedRequest { detail: "100% \u{e9}\n".to_owned() };
     let response = responder().problem(&error, &caller(Protocol::Grpc));
     assert_eq!(response.headers()["grpc-message"], "100%25 %C3%A9%0A");
+}
+
+#[test]
+fn cookies_of_an_upstream_that_may_set_them_stay_and_its_software_is_not_named() {
+    let mut response = Response::new(ResponseBody::full("content"));
+    response.headers_mut().insert(SERVER, HeaderValue::from_static("leaky/1.0"));
+    response.headers_mut().append(SET_COOKIE, HeaderValue::from_static("a=b"));
+    response.headers_mut().append(SET_COOKIE, HeaderValue::from_static("c=d"));
+    response.extensions_mut().insert(KeepsCookies);
+    let stamp = Stamp {
+        request_id: RequestId::random().unwrap(),
+        secure: true,
+        head: false,
+        version: Version::HTTP_11,
+        last: false,
+    };
+
+    for _ in 0..2 {
+        responder().finish(&mut response, &stamp);
+        assert_eq!(response.headers().get_all(SET_COOKIE).iter().count(), 2);
+        assert!(!response.headers().contains_key(SERVER));
+    }
 }
 
 #[test]

@@ -101,6 +101,7 @@ fn problem_type(error: &Error) -> &'static ProblemType {
     match error {
         Error::MalformedRequest { .. } => &ProblemType::MALFORMED_REQUEST,
         Error::PathNotCanonical { .. } => &ProblemType::PATH_NOT_CANONICAL,
+        Error::LoopDetected => &ProblemType::LOOP_DETECTED,
         Error::HeadTooLarge => &ProblemType::HEAD_TOO_LARGE,
         Error::TargetTooLong => &ProblemType::TARGET_TOO_LONG,
         Error::ExpectationFailed => &ProblemType::EXPECTATION_FAILED,
@@ -112,6 +113,7 @@ fn problem_type(error: &Error) -> &'static ProblemType {
         Error::BodyTimeout => &ProblemType::BODY_TIMEOUT,
         Error::BodyIncomplete => &ProblemType::BODY_INCOMPLETE,
         Error::UnsupportedMediaType { .. } => &ProblemType::UNSUPPORTED_MEDIA_TYPE,
+        Error::ContentCodingUnsupported => &ProblemType::UNSUPPORTED_CONTENT_CODING,
         Error::NotAcceptable => &ProblemType::NOT_ACCEPTABLE,
         Error::InvalidArgument { .. } => &ProblemType::INVALID_ARGUMENT,
         Error::EnvironmentMismatch { .. } => &ProblemType::ENVIRONMENT_MISMATCH,

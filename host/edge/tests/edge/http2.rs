@@ -37,7 +37,7 @@ async fn a_stream_is_served_with_its_authority() {
     assert_eq!(response.headers()["x-content-type-options"], "nosniff");
     let told = json(response).await;
     assert_eq!(told["authority"], "example.com");
-    assert_eq!(told["fields"], serde_json::json!(["x-padded", "te"]));
+    assert_eq!(told["fields"], serde_json::json!(["x-padded", "te", "via"]));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! JSON → gRPC → JSON: one unary call over a Route's binding.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, TE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, TE, VIA};
 use http::{Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Limited};
 use tokio::time::{Instant, timeout_at};
@@ -64,6 +64,10 @@ pub(super) fn request(
             headers.insert(name, value.clone());
         }
     }
+    for hop in forwarded.head.headers.get_all(VIA) {
+        headers.append(VIA, hop.clone());
+    }
+
     identify(forwarded, context, headers)?;
     Ok(request)
 }

@@ -115,7 +115,7 @@ fn request<B>(
         .map_err(|error| Error::MalformedRequest { detail: format!("request target: {error}") })?;
 
     let headers = request.headers_mut();
-    *headers = stream::headers(forwarded.head)?;
+    *headers = stream::headers(forwarded.head, context.target)?;
     let content_type = format!("application/grpc+{}", dialect.codec);
     let content_type = HeaderValue::try_from(content_type).map_err(|_| {
         Error::UnsupportedMediaType { accept: "application/proto, application/json" }

@@ -1,18 +1,21 @@
 //! A request passed on as it is, with streamed bodies both ways: HTTP, and gRPC without
 //! translation.
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HOST, HeaderMap};
 use http::uri::PathAndQuery;
 use http::{Request, Response, Uri};
 use tollgate_chain::{Error, Head};
+use tollgate_config::HostField;
 use tollgate_edge::ResponseBody;
-use tollgate_upstream::strip_before_forwarding;
+use tollgate_edge::head::received;
+use tollgate_edge::respond::{KeepsCookies, Protocol};
+use tollgate_terms::header_policy::Passed;
+use tollgate_upstream::{WireProtocol, strip_before_forwarding};
 
+use super::caller::{self, field_value};
 use super::{ForwardContext, ForwardRequest, identify};
 use crate::payload::RequestBodyOut;
-
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+use crate::snapshot::UpstreamTarget;
 
 /// Sends the request on and gives the response as it comes.
 pub(super) async fn pass(
@@ -30,7 +33,13 @@ pub(super) async fn pass(
             upstream.send(request, context.deadline, context.safety).await?
         }
     };
-    Ok(response.map(ResponseBody::stream))
+
+    let mut response = response.map(ResponseBody::stream);
+    received(&mut response);
+    if context.target.fields.pass_set_cookie {
+        response.extensions_mut().insert(KeepsCookies);
+    }
+    Ok(response)
 }
 
 fn request<B>(
@@ -41,19 +50,27 @@ fn request<B>(
     let mut request = Request::new(body);
     *request.method_mut() = forwarded.head.method.clone();
     *request.uri_mut() = uri(forwarded.head)?;
-    *request.headers_mut() = headers(forwarded.head)?;
+    *request.headers_mut() = headers(forwarded.head, context.target)?;
     identify(forwarded, context, request.headers_mut())?;
     Ok(request)
 }
 
-pub(super) fn headers(head: &Head) -> Result<HeaderMap, Error> {
+pub(super) fn headers(head: &Head, target: &UpstreamTarget) -> Result<HeaderMap, Error> {
     let mut headers = head.headers.clone();
-    headers.remove(http::header::HOST);
-    strip_before_forwarding(&mut headers);
-    let client = HeaderValue::try_from(head.client.to_string())
-        .map_err(|_| Error::Internal { internal: "an address is no field value".to_owned() })?;
-    headers.insert(FORWARDED_FOR, client);
-    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(head.scheme()));
+    let fields = target.fields;
+    let is_grpc = target.upstream.settings().protocol == WireProtocol::Grpc;
+    let passed = Passed {
+        authorization: fields.pass_authorization,
+        cookie: fields.pass_cookie,
+        binary: is_grpc && Protocol::of(&headers) == Protocol::Grpc,
+    };
+    strip_before_forwarding(&mut headers, passed);
+
+    headers.remove(HOST);
+    if fields.host == HostField::Caller {
+        headers.insert(HOST, field_value(head.authority.as_str())?);
+    }
+    caller::write(head, fields.forwarded, &mut headers)?;
     Ok(headers)
 }
 

@@ -6,6 +6,7 @@
 mod crashes;
 mod explains;
 mod failures;
+mod fields;
 mod hostile;
 mod leaks;
 mod paths;
