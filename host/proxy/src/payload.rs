@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use parking_lot::Mutex;
 use ring::digest::{Context, SHA256};
 use tokio::sync::OnceCell;
@@ -102,16 +102,12 @@ impl RequestPayload {
         if self.transcoder.is_none() {
             return Ok(());
         }
-        let encoded = self.head.headers.get(CONTENT_ENCODING);
-        if encoded.is_some_and(|coding| coding != "identity") {
-            return Err(Error::UnsupportedMediaType { accept: JSON });
+        if !is_identity(&self.head.headers) {
+            return Err(Error::ContentCodingUnsupported);
         }
-        let accept =
-            self.head.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        let mut ranges = accept.flat_map(|value| value.split(',')).peekable();
         let streams = self.transcoder.as_ref().is_some_and(|transcoder| transcoder.is_streaming());
         let types: &[&str] = if streams { &[JSON, NDJSON, EVENT_STREAM] } else { &[JSON] };
-        if ranges.peek().is_some() && !ranges.any(|range| takes(range, types)) {
+        if !accepts(&self.head.headers, types) {
             return Err(Error::NotAcceptable);
         }
         Ok(())
@@ -143,6 +139,23 @@ impl Payload for RequestPayload {
     }
 }
 
+/// Tells whether the body has no content coding but `identity`.
+fn is_identity(headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all(CONTENT_ENCODING).iter();
+    lines.all(|line| {
+        let mut codings = line.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity"))
+    })
+}
+
+/// Tells whether `Accept` allows one of these types. Without a media range it allows everything.
+fn accepts(headers: &HeaderMap, types: &[&str]) -> bool {
+    let lines = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let ranges = lines.flat_map(|line| line.split(',')).map(str::trim);
+    let mut ranges = ranges.filter(|range| !range.is_empty()).peekable();
+    ranges.peek().is_none() || ranges.any(|range| takes(range, types))
+}
+
 /// Returns whether a media range (RFC 9110 §12.5.1) covers one of these types.
 pub(crate) fn takes(range: &str, types: &[&str]) -> bool {
     let mut parts = range.split(';').map(str::trim);
@@ -162,7 +175,35 @@ pub(crate) fn takes(range: &str, types: &[&str]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{EVENT_STREAM, JSON, NDJSON, takes};
+    use http::header::{ACCEPT, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue};
+
+    use super::{EVENT_STREAM, JSON, NDJSON, accepts, is_identity, takes};
+
+    fn headers(name: HeaderName, lines: &[&'static str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(&name, HeaderValue::from_static(line));
+        }
+        headers
+    }
+
+    #[test]
+    fn an_accept_field_without_a_range_excludes_nothing() {
+        for lines in [&[][..], &[""], &[" , "], &["", "text/html, application/json"]] {
+            assert!(accepts(&headers(ACCEPT, lines), &[JSON]), "{lines:?}");
+        }
+        assert!(!accepts(&headers(ACCEPT, &["", "text/html"]), &[JSON]));
+    }
+
+    #[test]
+    fn a_coding_other_than_identity_is_noticed_on_every_line() {
+        for lines in [&[][..], &["identity"], &["Identity", ""]] {
+            assert!(is_identity(&headers(CONTENT_ENCODING, lines)), "{lines:?}");
+        }
+        for lines in [&["gzip"][..], &["identity", "br"], &["identity, gzip"]] {
+            assert!(!is_identity(&headers(CONTENT_ENCODING, lines)), "{lines:?}");
+        }
+    }
 
     #[test]
     fn media_ranges_cover_json_unless_their_weight_is_zero() {

@@ -58,10 +58,11 @@ impl QueryLeaf<'_> {
         self.oneofs.clear();
     }
 
-    /// Tag and value.
-    pub(crate) fn encode(&self, schema: &Schema, value: &str) -> Result<Vec<u8>, text::Expected> {
-        let mut out = Vec::with_capacity(value.len() + 8);
-        text::put_field(schema, &mut out, self.field.number, self.field.kind, value)?;
+    /// Encodes tag and value; an error says what was expected.
+    pub(crate) fn encode(&self, schema: &Schema, value: &str) -> Result<Vec<u8>, String> {
+        let (mut out, kind) = (Vec::with_capacity(value.len() + 8), self.field.kind);
+        text::put_field(schema, &mut out, self.field.number, kind, value)
+            .map_err(|expected| text::expectation(schema, kind, expected).into_owned())?;
         Ok(out)
     }
 }
@@ -160,17 +161,26 @@ pub(crate) fn read(
     Ok(())
 }
 
-/// `+` is a space, as in forms.
+/// Decodes a name or a value; none where an escape is broken or the bytes are not UTF-8. `+` is a
+/// space, as in forms.
 fn decode(text: &str) -> Option<String> {
     if !text.contains(['%', '+']) {
         return Some(text.to_owned());
+    }
+    let is_escape = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    if !text.split('%').skip(1).all(is_escape) {
+        return None;
     }
     let text = text.replace('+', " ");
     percent_decode_str(&text).decode_utf8().ok().map(Into::into)
 }
 
 fn encoding(name: &str) -> Violation {
-    violation(name, "invalid_encoding", "expected percent-encoded UTF-8")
+    violation(
+        name,
+        "invalid_encoding",
+        "expected UTF-8, percent-encoded with two hex digits after each `%`",
+    )
 }
 
 fn violation(field: &str, reason: &str, description: &str) -> Violation {

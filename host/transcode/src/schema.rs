@@ -106,6 +106,11 @@ pub(crate) struct Enum {
 }
 
 impl FieldKind {
+    /// Tells whether values are integers of 32 bits.
+    pub(crate) fn is_narrow_integer(self) -> bool {
+        matches!(self, Self::Int32 | Self::Uint32 | Self::Sint32 | Self::Fixed32 | Self::Sfixed32)
+    }
+
     pub(crate) fn layout(self) -> Layout {
         match self {
             Self::Double | Self::Fixed64 | Self::Sfixed64 => Layout::Eight,

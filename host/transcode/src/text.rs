@@ -1,6 +1,8 @@
 //! Values written as text: in a path, in a query, in a string of JSON. Strict in one way only:
 //! what two readers could read differently is refused.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -14,6 +16,9 @@ pub(crate) type Expected = &'static str;
 
 /// Largest integer below which every integer is a double.
 const EXACT_MAX: i128 = 1 << 53;
+
+/// Most names of an enum that a message lists.
+const NAMES_MAX: usize = 16;
 
 const LENIENT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
@@ -172,6 +177,30 @@ pub(crate) fn quoted_integer(text: &str) -> Result<i128, Expected> {
         return Err(EXPECTED);
     }
     text.parse().map_err(|_| EXPECTED)
+}
+
+/// An integer of 32 bits in a string of JSON: with a point or an exponent too, as other readers of
+/// protobuf's JSON take it. One of 64 bits may be an amount, and is written out.
+pub(crate) fn narrow_integer(text: &str) -> Result<i128, Expected> {
+    if text.contains(['.', 'e', 'E']) && is_number(text) {
+        return bare_integer(text);
+    }
+    quoted_integer(text)
+}
+
+/// Completes what a value was expected to be: for an enum the names of its values.
+pub(crate) fn expectation(
+    schema: &Schema,
+    kind: FieldKind,
+    expected: Expected,
+) -> Cow<'static, str> {
+    let FieldKind::Enum(id) = kind else { return expected.into() };
+    let mut names: Vec<_> = schema.enumeration(id).by_name.iter().collect();
+    names.sort_by_key(|(name, number)| (**number, *name));
+
+    let more = if names.len() > NAMES_MAX { ", …" } else { "" };
+    let names: Vec<&str> = names.iter().take(NAMES_MAX).map(|(name, _)| &***name).collect();
+    format!("one of {}{more}, or the number of one", names.join(", ")).into()
 }
 
 /// An integer as a number of JSON: `1`, also `1.0` and `1e3`, exactly. A value written with a

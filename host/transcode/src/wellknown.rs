@@ -21,8 +21,8 @@ pub(crate) fn put(out: &mut Vec<u8>, form: JsonForm, text: &str) -> Result<(), E
             put_time(out, seconds, nanos);
         }
         JsonForm::Duration => {
-            let (seconds, nanos) =
-                duration(text).ok_or("a duration such as 1.5s, at most 315576000000s")?;
+            let (seconds, nanos) = duration(text)
+                .ok_or("a duration such as 1.5s, at most 315576000000.999999999s either way")?;
             put_time(out, seconds, nanos);
         }
         JsonForm::FieldMask => field_mask(out, text)?,
@@ -179,7 +179,7 @@ fn duration(text: &str) -> Option<(i64, i32)> {
     let (whole, rest) = text.split_at_checked(end)?;
     let seconds = digits(whole.as_bytes()).filter(|seconds| *seconds <= DURATION_SECONDS_MAX)?;
     let (nanos, rest) = fraction(rest)?;
-    if !rest.is_empty() || seconds == DURATION_SECONDS_MAX && nanos > 0 {
+    if !rest.is_empty() {
         return None;
     }
     Some(if negative { (-seconds, -nanos) } else { (seconds, nanos) })

@@ -212,7 +212,9 @@ impl<'s> JsonWriter<'s> {
             }
             (FieldKind::Int32 | FieldKind::Sfixed32, raw) => self.show(signed_32(kind, raw)?),
             (FieldKind::Sint32, Raw::Varint(value)) => {
-                self.show(low_half(unzigzag(value).cast_unsigned()))
+                // Cut to 32 bits before it is decoded: the sign is in the lowest bit.
+                let low = u64::from(low_half(value).cast_unsigned());
+                self.show(low_half(unzigzag(low).cast_unsigned()))
             }
             (FieldKind::Uint32, Raw::Varint(value)) => self.show(low_half(value).cast_unsigned()),
             (FieldKind::Fixed32, Raw::Four(value)) => self.show(value),

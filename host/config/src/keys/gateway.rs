@@ -5,7 +5,8 @@ use super::{
     text_like,
 };
 
-const SOCKET_ADDRESS: ValueType = text("an address and a port, as `127.0.0.1:8443`");
+const SOCKET_ADDRESS: ValueType =
+    text("an IP address and a port, as `127.0.0.1:8443` or `[::1]:8443`");
 
 /// `[listeners.<name>]`
 pub(crate) const LISTENERS: Section = Section {

@@ -64,6 +64,9 @@ fn number_token<E: de::Error>(
         Some(b'n') if null_value => text::put_integer(out, kind, 0),
         Some(b'n') => return Ok(false),
         Some(b'"') => match serde_json::from_str::<TextToken<'_>>(token) {
+            Ok(TextToken(text)) if kind.is_narrow_integer() => {
+                text::narrow_integer(&text).and_then(|value| text::put_integer(out, kind, value))
+            }
             Ok(TextToken(text)) => text::put_value(schema, out, kind, &text),
             Err(error) => return Err(reader.refuse("malformed_json", error.to_string())),
         },
@@ -73,16 +76,15 @@ fn number_token<E: de::Error>(
         Some(b'-' | b'0'..=b'9') => {
             text::bare_integer(token).and_then(|value| text::put_integer(out, kind, value))
         }
-        _ if matches!(kind, FieldKind::Enum(_)) => Err("the name or number of an enum's value"),
         _ => Err("a number"),
     };
 
     match written {
         Ok(()) => Ok(true),
-        Err("an integer") if matches!(kind, FieldKind::Enum(_)) => {
-            Err(reader.expected("the name or number of an enum's value"))
+        Err(expected) => {
+            let expected = text::expectation(reader.schema, kind, expected);
+            Err(reader.expected(&expected))
         }
-        Err(expected) => Err(reader.expected(expected)),
     }
 }
 

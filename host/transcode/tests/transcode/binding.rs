@@ -154,11 +154,24 @@ fn a_query_that_does_not_fit_is_refused_by_name() {
         ("numbers=1.0", "numbers", "invalid_value"),
         ("color=red", "color", "invalid_value"),
         ("name=%ff", "name", "invalid_encoding"),
+        ("name=%zz", "name", "invalid_encoding"),
+        ("name=a%", "name", "invalid_encoding"),
+        ("name=a%2", "name", "invalid_encoding"),
+        ("name=%+1", "name", "invalid_encoding"),
+        ("na%6=x", "na%6", "invalid_encoding"),
     ] {
         let refused = own.request(&variables(&[("id", "7")]), Some(query), None, b"");
         let violation = violation(refused.expect_err(query));
         assert_eq!((&*violation.field, &*violation.reason), (field, reason), "{query}");
     }
+
+    let refused = own.request(&variables(&[("id", "7")]), Some("color=red"), None, b"");
+    let description = violation(refused.unwrap_err()).description;
+    assert!(
+        description.contains("RED") && description.starts_with("expected one of"),
+        "{description}"
+    );
+    assert!(!description.contains("integer"), "{description}");
 
     let many = "tags=x&".repeat(257);
     let refused = own.request(&variables(&[("id", "7")]), Some(&many), None, b"").unwrap_err();
