@@ -171,8 +171,10 @@ impl SnapshotBuilder {
         let config = &self.config;
         self.receipts.configure(config.receipts());
         self.rollouts.settle(config, &compiled.chains);
+
         let identity = |policy: &str| self.components.identity(policy);
         let listeners = config.listeners().iter();
+
         Snapshot {
             meters: self.ledger.open(&compiled.chains),
             receipts: self.receipts.clone(),
@@ -246,11 +248,14 @@ pub fn inputs(config: &Config) -> Vec<PathBuf> {
     for folder in config.folders() {
         inputs.extend(tollgate_config::files(folder));
     }
+
     inputs.extend(config.plugins().iter().map(|plugin| plugin.file.to_path_buf()));
+
     inputs
         .extend(config.upstreams().iter().filter_map(|one| one.tls.ca_bundle.as_deref().cloned()));
     inputs.extend(config.signing().map(|signing| signing.key_file.to_path_buf()));
     inputs.extend(config.admin_token().map(|token| token.to_path_buf()));
+
     match config.descriptors() {
         Some(DescriptorsConfig::Set(path)) => inputs.push(path.to_path_buf()),
         Some(DescriptorsConfig::Sources { files, .. }) => {
@@ -258,9 +263,11 @@ pub fn inputs(config: &Config) -> Vec<PathBuf> {
         }
         None => {}
     }
+
     for tls in config.listeners().iter().filter_map(|listener| listener.tls.as_ref()) {
         inputs.extend([tls.certificate.to_path_buf(), tls.key.to_path_buf()]);
     }
+
     if let tollgate_config::CredentialStoreConfig::File { path } = &config.stores().credentials {
         inputs.push(path.to_path_buf());
     }

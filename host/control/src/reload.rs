@@ -192,12 +192,15 @@ impl FollowerState {
         if stamps == self.stamp.stamps && !forced {
             return;
         }
+
         self.stamp.stamps = stamps;
         let digest = digest_of(&inputs);
         if digest == self.stamp.digest && !forced {
             return;
         }
+
         self.stamp.digest = digest;
+
         match self.builder.rebuild(&self.live.pin()) {
             Ok(next) => {
                 let generation = next.generation();
@@ -217,6 +220,7 @@ impl FollowerState {
                 }
             }
         }
+
         self.watch();
     }
 

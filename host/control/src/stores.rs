@@ -43,17 +43,20 @@ impl OpenStores {
         let own = config.stores();
         let idempotency = idempotency(&own.idempotency, &clock);
         let credentials = credentials(&own.credentials, signer, &clock);
+
         let ((idempotency, file), (store, credentials)) = match (idempotency, credentials) {
             (Ok(idempotency), Ok(credentials)) => (idempotency, credentials),
             (idempotency, credentials) => {
                 return Err([idempotency.err(), credentials.err()].into_iter().flatten().collect());
             }
         };
+
         let config::QuotaStoreConfig::Memory { entries_max } = own.quota;
         let limits = MemoryQuotaLimits {
             principal_buckets_max: entries_max,
             ..MemoryQuotaLimits::default()
         };
+
         let stores = Stores {
             clock: Arc::clone(&clock),
             quota: Arc::new(MemoryQuota::new(Arc::clone(&clock), limits)),
@@ -79,6 +82,7 @@ impl OpenStores {
         let declared = config.stores();
         let idempotency = idempotency_readable(&declared.idempotency);
         let is_signer_refused = signer.is_none() && config.signing().is_some();
+
         let credentials = match caller {
             // The problem of the signer is told where it is compiled.
             None if is_signer_refused => Ok(Arc::new(Assumed(None)) as Arc<dyn CredentialStore>),
@@ -92,12 +96,14 @@ impl OpenStores {
                 }
             }),
         };
+
         let store = match (idempotency, credentials) {
             (Ok(()), Ok(store)) => store,
             (idempotency, credentials) => {
                 return Err([idempotency.err(), credentials.err()].into_iter().flatten().collect());
             }
         };
+
         let limits = MemoryIdempotencyLimits::default();
         let stores = Stores {
             clock: Arc::clone(&clock),
@@ -150,6 +156,7 @@ fn idempotency(
 ) -> Result<Idempotency, ConfigProblem> {
     idempotency_readable(declared)?;
     let clock = Arc::clone(clock);
+
     match declared {
         config::IdempotencyStoreConfig::Memory { entries_max, ttl } => {
             let limits = MemoryIdempotencyLimits {
@@ -165,6 +172,7 @@ fn idempotency(
             };
             let sealing_key =
                 SealingKey::load_or_create(&path.with_extension("key")).map_err(problem)?;
+
             let options = FileIdempotencyOptions {
                 records_max: u64::try_from(*entries_max).unwrap_or(u64::MAX),
                 ttl: *ttl,
@@ -220,6 +228,7 @@ fn credentials(
             if let Err(error) = std::fs::metadata(path) {
                 return Err(path.unreadable("a file of credentials", &error));
             }
+
             let file = FileCredentials::open(path, Arc::clone(clock))
                 .map_err(|error| path.problem(&with_causes(&error)))?;
             let file = Arc::new(file);
@@ -232,12 +241,14 @@ fn credentials(
             let read = |path: &config::Located<PathBuf>| {
                 std::fs::read(path).map_err(|error| path.unreadable("a PEM file", &error))
             };
+
             let identity = IdentityEndpoint {
                 uri: (**endpoint).clone(),
                 ca_pem: ca_bundle.as_ref().map(read).transpose()?,
                 server_name: None,
                 audience: Audience { service: "identity".into(), environment: Environment::Live },
             };
+
             let identity = IdentityCredentials::new(&identity, Arc::clone(signer))
                 .map_err(|error| endpoint.problem(&with_causes(&error)))?;
             Ok((Arc::new(identity), None))

@@ -96,6 +96,7 @@ fn show(config: &Config, unsnapshotted: &BTreeMap<String, String>) -> Result<()>
             let mut grants: Vec<_> = policy.grants.iter().map(|grant| grant.as_str()).collect();
             grants.sort_unstable();
             let grants = grants.join(", ");
+
             say(&format!("  {} ({:?}) {file}", policy.name, policy.class))?;
             let configured = unsnapshotted.get(&policy.name).map_or("once", |_| "for each request");
             say(&format!("    grants: {grants}"))?;
@@ -103,6 +104,7 @@ fn show(config: &Config, unsnapshotted: &BTreeMap<String, String>) -> Result<()>
             say(&format!("    settings: {}", policy.settings))?;
         }
     }
+
     for route in config.routes() {
         let chain = config.chains().get(route.chain).map_or("", |chain| &chain.name);
         let places: Vec<String> =

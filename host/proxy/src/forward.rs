@@ -241,6 +241,7 @@ fn requested_deadline(headers: &HeaderMap) -> Result<Instant, Error> {
         detail: "X-Request-Timeout: expected 1 to 8 digits, in milliseconds".to_owned(),
     };
     let now = Instant::now();
+
     if let Some(value) = headers.get(REQUEST_TIMEOUT) {
         let digits = value.to_str().ok().filter(|text| (1..=8).contains(&text.len()));
         let milliseconds: u64 = digits
@@ -249,6 +250,7 @@ fn requested_deadline(headers: &HeaderMap) -> Result<Instant, Error> {
             .ok_or_else(malformed)?;
         return Ok(now + std::time::Duration::from_millis(milliseconds));
     }
+
     if let Some(value) = headers.get(GRPC_TIMEOUT) {
         let timeout = value.to_str().ok().and_then(tollgate_transcode::grpc::parse_timeout);
         let detail = "grpc-timeout: expected 1 to 8 digits and a unit".to_owned();
@@ -256,6 +258,7 @@ fn requested_deadline(headers: &HeaderMap) -> Result<Instant, Error> {
             .map(|timeout| now + timeout.min(FAR))
             .ok_or(Error::MalformedRequest { detail });
     }
+
     Ok(now + FAR)
 }
 

@@ -91,10 +91,12 @@ impl Ledger {
             counter!(metric::EXCHANGES, "status" => *class).absolute(tally.sum());
         }
         gauge!(metric::SNAPSHOTS_LIVE).set(precise(self.0.snapshots.load(Ordering::Relaxed)));
+
         for (policy, account) in &*self.0.policies.lock() {
             account.request.publish(policy, Hook::Request);
             account.response.publish(policy, Hook::Response);
         }
+
         for (policy, trees) in &*self.0.trees.lock() {
             for hook in [Hook::Request, Hook::Response] {
                 let figures = trees.of(hook).figures();
@@ -150,6 +152,7 @@ impl HookAccount {
             Decision::Ran { outcome, lesson, .. } => {
                 self.ran.record(outcome.as_ref(), entry.took);
                 let (policy, hook) = (entry.policy, entry.hook.as_str());
+
                 if let Err(failure) = outcome {
                     tracing::error!(policy, hook, %failure, "a policy failed");
                 }

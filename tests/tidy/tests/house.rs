@@ -14,17 +14,15 @@ const ALLOWANCES: &[Allowance<'_>] = &[];
 const REPEATED_NAMES: &[Budget<'_>] = &[];
 const DENSE_FUNCTIONS: &[Budget<'_>] = &[
     ("host/chain", 8),
-    ("host/control", 14),
+    ("host/control", 1),
     ("host/edge", 6),
-    ("host/gateway", 5),
-    ("host/insight", 14),
-    ("host/proxy", 11),
+    ("host/gateway", 1),
+    ("host/insight", 5),
+    ("host/proxy", 1),
     ("host/runtime", 1),
     ("host/transcode", 2),
-    ("host/upstream", 2),
     ("services/commons", 2),
     ("services/identity", 1),
-    ("services/terms", 1),
     ("tests/conformance", 3),
 ];
 const FRAGMENTS: &[Budget<'_>] = &[];

@@ -71,6 +71,7 @@ pub(super) fn chains(
         .iter()
         .map(|policy| load(config, policy, engine, components, problems))
         .collect();
+
     for own in config.rollouts() {
         let candidate = loaded.get_mut(own.candidate).and_then(Option::take);
         if let (Some(candidate), Some(Some(policy))) = (candidate, loaded.get_mut(own.policy)) {
@@ -78,11 +79,13 @@ pub(super) fn chains(
             policy.rollout = Some(Rollout { candidate: Arc::new(candidate), progress });
         }
     }
+
     let loaded: Vec<_> = loaded.into_iter().map(|policy| policy.map(Arc::new)).collect();
     let chain = |chain: &tollgate_config::ChainConfig| {
         let policies = chain.policies.iter().map(|index| loaded.get(*index).cloned().flatten());
         Some(Chain { name: chain.name.as_str().into(), policies: policies.collect::<Option<_>>()? })
     };
+
     config.chains().iter().map(chain).collect()
 }
 
@@ -97,6 +100,7 @@ fn load(
     let (bytes, sha256) = read_declared(plugin).map_err(|problem| problems.push(problem)).ok()?;
     let version = tollgate_runtime::version(&bytes).map(Into::into);
     components.identities.insert(policy.name.clone(), ComponentIdentity { sha256, version });
+
     let key = ComponentKey {
         sha256,
         settings: policy.settings.clone(),
@@ -111,6 +115,7 @@ fn load(
         growth: config.trees().clone(),
         branches: policy.branches.iter().map(ToString::to_string).collect(),
     };
+
     let kept = match components.compiled.get_mut(&key) {
         Some(kept) => kept,
         None => {
@@ -123,14 +128,17 @@ fn load(
         }
     };
     kept.used = true;
+
     if let Some(message) = unfit(policy.class, kept.component.inspection()) {
         problems.push(policy.problem(&message));
         return None;
     }
+
     if let Some(reason) = kept.component.why_not_snapshotted() {
         tracing::info!(policy = policy.name, reason, "policy is configured in each instance");
         components.unsnapshotted.insert(policy.name.clone(), reason.to_owned());
     }
+
     Some(Policy {
         name: policy.name.as_str().into(),
         class: policy.class,

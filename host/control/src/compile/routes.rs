@@ -35,6 +35,7 @@ pub(super) fn routes(config: &Config, problems: &mut Vec<ConfigProblem>) -> Opti
             return None;
         }
     };
+
     let (mut entries, mut bindings) = (Vec::new(), Vec::new());
     for own in config.routes() {
         match places(own, descriptors.as_ref()) {
@@ -48,6 +49,7 @@ pub(super) fn routes(config: &Config, problems: &mut Vec<ConfigProblem>) -> Opti
             Err(message) => problems.push(own.problem(&message)),
         }
     }
+
     match RouteTable::build(entries) {
         Ok(table) => Some(Routes { table, bindings }),
         Err(error) => {
@@ -93,6 +95,7 @@ fn descriptors(config: &Config) -> Result<Option<Descriptors>, ConfigProblem> {
             if let Some((file, error)) = files.iter().find_map(missing) {
                 return Err(file.unreadable("a .proto file", &error));
             }
+
             let [sources, includes] = [files, includes]
                 .map(|paths| paths.iter().map(|path| path.to_path_buf()).collect::<Vec<_>>());
             let compiled = Descriptors::compile(&sources, &includes).map(Some);
@@ -120,17 +123,20 @@ fn places(own: &RouteConfig, descriptors: Option<&Descriptors>) -> Result<Vec<Ro
         };
         return Ok(written.into_iter().map(plain).collect());
     };
+
     let descriptors = descriptors.ok_or("a gRPC method needs [descriptors]")?;
     let bindings = if written.is_empty() {
         descriptors.bindings(service, method).map_err(|error| with_causes(&error))?
     } else {
         written
     };
+
     if bindings.is_empty() {
         return Err(format!("{service}/{method} has no google.api.http binding; expected `match`"));
     }
     let path = PathAndQuery::try_from(format!("/{service}/{method}"))
         .map_err(|error| format!("{service}/{method}: {error}"))?;
+
     let place = |binding: HttpBinding| {
         let transcoder = Transcoder::new(descriptors, service, method, &binding)
             .map_err(|error| with_causes(&error))?;

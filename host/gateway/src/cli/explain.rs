@@ -69,10 +69,12 @@ pub(super) fn explain(arguments: &ExplainArguments) -> Result<ExitCode> {
         }
         _ => bail!("expected a request id, or a method and a URL"),
     };
+
     if arguments.json {
         say(&serde_json::to_string_pretty(&form).context("write JSON")?)?;
         return Ok(ExitCode::SUCCESS);
     }
+
     for line in tell(&form) {
         say(&line)?;
     }

@@ -30,11 +30,13 @@ impl GatewayArguments {
             None => None,
         };
         let known = config.as_ref().and_then(tollgate_config::Config::admin);
+
         let address = match (&self.admin, known) {
             (Some(url), _) => url.clone(),
             (None, Some(address)) => format!("http://{address}"),
             (None, None) => bail!("where is the gateway? say --admin URL, or --policies FOLDER"),
         };
+
         let file = match (&self.token_file, &config) {
             (Some(file), _) => file.clone(),
             (None, Some(config)) => tollgate_admin::place(config),
@@ -42,6 +44,7 @@ impl GatewayArguments {
                 bail!("where is its token? say --token-file FILE, or --policies FOLDER")
             }
         };
+
         let token = tollgate_admin::read(&file)?;
         AdminClient::open(&address, &token).context("the gateway's admin API")
     }

@@ -45,6 +45,7 @@ pub(super) fn rollout(arguments: &RolloutArguments) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let client = arguments.admin.client()?;
+
         let rollouts: Vec<RolloutForm> = match &arguments.step {
             RolloutStep::Status => client.rollouts().await?,
             RolloutStep::Shadow { policy } => vec![client.advance(policy, "stage=shadow").await?],
@@ -55,6 +56,7 @@ pub(super) fn rollout(arguments: &RolloutArguments) -> Result<ExitCode> {
             RolloutStep::Promote { policy } => vec![client.advance(policy, "stage=full").await?],
             RolloutStep::Rollback { policy } => vec![client.advance(policy, "stage=off").await?],
         };
+
         if arguments.json {
             println!("{}", serde_json::to_string_pretty(&rollouts)?);
         } else if rollouts.is_empty() {

@@ -45,6 +45,7 @@ fn why(form: &ReceiptForm) -> String {
             None => "the policy decides so without asking anything".to_owned(),
         };
     }
+
     if let Some(policy) = failed(form) {
         let failure = policy.failure.as_deref().unwrap_or("without a verdict");
         let name = &policy.policy;
@@ -53,6 +54,7 @@ fn why(form: &ReceiptForm) -> String {
              policy of its class cannot decide is refused"
         );
     }
+
     let passed = "every policy that applies let the request pass";
     match (&form.code, &form.upstream) {
         (Some(code), Some(upstream)) => {
@@ -78,16 +80,19 @@ fn circumstances(form: &ReceiptForm) -> Vec<String> {
         format!("Request   {} {} at {}", form.method, form.path, form.time),
         format!("Id        {}", form.request_id),
     ];
+
     lines.push(match &form.route {
         Some(route) => format!("Route     {route}, by the chain {}", form.chain),
         None => format!("Route     none; the chain {} of the listener decides", form.chain),
     });
+
     lines.push(match (&form.tenant, &form.environment, &form.key_id) {
         (Some(tenant), Some(environment), Some(key)) => {
             format!("Caller    tenant {tenant}, {environment}, key {key}")
         }
         _ => "Caller    not established".to_owned(),
     });
+
     if is_open(form) {
         lines.push("Upstream  not contacted; it is taken to be ready".to_owned());
     } else if let Some(upstream) = &form.upstream {
@@ -96,6 +101,7 @@ fn circumstances(form: &ReceiptForm) -> Vec<String> {
         let (after, grpc) = (after.unwrap_or_default(), grpc.unwrap_or_default());
         lines.push(format!("Upstream  {upstream}{after}{grpc}"));
     }
+
     let (generation, took) = (form.generation, form.took_us);
     lines.push(format!("Decided   by configuration generation {generation}, in {took} µs in all"));
     lines
@@ -116,16 +122,19 @@ fn part(number: usize, policy: &PolicyForm, form: &ReceiptForm) -> Vec<String> {
             return vec![format!("{number}. {name}: not asked, because {}", ended(form))];
         }
     };
+
     let outcome = match (&policy.failure, &policy.verdict) {
         (Some(failure), _) => format!("failed: {failure}"),
         (None, Some(verdict)) => words::verdict(verdict),
         (None, None) => "decided nothing".to_owned(),
     };
+
     let took = policy.took_us;
     let mut lines = vec![format!("{number}. {name}{hook}: {outcome} ({class}, {way}, {took} µs)")];
     if let Some(own) = &policy.in_place_of {
         lines.push(format!("     in place of {own}, whose candidate it is"));
     }
+
     for step in &policy.steps {
         let question = &step.question;
         lines.push(match words::answer(&step.question, &step.answer) {
@@ -133,6 +142,7 @@ fn part(number: usize, policy: &PolicyForm, form: &ReceiptForm) -> Vec<String> {
             None => format!("     {question}"),
         });
     }
+
     if policy.contradicts {
         let told = "it decided otherwise on the same answers before: its tree is switched off";
         lines.push(format!("     {told}"));
@@ -140,6 +150,7 @@ fn part(number: usize, policy: &PolicyForm, form: &ReceiptForm) -> Vec<String> {
     if policy.failure.is_some() && policy.class == Class::Observe {
         lines.push("     a policy that only observes is passed over when it fails".to_owned());
     }
+
     let version = policy.version.as_deref().unwrap_or("(no version)");
     let digest = short(&policy.sha256);
     lines.push(format!("     component {} {version}, {digest}", policy.plugin));

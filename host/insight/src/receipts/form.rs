@@ -170,7 +170,9 @@ impl ReceiptForm {
             .filter_map(|decided| PolicyForm::of(decided, record, redactor))
             .collect();
         policies.extend(not_reached(record));
+
         let time = OffsetDateTime::from(record.time).format(&Rfc3339).unwrap_or_default();
+
         Self {
             sequence: record.sequence,
             request_id: record.request_id.to_string(),

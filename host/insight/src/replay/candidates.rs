@@ -35,6 +35,7 @@ impl<H: Host> CandidatePolicies<H> {
     pub(super) fn load(config: &Config) -> Result<Self, Error> {
         let engine = declared_engine(config, CompiledCache::Off)?;
         let (mut policies, mut problems) = (BTreeMap::new(), Vec::new());
+
         for own in config.policies() {
             let Some(plugin) = config.plugins().get(own.plugin) else { continue };
             let component = read_declared(plugin)
@@ -53,6 +54,7 @@ impl<H: Host> CandidatePolicies<H> {
                 Err(told) => problems.extend(told),
             }
         }
+
         if problems.is_empty() {
             Ok(Self { policies, engine })
         } else {

@@ -118,17 +118,21 @@ impl Report {
         let mut lines = vec![format!(
             "{exchanges} exchanges: {same} verdicts the same, {changed} changed, {undecided} undecided"
         )];
+
         if self.lost > 0 {
             lines.push(format!("{} more were lost before they could be recorded", self.lost));
         }
         if !self.changed.is_empty() {
             lines.push("\nChanged:".to_owned());
         }
+
         for (change, own) in &self.changed {
             let opens = if own.deny_to_allow { ", DENIED BEFORE AND ALLOWED NOW" } else { "" };
             let expected = if own.expected { ", expected" } else { "" };
+
             lines.push(format!("  {change}\n      {}{opens}{expected}", own.seen.told()));
         }
+
         if !self.undecided.is_empty() {
             lines.push("\nUndecided, because this was not recorded:".to_owned());
         }

@@ -23,6 +23,7 @@ pub(super) async fn call(
     let make = || request(forwarded, call, context, body.clone());
     let response =
         context.target.upstream.send_whole(make, context.deadline, context.safety).await?;
+
     let (parts, body) = response.into_parts();
     let collected = timeout_at(context.deadline, Limited::new(body, ANSWER_BYTES_MAX).collect())
         .await
@@ -31,11 +32,13 @@ pub(super) async fn call(
             Ok(error) => *error,
             Err(error) => Error::UpstreamInvalid { internal: error.to_string() },
         })?;
+
     let trailers = collected.trailers().cloned();
     grpc::status(&parts.headers, trailers.as_ref(), parts.status)
         .map_err(|failure| Error::Grpc(reused(failure)))?;
     let message = grpc::deframe(&collected.to_bytes(), ANSWER_BYTES_MAX)?.unwrap_or_default();
     let content = call.transcoder.response(&message)?;
+
     let mut headers = HeaderMap::new();
     let content_type = HeaderValue::from_str(&content.content_type)
         .map_err(|_| Error::UpstreamInvalid { internal: "a malformed content type".to_owned() })?;

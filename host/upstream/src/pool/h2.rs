@@ -115,6 +115,7 @@ impl Http2Pool {
             Ok(stream) => stream,
             Err(error) => return Err(AttemptFailure::Unconnected { error, request }),
         };
+
         match stream.0.requests.clone().try_send_request(*request).await {
             Ok(response) => Ok(PooledAnswer {
                 response,

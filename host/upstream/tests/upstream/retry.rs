@@ -225,6 +225,7 @@ async fn leaving(last_stream: u8) -> Server {
                 break;
             }
         }
+
         seen.request();
         let head = [0, 0, 8, 7, 0, 0, 0, 0, 0];
         let last_stream_and_no_error = [0, 0, 0, last_stream, 0, 0, 0, 0];

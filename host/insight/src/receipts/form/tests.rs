@@ -88,6 +88,7 @@ fn answers() -> Vec<Answer> {
         Resolution::Throttled,
         Resolution::Unavailable,
     ];
+
     let claims = [
         Claimed::Claimed,
         Claimed::Completed(HeldHandle(1)),
@@ -96,12 +97,14 @@ fn answers() -> Vec<Answer> {
         Claimed::Unavailable,
         Claimed::BodyRefused(HeldHandle(0)),
     ];
+
     let presented = [
         Presented::None,
         Presented::One(CredentialHandle(0)),
         Presented::Several,
         Presented::InQuery,
     ];
+
     let mut all = vec![
         Answer::Done,
         Answer::Bool(true),
@@ -124,6 +127,7 @@ fn answers() -> Vec<Answer> {
         Answer::Nanoseconds(u64::MAX),
         Answer::Random([0, 255].into()),
     ];
+
     all.extend(resolutions.map(Answer::Resolution));
     all.extend(claims.map(Answer::Claimed));
     all.extend(presented.map(Answer::Presented));

@@ -63,6 +63,7 @@ fn whatever_is_said_after_hidden_text_was_read_is_hidden_too() {
         partition: tollgate_chain::Partition::Tenant,
         rule: Rule::Rate(Rate { quota: 1, window_seconds: 1, burst: 1, cost: 1 }),
     };
+
     let later = [
         Question::from(set),
         Question::from(NotesCommand::Set("n".into(), text())),
@@ -73,9 +74,11 @@ fn whatever_is_said_after_hidden_text_was_read_is_hidden_too() {
         Question::from(RequestRead::AuthorityIn([text()].into())),
         Question::from(QuotaEffect::TakeAll([bucket].into())),
     ];
+
     for question in later {
         let before = trace(&[(question.clone(), Answer::Done)]);
         assert!(told(&before, NOTHING).contains("marker"), "{question:?}");
+
         let after = trace(&[header("x-plan", "marker"), (question.clone(), Answer::Done)]);
         assert!(!told(&after, NOTHING).contains("marker"), "{question:?}");
     }
