@@ -16,16 +16,18 @@ pub(crate) enum Suite {
     ConnectPassThrough,
     /// gRPC-Web and Connect, translated for a service that speaks gRPC alone.
     ConnectTranslated,
+    /// HTTP/2 (RFC 9113) and HPACK (RFC 7541), in clear and by TLS.
+    H2spec,
 }
 
 impl Suite {
-    const ALL: [Self; 2] = [Self::ConnectPassThrough, Self::ConnectTranslated];
+    const ALL: [Self; 3] = [Self::H2spec, Self::ConnectPassThrough, Self::ConnectTranslated];
 
-    /// The mode of the adapter, and the start of the names of the suite's files.
-    fn mode(self) -> &'static str {
+    fn run(self, place: &Place, rest: &[String]) -> Result<()> {
         match self {
-            Self::ConnectPassThrough => "pass-through",
-            Self::ConnectTranslated => "translated",
+            Self::ConnectPassThrough => connect(place, "pass-through", rest),
+            Self::ConnectTranslated => connect(place, "translated", rest),
+            Self::H2spec => h2spec(place, rest),
         }
     }
 }
@@ -39,22 +41,32 @@ pub(crate) fn run(place: &Place, suites: &[Suite], rest: &[String]) -> Result<()
     say::step("Binaries: building what the suites test");
     test::binaries(place)?;
     let suites = if suites.is_empty() { &Suite::ALL } else { suites };
-    suites.iter().try_for_each(|suite| connect(place, *suite, rest))
+    suites.iter().try_for_each(|suite| suite.run(place, rest))
 }
 
-fn connect(place: &Place, suite: Suite, rest: &[String]) -> Result<()> {
+fn h2spec(place: &Place, rest: &[String]) -> Result<()> {
+    let program = go_tool(place, H2SPEC, "h2spec")?;
+    say::step("h2spec, strict");
+    let failing = place.root().join("tests/suites/h2spec/failing.txt");
+    let mut command = Command::new(place.binary("h2spec-run"));
+    command.arg("--h2spec").arg(program).arg("--failing").arg(failing);
+    tool::run(command.args(rest).current_dir(place.root()))
+}
+
+/// Runs the suite of Connect. `mode` is the adapter's, and the start of the names of its files.
+fn connect(place: &Place, mode: &str, rest: &[String]) -> Result<()> {
     let runner = go_tool(place, CONNECT, "connectconformance")?;
     let reference = go_tool(place, CONNECT, "referenceserver")?;
     let folder = place.root().join("tests/suites/connect");
 
-    say::step(&format!("Connect conformance, {}", suite.mode()));
-    let config = folder.join(format!("{}.yaml", suite.mode()));
-    let failing = folder.join(format!("{}-failing.txt", suite.mode()));
+    say::step(&format!("Connect conformance, {mode}"));
+    let config = folder.join(format!("{mode}.yaml"));
+    let failing = folder.join(format!("{mode}-failing.txt"));
     let mut command = Command::new(runner);
     command.arg("--conf").arg(config).args(["--mode", "server"]);
     command.arg("--known-failing").arg(format!("@{}", failing.display()));
     command.args(rest).arg("--").arg(place.binary("connect-adapter"));
-    command.args(["--mode", suite.mode(), "--reference"]).arg(reference);
+    command.args(["--mode", mode, "--reference"]).arg(reference);
     tool::run(command.current_dir(place.root()))
 }
 
@@ -85,4 +97,7 @@ struct Module {
     version: &'static str,
 }
 
+/// Its own version of HTTP/2's specification is RFC 7540; RFC 9113 changed priorities alone.
+const H2SPEC: Module =
+    Module { path: "github.com/summerwind/h2spec", version: "v2.2.1+incompatible" };
 const CONNECT: Module = Module { path: "connectrpc.com/conformance", version: "v1.0.7" };

@@ -74,7 +74,7 @@ enum Verb {
         /// The part; all of them in order where none is named.
         job: Option<ci::Job>,
     },
-    /// Runs the public suites against the built gateway: gRPC, gRPC-Web and Connect.
+    /// Runs the public suites against the built gateway: HTTP/2, gRPC, gRPC-Web, Connect.
     Conformance {
         /// The suites; all where none is named.
         suites: Vec<conformance::Suite>,

@@ -3,5 +3,6 @@
 
 pub mod connect;
 mod gateway;
+pub mod h2spec;
 
 pub use gateway::{Listening, RunningGateway};

@@ -99,7 +99,7 @@ fn allowed(name: &str) -> Option<&'static [&'static str]> {
         "identity" | "deposits" => &["tollgate-proto", "tollgate-terms", "tollgate-commons"],
         "xtask" | "tollgate-harness" => &["tollgate-parts"],
         "conformance" | "e2e" | "bench" | "fault" => &[ANY],
-        "suites" => &["tollgate-harness"],
+        "suites" => &["tollgate-harness", "e2e"],
         "tidy" => &[],
         _ => return None,
     })
