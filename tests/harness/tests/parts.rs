@@ -64,7 +64,7 @@ async fn a_process_is_watched_and_dies_with_its_value() -> Result<()> {
     assert!(process.resident()? > 0);
     let pid = process.pid();
     drop(process);
-    let gone = async || (!std::path::Path::new(&format!("/proc/{pid}")).exists()).then_some(());
+    let gone = async || procfs::process::Process::new(pid).is_err().then_some(());
     eventually("the end of the process", Duration::from_secs(5), gone).await
 }
 
