@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use tollgate_config::with_causes;
 use tollgate_control::RolloutForm;
-use tollgate_upstream::{Safety, Upstream, UpstreamSettings, WireProtocol};
+use tollgate_upstream::{Safety, SendBounds, Upstream, UpstreamSettings, WireProtocol};
 
 use crate::api::{FoundReceipt, ReceiptList, RolloutList};
 
@@ -143,7 +143,8 @@ impl AdminClient {
 
         let deadline = Instant::now() + PATIENCE;
         let make = || Ok(request.clone());
-        let answer = self.upstream.send_whole(make, deadline, Safety::Repeatable).await;
+        let bounds = SendBounds::new(deadline, Safety::Repeatable);
+        let answer = self.upstream.send_whole(make, bounds).await;
         let answer = answer.map_err(|error| {
             ClientError::Unreachable(error.internal().unwrap_or_else(|| error.to_string()))
         })?;

@@ -78,6 +78,9 @@ pub type Reservation = Box<dyn Reserved>;
 pub trait Reserved: fmt::Debug + Send + Sync + 'static {
     /// Makes the units that were taken from rates final.
     fn commit(&mut self);
+
+    /// Tells whether slots of requests in flight are among what was taken.
+    fn holds_slots(&self) -> bool;
 }
 
 /// The charges of one exchange.
@@ -87,7 +90,7 @@ pub(crate) struct QuotaState {
     reserved: Vec<Reservation>,
     /// Standings that the run in progress may report.
     reportable: Vec<ReportedBucket>,
-    /// Reservations of settled runs; only slots in flight are left in them.
+    /// Reservations of settled runs that hold slots of requests in flight.
     kept: Vec<Reservation>,
     /// Standings that the reply reports.
     reported: Vec<ReportedBucket>,
@@ -133,12 +136,19 @@ impl QuotaState {
             Settlement::Commit => {
                 for mut reservation in self.reserved.drain(..) {
                     reservation.commit();
-                    self.kept.push(reservation);
+                    if reservation.holds_slots() {
+                        self.kept.push(reservation);
+                    }
                 }
             }
             Settlement::Release => self.reserved.clear(),
         }
         self.reportable.clear();
+    }
+
+    /// Takes the slots of requests in flight, which are given back when they are dropped.
+    pub(crate) fn take_slots(&mut self) -> Vec<Reservation> {
+        std::mem::take(&mut self.kept)
     }
 
     /// Writes the header fields that report quotas. Nothing if none is reported.

@@ -29,6 +29,7 @@ pub fn deposit_head(fields: &[(&str, &str)]) -> Result<Head, http::Error> {
         secure: true,
         client: [192, 0, 2, 1].into(),
         request_id: "req-00000001".into(),
+        source: 0,
     })
 }
 
@@ -44,7 +45,11 @@ pub fn deposit_match() -> Matched {
         upstream: Some("deposits".into()),
         binding: 0,
         chain: 0,
-        limits: RouteLimits { body_bytes_max: 8, timeout: Duration::from_secs(30) },
+        limits: RouteLimits {
+            body_bytes_max: 8,
+            timeout: Duration::from_secs(30),
+            stream_idle_timeout: Duration::from_secs(30),
+        },
     };
     let (variables, methods) = (Vec::new(), "GET, POST".into());
     Matched::Found { route: Arc::new(route), variables, methods }

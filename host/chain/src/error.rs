@@ -120,6 +120,14 @@ pub enum Error {
         /// A sentence that says what was wrong.
         internal: String,
     },
+    /// The upstream reset the stream for a reason that gRPC gives a status of its own.
+    #[error("the service behind this route ended the request")]
+    UpstreamReset {
+        /// That status.
+        code: GrpcCode,
+        /// The reset as it came.
+        internal: String,
+    },
     /// The deadline passed.
     #[error("the service behind this route did not answer in time")]
     UpstreamTimeout,
@@ -173,6 +181,7 @@ impl Error {
             Self::NoUpstream { internal }
             | Self::UpstreamUnavailable { internal, .. }
             | Self::UpstreamInvalid { internal }
+            | Self::UpstreamReset { internal, .. }
             | Self::Internal { internal } => Some(internal.clone()),
             Self::Plugin { policy, failure } => Some(format!("policy {policy}: {failure}")),
             Self::Grpc(failure) => failure.internal.clone(),

@@ -54,6 +54,9 @@ pub struct Head {
     pub client: IpAddr,
     /// The request's identifier, 8 to 64 of `[A-Za-z0-9_-]`.
     pub request_id: Box<str>,
+    /// Identifies where the request comes from within this process: its connection, or behind a
+    /// trusted proxy its client. What callers without a tenant share is shared by it.
+    pub source: u64,
 }
 
 impl Head {

@@ -82,6 +82,8 @@ catalogue! {
         "Share of tenants for whom the candidate decides, from 0 to 1.";
     SLOW_HEADS: Counter "tollgate_slow_heads_total" []
         "Connections closed because the head of a request took too long.";
+    SLOW_READERS: Counter "tollgate_slow_readers_total" []
+        "Responses over HTTP/2 that were cut off because their caller did not take them.";
     SNAPSHOTS_LIVE: Gauge "tollgate_snapshots_live" []
         "Snapshots that serve or that exchanges and streams still hold.";
     TLS_HANDSHAKES_FAILED: Counter "tollgate_tls_handshakes_failed_total" []

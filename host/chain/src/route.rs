@@ -31,10 +31,12 @@ impl GrpcMethod {
 /// Bounds of one exchange on a Route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RouteLimits {
-    /// Longest request body, in bytes.
+    /// Longest request body, in bytes; of a gRPC stream, the longest message.
     pub body_bytes_max: usize,
-    /// Longest time from the request's head to the upstream's response head.
+    /// Longest time from the request's head to the end of its response.
     pub timeout: Duration,
+    /// Longest time in which neither side of a stream sends anything.
+    pub stream_idle_timeout: Duration,
 }
 
 /// The operator's declaration for a method and path. Compiled once for each Snapshot.

@@ -146,5 +146,6 @@ pub(crate) fn head() -> Head {
         secure: false,
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
         request_id: "request-1".into(),
+        source: 0,
     }
 }

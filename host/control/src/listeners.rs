@@ -111,6 +111,7 @@ impl ListenerParts {
                 limits: Limits {
                     connections_max: declared.connections_max,
                     connections_per_address_max: declared.connections_per_address_max,
+                    idle_timeout: declared.idle_timeout,
                     drain_timeout: config.drain().wait,
                     ..Limits::default()
                 },

@@ -2,11 +2,12 @@
 //! form that carries it.
 
 mod pieces;
+mod recorded;
 mod request;
 mod response;
 mod waiting;
 
+pub(crate) use recorded::RecordedBody;
 pub use request::RequestBody;
-pub(crate) use response::RecordedBody;
 pub use response::ResponseBody;
 pub use waiting::BodyTimeouts;

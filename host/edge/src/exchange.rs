@@ -11,12 +11,13 @@ use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 use time::OffsetDateTime;
+use tokio::time::Instant;
 use tollgate_chain::{Error, Head};
 
 use crate::access_log::{AccessLog, AccessRecord, Facts, Recording, bounded, protocol};
 use crate::body::RecordedBody;
 use crate::head::{self, Checked, METHODS, Origin, RequestId};
-use crate::listener::{InFlight, Link};
+use crate::listener::{InFlight, Link, outgoing};
 use crate::respond::{Caller, Ended, Protocol, Responder, Stamp};
 use crate::{RequestBody, ResponseBody};
 
@@ -49,7 +50,8 @@ pub(crate) async fn exchange<H: Handler>(
     let log = settings.access_log.as_ref();
     let mut ending = Ending { flight, recording: None };
     let (mut response, secure) = match checked {
-        Ok(Checked::Request(head)) => {
+        Ok(Checked::Request(mut head)) => {
+            head.source = link.source(head.client);
             let secure = head.secure;
             ending.recording = log.map(|log| record(log, &head, version));
             let limits = &settings.limits;
@@ -75,7 +77,7 @@ pub(crate) async fn exchange<H: Handler>(
     settings.responder.finish(&mut response, &stamp);
     ending.note(&mut response);
 
-    Ok(response.map(|body| RecordedBody::new(body, ending)))
+    Ok(RecordedBody::of(response, version, ending))
 }
 
 fn server_options() -> Response<ResponseBody> {
@@ -155,7 +157,7 @@ fn unchecked(
 /// Ends the exchange when it is dropped: when the response is through, or cut off.
 #[derive(Debug)]
 pub(crate) struct Ending {
-    #[expect(dead_code, reason = "held for its drop: it ends the exchange on the connection")]
+    /// Held for its drop too: it ends the exchange on the connection.
     flight: InFlight,
     recording: Option<Recording>,
 }
@@ -176,6 +178,18 @@ impl Ending {
                 record.facts = facts;
             }
         });
+    }
+
+    /// The response's head is written; its body must be over by the deadline.
+    pub(crate) fn begin(&self, deadline: Option<Instant>) {
+        if !outgoing::begin(deadline) {
+            self.flight.respond_by(deadline);
+        }
+    }
+
+    /// The caller did not take the response in time.
+    pub(crate) fn cut(&mut self) {
+        self.with(|record| record.internal = Some("the caller did not take the response".into()));
     }
 
     pub(crate) fn sent(&mut self, bytes: usize) {

@@ -24,6 +24,7 @@ pub use request_id::RequestId;
 pub use via::received;
 
 use crate::Limits;
+use crate::respond::Protocol;
 
 /// Facts about a request that its connection tells.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +68,10 @@ pub fn check(
 ) -> Result<Checked, Error> {
     method(&parts.method)?;
 
+    if !is_h2(parts.version) && Protocol::of(&parts.headers) == Protocol::Grpc {
+        return Err(malformed("gRPC needs HTTP/2: its status is told in trailers"));
+    }
+
     if parts.uri.path_and_query().map_or(0, |target| target.as_str().len())
         > limits.target_bytes_max
     {
@@ -105,6 +110,7 @@ pub fn check(
         secure,
         client: client.address,
         request_id: request_id.as_str().into(),
+        source: 0,
     }))
 }
 

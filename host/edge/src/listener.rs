@@ -8,6 +8,7 @@ mod admission;
 mod connection;
 mod frames;
 mod io;
+pub(crate) mod outgoing;
 mod registry;
 mod state;
 mod watch;
@@ -70,6 +71,16 @@ pub(crate) struct Link<H> {
 }
 
 impl<H> Link<H> {
+    /// Identifies where a request comes from: its connection, or behind a trusted proxy its client.
+    pub(crate) fn source(&self, client: IpAddr) -> u64 {
+        match client {
+            _ if client == self.peer => self.state.number(),
+            IpAddr::V4(address) => 1 << 62 | u64::from(address.to_bits()),
+            // As for the count of connections, one network is one client.
+            IpAddr::V6(address) => 1 << 63 | u64::try_from(address.to_bits() >> 64).unwrap_or(0),
+        }
+    }
+
     pub(crate) fn origin(&self) -> Origin<'_> {
         Origin {
             peer: self.peer,

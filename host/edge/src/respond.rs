@@ -232,6 +232,14 @@ pub fn grpc_outcome(error: &Error) -> (GrpcCode, String) {
     (view.grpc, view.detail.into_owned())
 }
 
+/// Returns the trailers that tell a gRPC caller of an error within the stream of its answer.
+pub(crate) fn trailers(error: &Error) -> HeaderMap {
+    let view = ProblemView::of_error(error);
+    let mut trailers = HeaderMap::new();
+    rpc::trailers_only(&mut trailers, &view, view.retry_after.map(whole_seconds));
+    trailers
+}
+
 /// Statuses after which an HTTP/1 connection cannot be trusted to be at a message's end.
 fn closes(status: StatusCode) -> bool {
     matches!(

@@ -52,7 +52,8 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// Longest time without a request in flight.
     pub idle_timeout: Duration,
-    /// Longest time for which the peer takes nothing of what is sent.
+    /// Longest time for which the peer takes nothing of what is sent, at once; over a whole response
+    /// a second more with each kibibyte that it takes.
     pub stall_timeout: Duration,
     /// Age (±10 %) at which a connection is shut down gracefully: HTTP/1 is told with its next
     /// response, and closed after it; HTTP/2 by GOAWAY.

@@ -8,27 +8,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, Method, Response, StatusCode, header};
+use http_body::Body;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tollgate_capability::idempotency::{Claim, HeldReply};
 use tollgate_capability::{PolicyHost, RequestContext};
 use tollgate_chain::{
-    Chain, Content, Error, Head, Matched, Payload, Receipt, Reply, Route, request, response,
+    Chain, Content, Error, Head, Matched, Payload, Receipt, Reply, Route, RouteLimits, request,
+    response,
 };
-use tollgate_edge::{Caller, Facts, Handler, LastOfConnection, RequestBody, ResponseBody};
+use tollgate_edge::{
+    Caller, Facts, Handler, LastOfConnection, Protocol, RequestBody, ResponseBody,
+};
 
 use self::preflight::preflight_route;
 use crate::detachable::Detachable;
 use crate::forward::{self, ForwardReport, ForwardRequest, UpstreamFacts};
 use crate::live::Live;
-use crate::payload::RequestPayload;
+use crate::payload::{PayloadForm, RequestPayload};
 use crate::readiness::Readiness;
 use crate::snapshot::{BoxedHost, Snapshot};
 
-/// Longest body where no Route says otherwise, in bytes: such a request is only ever refused.
-const UNROUTED_BODY_BYTES_MAX: usize = 64 * 1024;
-/// Longest time of an exchange where no Route says otherwise.
-const UNROUTED_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bounds of an exchange without a Route: such a request is only ever refused.
+const UNROUTED_LIMITS: RouteLimits = RouteLimits {
+    body_bytes_max: 64 * 1024,
+    timeout: Duration::from_secs(10),
+    stream_idle_timeout: Duration::from_secs(10),
+};
 
 /// Carries the requests of one listener.
 #[derive(Debug, Clone)]
@@ -105,17 +111,12 @@ impl Flow {
         let binding = route.as_ref().and_then(|route| snapshot.bindings.get(route.binding));
         let call = binding.and_then(|binding| binding.call.as_ref());
         let transcoder = call.map(|call| Arc::clone(&call.transcoder));
-        let (bytes_max, timeout) = match &route {
-            Some(route) => (route.limits.body_bytes_max, route.limits.timeout),
-            None => (UNROUTED_BODY_BYTES_MAX, UNROUTED_TIMEOUT),
-        };
-
+        let limits = route.as_ref().map_or(UNROUTED_LIMITS, |route| route.limits);
+        let protocol = Protocol::of_request(&head);
         let payload = Arc::new(RequestPayload::new(
             Arc::clone(&head),
             body,
-            bytes_max,
-            transcoder,
-            variables,
+            PayloadForm { protocol, limits, transcoder, variables },
         ));
 
         let host = Box::new(PolicyHost::new(
@@ -154,7 +155,7 @@ impl Flow {
             route,
             deciding,
             payload,
-            deadline: began + timeout,
+            deadline: began + limits.timeout,
             listener,
             began,
             chain,
@@ -305,8 +306,12 @@ impl Flow {
         self.snapshot.responder.problem(error, &Caller::of(&self.head))
     }
 
-    /// Hands the facts of the exchange to the access record.
+    /// Hands the facts of the exchange to the access record, and to the response what it holds.
     fn close(mut self: Box<Self>, mut answer: Response<ResponseBody>) -> Response<ResponseBody> {
+        let slots = self.host.take_slots();
+        if !slots.is_empty() && !answer.body().is_end_stream() {
+            answer.body_mut().hold(slots);
+        }
         if !self.keeps_record {
             return answer;
         }

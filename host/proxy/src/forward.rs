@@ -1,6 +1,7 @@
 //! From a request that was let through to the upstream's answer, and what is kept of it.
 
 mod caller;
+mod deadline;
 mod grpc;
 mod messages;
 mod rpc;
@@ -16,10 +17,9 @@ use tollgate_capability::principal::Audience;
 use tollgate_chain::{Environment, Error, GrpcCode, Head, Principal, ProblemType, Route};
 use tollgate_edge::ResponseBody;
 use tollgate_terms::headers::{
-    GRPC_TIMEOUT, IDEMPOTENT_REPLAYED, OPERATION_KEY, PRINCIPAL, REQUEST_FINGERPRINT, REQUEST_ID,
-    REQUEST_TIMEOUT,
+    IDEMPOTENT_REPLAYED, OPERATION_KEY, PRINCIPAL, REQUEST_FINGERPRINT, REQUEST_ID,
 };
-use tollgate_upstream::Safety;
+use tollgate_upstream::{CallerKey, Safety, SendBounds};
 
 use crate::payload::RequestPayload;
 use crate::snapshot::{Call, Snapshot, UpstreamTarget};
@@ -107,8 +107,7 @@ pub(crate) struct UpstreamFacts {
 struct ForwardContext<'a> {
     target: &'a UpstreamTarget,
     claim: Option<&'a Claim>,
-    deadline: Instant,
-    safety: Safety,
+    bounds: SendBounds,
 }
 
 /// Sends the request to the chosen upstream and gives its answer.
@@ -180,10 +179,19 @@ impl<'a> ForwardRequest<'a> {
 
     /// Finds the bounds within which the request is sent.
     fn context(&self, target: &'a UpstreamTarget) -> Result<ForwardContext<'a>, Error> {
-        let deadline = self.deadline.min(requested_deadline(&self.head.headers)?);
+        let requested = deadline::requested(self.head, self.payload.protocol())?;
+        let deadline = self.deadline.min(requested);
         let is_repeatable = self.claim.is_some() || self.head.method.is_idempotent();
         let safety = if is_repeatable { Safety::Repeatable } else { Safety::Once };
-        Ok(ForwardContext { target, claim: self.claim, deadline, safety })
+        let caller = match self.principal {
+            Some(principal) => {
+                CallerKey::of_tenant([principal.tenant.as_str(), principal.environment.as_str()])
+            }
+            None => CallerKey::of_connection(self.head.source),
+        };
+        let idle = self.payload.is_stream().then_some(self.route.limits.stream_idle_timeout);
+        let bounds = SendBounds { deadline, idle, safety, caller };
+        Ok(ForwardContext { target, claim: self.claim, bounds })
     }
 
     /// Returns the gRPC call of the Route, where its requests are translated.
@@ -232,34 +240,6 @@ fn identify(
         headers.insert(REQUEST_FINGERPRINT, hex(claim.fingerprint_hex())?);
     }
     Ok(())
-}
-
-/// The latest moment that the caller allows.
-fn requested_deadline(headers: &HeaderMap) -> Result<Instant, Error> {
-    const FAR: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
-    let malformed = || Error::MalformedRequest {
-        detail: "X-Request-Timeout: expected 1 to 8 digits, in milliseconds".to_owned(),
-    };
-    let now = Instant::now();
-
-    if let Some(value) = headers.get(REQUEST_TIMEOUT) {
-        let digits = value.to_str().ok().filter(|text| (1..=8).contains(&text.len()));
-        let milliseconds: u64 = digits
-            .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(malformed)?;
-        return Ok(now + std::time::Duration::from_millis(milliseconds));
-    }
-
-    if let Some(value) = headers.get(GRPC_TIMEOUT) {
-        let timeout = value.to_str().ok().and_then(tollgate_transcode::grpc::parse_timeout);
-        let detail = "grpc-timeout: expected 1 to 8 digits and a unit".to_owned();
-        return timeout
-            .map(|timeout| now + timeout.min(FAR))
-            .ok_or(Error::MalformedRequest { detail });
-    }
-
-    Ok(now + FAR)
 }
 
 /// Returns whether a retry should get this very answer: success, and the service's own final refusals.

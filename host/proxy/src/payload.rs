@@ -1,29 +1,75 @@
 //! The body of a request on its way through: unread, read and translated, or streamed.
 
+mod buffer;
+mod messages;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use parking_lot::Mutex;
 use ring::digest::{Context, SHA256};
 use tokio::sync::OnceCell;
-use tollgate_chain::{Error, Fingerprint, Head, Payload, Prepared};
-use tollgate_edge::{BodyTimeouts, RequestBody};
+use tokio::time::timeout;
+use tollgate_chain::{Error, Fingerprint, Head, Payload, Prepared, RouteLimits};
+use tollgate_edge::{BodyTimeouts, Protocol, RequestBody};
 use tollgate_transcode::{JSON, Transcoder};
+
+use self::buffer::BufferRoom;
+use self::messages::CappedMessages;
 
 /// The media type of a stream of messages, one in each line.
 pub(crate) const NDJSON: &str = "application/x-ndjson";
 /// The media type of server-sent events (WHATWG HTML §9.2).
 pub(crate) const EVENT_STREAM: &str = "text/event-stream";
+/// Longest wait for a body of unknown length before it is passed on as it comes.
+const UNDECLARED_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// The body of one exchange. Whoever asks first reads it; everybody gets the same result.
 #[derive(Debug)]
 pub(crate) struct RequestPayload {
     head: Arc<Head>,
-    transcoder: Option<Arc<Transcoder>>,
-    variables: Vec<(Box<str>, String)>,
+    form: PayloadForm,
     unread: Mutex<Option<RequestBody>>,
     read: OnceCell<Result<Read, Error>>,
+}
+
+/// The form and the bounds of a body.
+#[derive(Debug)]
+pub(crate) struct PayloadForm {
+    /// The protocol of the caller.
+    pub(crate) protocol: Protocol,
+    /// The bounds of the Route.
+    pub(crate) limits: RouteLimits,
+    /// The translation, where the Route has one.
+    pub(crate) transcoder: Option<Arc<Transcoder>>,
+    /// The values of the path template's variables.
+    pub(crate) variables: Vec<(Box<str>, String)>,
+}
+
+impl PayloadForm {
+    /// Tells whether the body is a stream of messages, passed on one by one for as long as the
+    /// exchange lasts.
+    fn is_stream(&self) -> bool {
+        let has_messages = matches!(
+            self.protocol,
+            Protocol::Grpc
+                | Protocol::GrpcWeb
+                | Protocol::ConnectStreamProto
+                | Protocol::ConnectStreamJson
+        );
+        has_messages && self.transcoder.is_none()
+    }
+
+    fn bound(&self, body: RequestBody) -> RequestBody {
+        let RouteLimits { body_bytes_max, timeout, .. } = self.limits;
+        if self.is_stream() {
+            return body.with_bounds(usize::MAX, BodyTimeouts::streaming(timeout));
+        }
+        let timeouts = BodyTimeouts { whole: timeout, ..BodyTimeouts::default() };
+        body.with_bounds(body_bytes_max, timeouts)
+    }
 }
 
 /// A body that was read.
@@ -38,21 +84,32 @@ struct Read {
 /// A body on its way out.
 pub(crate) enum RequestBodyOut {
     /// Read before.
-    Whole(Bytes),
+    Whole {
+        /// The body.
+        bytes: Bytes,
+        /// Its room among the bodies that are held, to be kept until it is sent.
+        room: Option<BufferRoom>,
+    },
     /// Passed on as it comes.
     Stream(RequestBody),
+    /// Passed on as its messages come, each of them bounded.
+    Messages(CappedMessages),
 }
 
 impl RequestPayload {
-    pub(crate) fn new(
-        head: Arc<Head>,
-        body: RequestBody,
-        body_bytes_max: usize,
-        transcoder: Option<Arc<Transcoder>>,
-        variables: Vec<(Box<str>, String)>,
-    ) -> Self {
-        let body = body.with_bounds(body_bytes_max, BodyTimeouts::default());
-        Self { head, transcoder, variables, unread: Mutex::new(Some(body)), read: OnceCell::new() }
+    pub(crate) fn new(head: Arc<Head>, body: RequestBody, form: PayloadForm) -> Self {
+        let unread = Mutex::new(Some(form.bound(body)));
+        Self { head, form, unread, read: OnceCell::new() }
+    }
+
+    /// Tells whether the body is a stream of messages.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.form.is_stream()
+    }
+
+    /// The protocol of the caller.
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.form.protocol
     }
 
     /// Reads and translates the body, or gives what came of it earlier.
@@ -65,17 +122,36 @@ impl RequestPayload {
         self.read().await.map(|read| read.raw)
     }
 
-    /// The body for an upstream that gets it as it is.
+    /// The body for an upstream that gets it as it is. A small one is read first, so that a caller
+    /// who sends it slowly does not hold a place at the upstream meanwhile.
     pub(crate) async fn outgoing(&self) -> Result<RequestBodyOut, Error> {
+        let whole = |bytes, room| Ok(RequestBodyOut::Whole { bytes, room });
         if self.read.initialized() {
-            return self.read().await.map(|read| RequestBodyOut::Whole(read.raw));
+            return whole(self.read().await?.raw, None);
         }
-        let body = self.unread.lock().take().unwrap_or_else(RequestBody::empty);
+        let mut body = self.unread.lock().take().unwrap_or_else(RequestBody::empty);
         body.check_declared()?;
         if body.is_empty() {
-            Ok(RequestBodyOut::Whole(Bytes::new()))
-        } else {
-            Ok(RequestBodyOut::Stream(body))
+            return whole(Bytes::new(), None);
+        }
+        if self.is_stream() {
+            let limit = self.form.limits.body_bytes_max;
+            return Ok(RequestBodyOut::Messages(CappedMessages::new(body, limit)));
+        }
+
+        let (least, most) = body.declared();
+        let Some(room) = BufferRoom::take(least, most) else {
+            return Ok(RequestBodyOut::Stream(body));
+        };
+        let ahead = body.read_ahead(BufferRoom::BYTES);
+        let ended = match most {
+            Some(_) => ahead.await?,
+            // A body of unknown length may be one half of a conversation.
+            None => timeout(UNDECLARED_WAIT_MAX, ahead).await.unwrap_or(Ok(false))?,
+        };
+        match ended {
+            true => whole(body.collect().await?, Some(room)),
+            false => Ok(RequestBodyOut::Stream(body)),
         }
     }
 
@@ -87,25 +163,27 @@ impl RequestPayload {
         self.check_head()?;
         let body = self.unread.lock().take().unwrap_or_else(RequestBody::empty);
         let raw = body.collect().await?;
-        let Some(transcoder) = &self.transcoder else {
+        let Some(transcoder) = &self.form.transcoder else {
             return Ok(Read { translated: raw.clone(), raw });
         };
         let content_type = self.head.headers.get(CONTENT_TYPE);
         let content_type = content_type.map(|value| value.to_str().unwrap_or("unreadable"));
         let query = self.head.query.as_deref();
-        let translated = transcoder.request_framed(&self.variables, query, content_type, &raw)?;
+        let translated =
+            transcoder.request_framed(&self.form.variables, query, content_type, &raw)?;
         Ok(Read { raw, translated })
     }
 
     /// Refuses, by the head alone, bodies that would never be read.
     fn check_head(&self) -> Result<(), Error> {
-        if self.transcoder.is_none() {
+        if self.form.transcoder.is_none() {
             return Ok(());
         }
         if !is_identity(&self.head.headers) {
             return Err(Error::ContentCodingUnsupported);
         }
-        let streams = self.transcoder.as_ref().is_some_and(|transcoder| transcoder.is_streaming());
+        let transcoder = self.form.transcoder.as_ref();
+        let streams = transcoder.is_some_and(|transcoder| transcoder.is_streaming());
         let types: &[&str] = if streams { &[JSON, NDJSON, EVENT_STREAM] } else { &[JSON] };
         if !accepts(&self.head.headers, types) {
             return Err(Error::NotAcceptable);

@@ -14,13 +14,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tollgate_capability::{Clock, Stores, SystemClock};
 use tollgate_chain::{
-    Answer, Chain, Class, Content, Failure, Finished, Growth, Hook, Interests, Methods, Plugin,
-    Policy, Question, Reply, RequestRead, Route, RouteLimits, RouteTable, Run, Template, Trees,
-    Verdict,
+    Answer, Bucket, Chain, Class, Content, Failure, Finished, Growth, Hook, Interests, Methods,
+    Partition, Plugin, Policy, Question, QuotaEffect, Reply, RequestRead, Route, RouteLimits,
+    RouteTable, Rule, Run, Taken, Template, Trees, Verdict,
 };
 use tollgate_config::UpstreamFields;
 use tollgate_edge::{Handler, Listener, ListenerSettings, Responder};
-use tollgate_harness::Client;
+use tollgate_harness::{Client, eventually};
 use tollgate_proxy::{
     Binding, BoxedHost, ChainInfo, Gateway, Ledger, Live, Readiness, ReceiptLog, Snapshot, Targets,
     UpstreamTarget,
@@ -58,8 +58,40 @@ impl Plugin<BoxedHost> for AnswersOptions {
     }
 }
 
-/// Starts an upstream that says what it was asked, one request on a connection; gives its URL. A
-/// listener of the gateway would take the request for one of its own that came back.
+/// A policy that lets one request at a time pass.
+#[derive(Debug)]
+struct OneAtATime;
+
+impl Plugin<BoxedHost> for OneAtATime {
+    fn run<'a>(
+        &'a self,
+        _: Hook,
+        mut run: Run<BoxedHost>,
+    ) -> Pin<Box<dyn Future<Output = Finished<BoxedHost>> + Send + 'a>> {
+        Box::pin(async move {
+            let bucket = Bucket {
+                name: "in-flight".into(),
+                partition: Partition::Address,
+                rule: Rule::Concurrency(1),
+            };
+            let question = Question::from(QuotaEffect::TakeAll(vec![bucket].into()));
+            let verdict = match run.ask(question).await {
+                Ok(Answer::Taken(Taken::Allowed)) => Ok(Verdict::Proceed),
+                Ok(_) => Ok(Verdict::Reply(Reply { status: 429, content: Content::Empty })),
+                Err(departure) => Err(Failure::Question(departure)),
+            };
+            (run, verdict)
+        })
+    }
+
+    fn has(&self, hook: Hook) -> bool {
+        hook == Hook::Request
+    }
+}
+
+/// Starts an upstream that says what it was asked, one request on a connection; gives its URL. Asked
+/// for `?rest`, it begins to answer and rests. A listener of the gateway would take the request for
+/// one of its own that came back.
 fn echo(stop: &CancellationToken) -> Result<String> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;
@@ -69,7 +101,7 @@ fn echo(stop: &CancellationToken) -> Result<String> {
     let serve = async move {
         while let Ok((stream, _)) = listener.accept().await {
             // A connection that breaks is noticed by the gateway.
-            let _ = answer(stream).await;
+            tokio::spawn(answer(stream));
         }
     };
     tokio::spawn(stop.clone().run_until_cancelled_owned(serve));
@@ -93,6 +125,12 @@ async fn answer(stream: TcpStream) -> Result<()> {
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await?;
     let asked = request.trim_end().trim_end_matches(" HTTP/1.1");
+    if asked.ends_with("?rest") {
+        let begun = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n";
+        stream.write_all(begun.as_bytes()).await?;
+        stream.read_to_end(&mut Vec::new()).await?;
+        return Ok(());
+    }
     let text = format!("{asked} {}", String::from_utf8_lossy(&body));
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n", text.len());
     stream.write_all(format!("{head}Connection: close\r\n\r\n{text}").as_bytes()).await?;
@@ -117,11 +155,16 @@ fn stores() -> Result<Arc<Stores>> {
 
 /// A chain of one policy that answers `OPTIONS` with this status.
 fn chain(name: &str, status: u16) -> Chain<BoxedHost> {
+    chain_of(name, Arc::new(AnswersOptions(status)))
+}
+
+/// A chain of one policy.
+fn chain_of(name: &str, plugin: Arc<dyn Plugin<BoxedHost>>) -> Chain<BoxedHost> {
     let policy = Policy {
-        name: "answers-options".into(),
+        name: "only".into(),
         class: Class::Security,
         interests: Interests::default(),
-        plugin: Arc::new(AnswersOptions(status)),
+        plugin,
         trees: Arc::new(Trees::new(&Growth::default(), &[])),
         questions_max: 8,
         answer_bytes_max: 1024,
@@ -132,7 +175,11 @@ fn chain(name: &str, status: u16) -> Chain<BoxedHost> {
 
 /// `GET /v1/things` and `POST /v1/things` by the chain 1, everything else by the listener's, 0.
 fn routes() -> Result<RouteTable> {
-    let limits = RouteLimits { body_bytes_max: 1024, timeout: Duration::from_secs(10) };
+    let limits = RouteLimits {
+        body_bytes_max: 1024,
+        timeout: Duration::from_secs(10),
+        stream_idle_timeout: Duration::from_secs(10),
+    };
     let route = Route {
         name: "things".into(),
         template: "/v1/things".into(),
@@ -276,5 +323,31 @@ async fn a_swapped_snapshot_decides_about_the_next_request() -> Result<()> {
     let reply = Client::h1().get(&format!("{}/v1/things", bench.url)).await?;
     let id = reply.header("x-request-id").unwrap_or_default().to_owned();
     assert_eq!(bench.receipts.find(&id).map(|(record, _)| record.generation), Some(2));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_slot_is_held_until_the_answer_is_over() -> Result<()> {
+    let bench = bench()?;
+    let mut next = Snapshot { receipts: bench.receipts.clone(), ..snapshot(2, &bench.echo)? };
+    next.chains[1] = chain_of("tenant", Arc::new(OneAtATime));
+    bench.live.swap(next);
+    let url = format!("{}/v1/things", bench.url);
+    let get = async || anyhow::Ok(Client::h1().get(&url).await?.status);
+
+    let address = bench.url.trim_start_matches("http://").to_owned();
+    let mut stream = TcpStream::connect(&address).await?;
+    let head = format!("GET /v1/things?rest HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await?;
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"begun\r\n") {
+        answer.push(stream.read_u8().await?);
+    }
+    assert_eq!(get().await?, StatusCode::TOO_MANY_REQUESTS, "the answer is still on its way");
+
+    drop(stream);
+    let free = async || (get().await.ok()? == StatusCode::OK).then_some(());
+    eventually("the slot is free", Duration::from_secs(20), free).await?;
+    assert_eq!(get().await?, StatusCode::OK, "an answer that was read is over");
     Ok(())
 }

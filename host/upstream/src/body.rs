@@ -4,6 +4,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -11,33 +12,44 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tollgate_chain::Error;
 
-use crate::error::chain_text;
+use crate::error::{chain_text, reset_code};
+use crate::fields::strip_answer;
 use crate::outgoing::BodyRecord;
 use crate::pool::PoolLease;
+use crate::send::SendBounds;
 
-/// The body of an upstream's answer, trailers included.
+/// The body of an upstream's answer. Its trailers are stripped as the answer's head is.
 ///
-/// Fails with [`Error::UpstreamTimeout`] when the request's deadline passes while it is waited for,
-/// and with [`Error::UpstreamUnavailable`] when the connection is lost within it.
+/// Fails with [`Error::UpstreamTimeout`] when the request's deadline passes, or its idle time,
+/// while it is waited for; with [`Error::UpstreamReset`] when the upstream resets the stream with a
+/// reason; and with [`Error::UpstreamUnavailable`] when the connection is lost within it.
 pub struct UpstreamBody {
     inner: Option<Incoming>,
     lease: Option<PoolLease>,
     deadline: Instant,
+    idle: Option<IdleClock>,
     /// Made when the body is first waited for: most bodies come with their head.
     timer: Option<Pin<Box<Sleep>>>,
     request: Option<Arc<BodyRecord>>,
+}
+
+/// The longest rest of a stream, and when its answer last moved.
+struct IdleClock {
+    limit: Duration,
+    last_received: Instant,
 }
 
 impl UpstreamBody {
     pub(crate) fn new(
         inner: Incoming,
         lease: PoolLease,
-        deadline: Instant,
+        bounds: &SendBounds,
         request: Option<Arc<BodyRecord>>,
     ) -> Self {
         let at_end = inner.is_end_stream();
-        let (inner, lease) = (Some(inner), Some(lease));
-        let mut body = Self { inner, lease, deadline, timer: None, request };
+        let (inner, lease, deadline) = (Some(inner), Some(lease), bounds.deadline);
+        let idle = bounds.idle.map(|limit| IdleClock { limit, last_received: Instant::now() });
+        let mut body = Self { inner, lease, deadline, idle, timer: None, request };
         if at_end {
             body.end();
         }
@@ -75,6 +87,9 @@ impl UpstreamBody {
             return failure;
         }
         let internal = format!("answer's body: {}", chain_text(error));
+        if let Some(code) = reset_code(error) {
+            return Error::UpstreamReset { code, internal };
+        }
         if error.is_parse() {
             Error::UpstreamInvalid { internal }
         } else {
@@ -82,11 +97,30 @@ impl UpstreamBody {
         }
     }
 
+    /// Tells whether the deadline has passed, or neither side sent anything for the idle time.
     fn is_overdue(&mut self, context: &mut Context<'_>) -> bool {
-        let deadline = self.deadline;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        timer.as_mut().poll(context).is_ready()
+        let Self { deadline, idle, request, timer, .. } = self;
+        let due = || due_at(*deadline, idle.as_ref(), request.as_deref());
+        let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(due())));
+
+        while timer.as_mut().poll(context).is_ready() {
+            // It was set when the stream last rested, and the stream may have moved since.
+            let due = due();
+            if due <= Instant::now() {
+                return true;
+            }
+            timer.as_mut().reset(due);
+        }
+        false
     }
+}
+
+/// When a stream ends that does not move.
+fn due_at(deadline: Instant, idle: Option<&IdleClock>, request: Option<&BodyRecord>) -> Instant {
+    let Some(idle) = idle else { return deadline };
+    let last =
+        request.map_or(idle.last_received, |request| idle.last_received.max(request.last_sent()));
+    deadline.min(last + idle.limit)
 }
 
 impl Body for UpstreamBody {
@@ -100,9 +134,14 @@ impl Body for UpstreamBody {
         let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
 
         match Pin::new(&mut *inner).poll_frame(context) {
-            Poll::Ready(Some(Ok(frame))) => {
+            Poll::Ready(Some(Ok(mut frame))) => {
+                if let Some(trailers) = frame.trailers_mut() {
+                    strip_answer(trailers);
+                }
                 if inner.is_end_stream() {
                     self.end();
+                } else if let Some(idle) = &mut self.idle {
+                    idle.last_received = Instant::now();
                 }
                 Poll::Ready(Some(Ok(frame)))
             }

@@ -15,9 +15,9 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::client::TlsStream;
 
+pub(crate) use self::resolve::NameResolver;
 pub(crate) use self::tls::ClientTls;
 
-use self::resolve::NameResolver;
 use crate::error::{ConnectionError, Error};
 
 /// Where one endpoint is.
@@ -93,6 +93,11 @@ impl Connector {
         ConnectionError::TimedOut { host: self.host.clone(), limit: self.timeout }
     }
 
+    /// The error of a connection that its peer closed before it was ready.
+    pub(crate) fn closed(&self) -> ConnectionError {
+        ConnectionError::Closed { host: self.host.clone() }
+    }
+
     pub(crate) fn handshake_failed(
         &self,
         protocol: &'static str,
@@ -101,25 +106,35 @@ impl Connector {
         ConnectionError::Handshake { host: self.host.clone(), protocol, source: Arc::new(source) }
     }
 
-    /// Resolves the name anew, connects, and shakes hands by TLS where that is asked for.
+    /// The addresses of the endpoint, where it has a name and that is followed.
+    pub(crate) fn resolver(&self) -> &NameResolver {
+        &self.resolver
+    }
+
+    /// Resolves the name anew, connects, and shakes hands by TLS where that is asked for. Returns
+    /// the address that the connection leads to.
     pub(crate) async fn connect(
         &self,
         deadline: Instant,
-    ) -> Result<TransportStream, ConnectionError> {
-        let tcp = self.connect_tcp(deadline).await?;
-        match &self.tls {
-            None => Ok(TransportStream::Plain(tcp)),
+    ) -> Result<(TransportStream, SocketAddr), ConnectionError> {
+        let (tcp, peer) = self.connect_tcp(deadline).await?;
+        let stream = match &self.tls {
+            None => TransportStream::Plain(tcp),
             Some(tls) => {
                 let stream = timeout_at(deadline, tls.connect(&self.host, tcp))
                     .await
                     .map_err(|_| self.timed_out())??;
-                Ok(TransportStream::Tls(Box::new(stream)))
+                TransportStream::Tls(Box::new(stream))
             }
-        }
+        };
+        Ok((stream, peer))
     }
 
     /// Tries every address in turn, each with its share of the time that is left.
-    async fn connect_tcp(&self, deadline: Instant) -> Result<TcpStream, ConnectionError> {
+    async fn connect_tcp(
+        &self,
+        deadline: Instant,
+    ) -> Result<(TcpStream, SocketAddr), ConnectionError> {
         let addresses = timeout_at(deadline, self.resolver.addresses())
             .await
             .map_err(|_| self.timed_out())??;
@@ -128,7 +143,7 @@ impl Connector {
             let left = u32::try_from(addresses.len() - index).unwrap_or(u32::MAX);
             let share = deadline.saturating_duration_since(Instant::now()) / left;
             match timeout_at(Instant::now() + share, connect_one(*address)).await {
-                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Ok(stream)) => return Ok((stream, *address)),
                 Ok(Err(error)) => last = error,
                 Err(_) => last = self.timed_out(),
             }

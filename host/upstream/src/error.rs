@@ -1,10 +1,12 @@
 //! Why an upstream cannot be set up, and why a connection cannot be made.
 
+use std::error::Error as _;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls_pki_types::pem;
+use tollgate_chain::GrpcCode;
 
 /// Why settings make no upstream. Nothing was connected yet.
 #[derive(Debug, thiserror::Error)]
@@ -85,11 +87,29 @@ pub(crate) enum ConnectionError {
     Pin { host: Arc<str> },
     #[error("{protocol} handshake with {host}")]
     Handshake { host: Arc<str>, protocol: &'static str, source: Arc<hyper::Error> },
+    #[error("connect to {host}: closed by the server before its settings came")]
+    Closed { host: Arc<str> },
     #[error("connect to {host}: given up")]
     Dropped { host: Arc<str> },
 }
 
 impl ConnectionError {
+    /// Tells whether the server was reached and is not the one that the settings describe: another
+    /// attempt would find the same.
+    pub(crate) fn is_of_trust(&self) -> bool {
+        match self {
+            Self::Tls { source, .. } => tls_error(source).is_some(),
+            Self::NoH2 { .. } | Self::Pin { .. } => true,
+            Self::Resolve { .. }
+            | Self::NoAddress { .. }
+            | Self::Connect { .. }
+            | Self::TimedOut { .. }
+            | Self::Handshake { .. }
+            | Self::Closed { .. }
+            | Self::Dropped { .. } => false,
+        }
+    }
+
     /// A short name for a metric's label.
     pub(crate) fn reason(&self) -> &'static str {
         match self {
@@ -99,17 +119,21 @@ impl ConnectionError {
             Self::Tls { source, .. } => tls_reason(source),
             Self::NoH2 { .. } => "alpn",
             Self::Pin { .. } => "pin",
-            Self::Handshake { .. } => "handshake",
+            Self::Handshake { .. } | Self::Closed { .. } => "handshake",
             Self::Dropped { .. } => "dropped",
         }
     }
 }
 
+/// The error of the TLS protocol, where that failed and not the connection under it.
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref().and_then(|inner| inner.downcast_ref())
+}
+
 /// The faults of a certificate that an operator mends in different ways.
 fn tls_reason(error: &io::Error) -> &'static str {
     use rustls::{AlertDescription, CertificateError as Bad, Error as Tls};
-    let error = error.get_ref().and_then(|inner| inner.downcast_ref::<Tls>());
-    let Some(error) = error else { return "tls" };
+    let Some(error) = tls_error(error) else { return "tls" };
     if *error == Tls::AlertReceived(AlertDescription::NoApplicationProtocol) {
         return "alpn";
     }
@@ -125,6 +149,18 @@ fn tls_reason(error: &io::Error) -> &'static str {
     } else {
         "tls-certificate"
     }
+}
+
+/// The status of a stream that the upstream reset, where gRPC gives the reason one of its own
+/// (PROTOCOL-HTTP2, "Errors").
+pub(crate) fn reset_code(error: &hyper::Error) -> Option<GrpcCode> {
+    let reset = error.source().and_then(|source| source.downcast_ref::<h2::Error>())?;
+    let code = match reset.reason()? {
+        h2::Reason::ENHANCE_YOUR_CALM => GrpcCode::ResourceExhausted,
+        h2::Reason::CANCEL => GrpcCode::Cancelled,
+        _ => return None,
+    };
+    (reset.is_remote() && reset.is_reset()).then_some(code)
 }
 
 /// Writes an error and its causes in one line, for an `internal` message.

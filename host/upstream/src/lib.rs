@@ -7,6 +7,7 @@
 
 mod balance;
 mod body;
+mod caller;
 mod connect;
 mod error;
 mod fields;
@@ -18,8 +19,9 @@ mod send;
 mod settings;
 
 pub use body::UpstreamBody;
+pub use caller::CallerKey;
 pub use error::Error;
 pub use fields::strip_before_forwarding;
 pub use retry::Safety;
-pub use send::Upstream;
+pub use send::{SendBounds, Upstream};
 pub use settings::{TlsSettings, UpstreamSettings, WireProtocol};

@@ -4,13 +4,15 @@
 //! leaves a record of how it ended, because HTTP/2 loses the error of a body that broke.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use http_body::{Body, Frame, SizeHint};
+use tokio::time::Instant;
 use tollgate_chain::Error;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -23,15 +25,38 @@ pub(crate) enum OutboundBody {
 }
 
 /// The outcome of a streamed body, and the means to end it.
-#[derive(Default)]
 pub(crate) struct BodyRecord {
     failure: OnceLock<Error>,
     released: AtomicBool,
     cancelled: AtomicBool,
     waker: AtomicWaker,
+    begun: Instant,
+    /// Milliseconds from `begun` to the last piece that was sent.
+    last_sent: AtomicU64,
 }
 
 impl BodyRecord {
+    fn new() -> Self {
+        Self {
+            failure: OnceLock::new(),
+            released: AtomicBool::new(false),
+            cancelled: AtomicBool::new(false),
+            waker: AtomicWaker::new(),
+            begun: Instant::now(),
+            last_sent: AtomicU64::new(0),
+        }
+    }
+
+    /// When the last piece was sent, to a millisecond.
+    pub(crate) fn last_sent(&self) -> Instant {
+        self.begun + Duration::from_millis(self.last_sent.load(Ordering::Relaxed))
+    }
+
+    fn sent(&self) {
+        let since = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_sent.store(since, Ordering::Relaxed);
+    }
+
     /// The body's own failure: the sender's fault, not the upstream's.
     pub(crate) fn failure(&self) -> Option<Error> {
         self.failure.get().cloned()
@@ -64,7 +89,7 @@ impl OutboundBody {
         if body.is_end_stream() {
             return (Self::Empty, None);
         }
-        let record = Arc::new(BodyRecord::default());
+        let record = Arc::new(BodyRecord::new());
         let streamed = Streamed { body, record: record.clone() };
         (Self::Streamed(Box::new(streamed)), Some(record))
     }
@@ -134,13 +159,17 @@ where
         if self.record.cancelled.load(Ordering::Acquire) {
             return Poll::Ready(Some(Err(h2::Error::from(h2::Reason::CANCEL).into())));
         }
+
         match Pin::new(&mut self.body).poll_frame(context) {
             Poll::Ready(Some(Err(error))) => {
                 let _ = self.record.failure.set(own_failure(error.into()));
                 // The service hears CANCEL, not that it did something wrong.
                 Poll::Ready(Some(Err(h2::Error::from(h2::Reason::CANCEL).into())))
             }
-            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(frame))),
+            Poll::Ready(Some(Ok(frame))) => {
+                self.record.sent();
+                Poll::Ready(Some(Ok(frame)))
+            }
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         }

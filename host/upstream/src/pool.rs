@@ -1,23 +1,25 @@
 //! One endpoint and the connections to it.
 //!
-//! A request first takes a place (a bound on what one endpoint may have in hand), then a connection:
-//! an HTTP/1.1 one for itself alone (`pool/h1.rs`), or a stream on a shared HTTP/2 one
-//! (`pool/h2.rs`). No lock is lease across an await.
+//! A request first takes a place (a bound on what one endpoint may have in hand, `pool/places.rs`),
+//! then a connection: an HTTP/1.1 one for itself alone (`pool/h1.rs`), or a stream on a shared
+//! HTTP/2 one (`pool/h2.rs`). No lock is held across an await.
 
 mod h1;
 mod h2;
+mod places;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tollgate_chain::{Error, metric};
 
+use self::places::{PlaceLookup, Places, Waiter};
 use crate::balance::Latency;
+use crate::caller::CallerKey;
 use crate::connect::{ClientTls, Connector, Target};
 use crate::error::{ConnectionError, chain_text};
 use crate::health::Health;
@@ -25,10 +27,12 @@ use crate::outgoing::OutboundBody;
 use crate::retry::AttemptFailure;
 use crate::settings::{UpstreamSettings, WireProtocol};
 
-/// Requests that may wait for a place at one endpoint; beyond it the gateway is at its limit.
-const WAITING_MAX: usize = 4096;
 /// A connection is not used for new requests when it is older: names and certificates change.
 const AGE_MAX: Duration = Duration::from_secs(300);
+/// The interval at which a name is resolved again while the endpoint is used. A connection is left
+/// after two answers without its address, so that no new request goes to it ten seconds after a
+/// move.
+const FOLLOW_EVERY: Duration = Duration::from_secs(3);
 /// Head of an answer. HTTP/1.1 allows 100 fields in it, hyper's default: asking for another number
 /// would cost an allocation for each answer.
 const ANSWER_HEAD_BYTES_MAX: u32 = 64 * 1024;
@@ -41,12 +45,12 @@ pub(crate) struct Endpoint {
     pub(crate) latency: Latency,
     connector: Connector,
     pool: ProtocolPool,
-    places: Semaphore,
-    places_max: usize,
-    waiting: AtomicUsize,
+    places: Places,
     idle_timeout: Duration,
     swept: AtomicBool,
     upstream: Arc<str>,
+    /// True where there is no other endpoint to send to.
+    is_alone: bool,
 }
 
 enum ProtocolPool {
@@ -59,6 +63,8 @@ pub(crate) struct Attempt {
     pub(crate) request: Box<Request<OutboundBody>>,
     /// Use no connection that was idle before: it may have died like the last one.
     pub(crate) fresh: bool,
+    /// The caller whose share of the places the request counts against.
+    pub(crate) caller: CallerKey,
 }
 
 /// An answer, with the connection or stream that its body holds until it ended.
@@ -81,12 +87,11 @@ impl Endpoint {
             }
             WireProtocol::Grpc => {
                 let pool = h2::Http2Pool::new(settings.connections_max);
-                let places = pool.streams_max();
+                let places = pool.places_max(None);
                 (ProtocolPool::Http2(pool), places)
             }
         };
 
-        let places_max = places_max.min(Semaphore::MAX_PERMITS);
         Ok(Self {
             connector: Connector::new(&target, tls, settings.connect_timeout),
             target,
@@ -94,18 +99,17 @@ impl Endpoint {
             health: Health::new(),
             latency: Latency::new(),
             pool,
-            places: Semaphore::new(places_max),
-            places_max,
-            waiting: AtomicUsize::new(0),
+            places: Places::new(places_max),
             idle_timeout: settings.idle_timeout,
             swept: AtomicBool::new(false),
             upstream: (*settings.name).into(),
+            is_alone: settings.endpoints.len() <= 1,
         })
     }
 
     /// Requests in hand.
     pub(crate) fn active(&self) -> usize {
-        self.places_max.saturating_sub(self.places.available_permits())
+        self.places.taken()
     }
 
     /// Estimates the cost of one request more, in nanoseconds of waiting.
@@ -118,43 +122,83 @@ impl Endpoint {
         self: &Arc<Self>,
         attempt: Attempt,
     ) -> Result<PooledAnswer, AttemptFailure> {
-        let place = self.place().await.map_err(AttemptFailure::Final)?;
+        let place = self.place(attempt.caller).await.map_err(AttemptFailure::Final)?;
         match &self.pool {
             ProtocolPool::Http1(pool) => pool.attempt(place, attempt).await,
             ProtocolPool::Http2(pool) => pool.attempt(place, attempt).await,
         }
     }
 
-    async fn place(self: &Arc<Self>) -> Result<RequestSlot, Error> {
-        let permit = match self.places.try_acquire() {
-            Ok(permit) => permit,
-            Err(_) => {
-                let _waiting = WaitingGuard::new(&self.waiting).ok_or(Error::Overloaded)?;
-                self.places.acquire().await.map_err(|_| Error::Overloaded)?
-            }
-        };
-        permit.forget();
-        Ok(RequestSlot { endpoint: self.clone() })
+    async fn place(self: &Arc<Self>, caller: CallerKey) -> Result<RequestSlot, Error> {
+        match self.places.take(caller)? {
+            PlaceLookup::Taken => Ok(RequestSlot { endpoint: self.clone(), caller }),
+            // The sender goes with the endpoint, which this borrow keeps.
+            PlaceLookup::Soon(place) => place.await.map_err(|_| Error::Overloaded),
+        }
     }
 
-    /// Closes what was idle for too long, for as long as the endpoint lives.
+    /// Hands free places to the requests that wait for them.
+    fn hand_out(self: &Arc<Self>, first: Option<(CallerKey, Waiter)>) {
+        let mut granted = first;
+        while let Some((caller, waiter)) = granted {
+            // A request that gave up meanwhile returns its place by dropping it.
+            drop(waiter.send(RequestSlot { endpoint: self.clone(), caller }));
+            granted = self.places.next();
+        }
+    }
+
+    /// Sets the number of places to what the peer allows.
+    fn set_places(self: &Arc<Self>, max: usize) {
+        self.places.set_max(max);
+        self.hand_out(self.places.next());
+    }
+
+    /// Closes what was idle for too long or leads to an address that the name left, for as long as
+    /// the endpoint lives.
     fn sweep(self: &Arc<Self>) {
         if self.swept.swap(true, Ordering::AcqRel) {
             return;
         }
         let endpoint = Arc::downgrade(self);
-        let period = (self.idle_timeout / 2).max(Duration::from_millis(10));
+        let mut period = self.idle_timeout / 2;
+        if self.connector.resolver().is_name() {
+            period = period.min(FOLLOW_EVERY);
+        }
+        let period = period.max(Duration::from_millis(10));
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(period).await;
                 let Some(endpoint) = endpoint.upgrade() else { return };
-                let now = Instant::now();
-                match &endpoint.pool {
-                    ProtocolPool::Http1(pool) => pool.sweep(now, endpoint.idle_timeout),
-                    ProtocolPool::Http2(pool) => pool.sweep(now, endpoint.idle_timeout),
-                }
+                endpoint.sweep_now().await;
             }
         });
+    }
+
+    async fn sweep_now(&self) {
+        let resolver = self.connector.resolver();
+        let has_moved = |address| resolver.has_moved(address);
+        if resolver.is_name() && (self.has_connections() || self.active() > 0) {
+            resolver.follow().await;
+        }
+
+        let now = Instant::now();
+        match &self.pool {
+            ProtocolPool::Http1(pool) => {
+                pool.sweep(now, self.idle_timeout);
+                pool.leave(&has_moved);
+            }
+            ProtocolPool::Http2(pool) => {
+                pool.sweep(now, self.idle_timeout);
+                pool.leave(&has_moved);
+            }
+        }
+    }
+
+    fn has_connections(&self) -> bool {
+        match &self.pool {
+            ProtocolPool::Http1(pool) => pool.has_connections(),
+            ProtocolPool::Http2(pool) => pool.has_connections(),
+        }
     }
 
     fn http1(&self) -> Option<&h1::Http1Pool> {
@@ -190,7 +234,10 @@ impl Endpoint {
             None => self.sweep(),
             Some(error) => {
                 tracing::debug!(upstream = %self.upstream, error = chain_text(error), "no connection");
-                self.failed();
+                // Ejected, a server alone with a wrong certificate would look like one that is down.
+                if !(self.is_alone && error.is_of_trust()) {
+                    self.failed();
+                }
             }
         }
         metrics::counter!(
@@ -205,11 +252,15 @@ impl Endpoint {
 /// The right to have one request in hand at an endpoint.
 pub(crate) struct RequestSlot {
     endpoint: Arc<Endpoint>,
+    caller: CallerKey,
 }
 
 impl Drop for RequestSlot {
     fn drop(&mut self) {
-        self.endpoint.places.add_permits(1);
+        let next = self.endpoint.places.release(self.caller);
+        if next.is_some() {
+            self.endpoint.hand_out(next);
+        }
     }
 }
 
@@ -228,7 +279,7 @@ impl PoolLease {
             Self::Http1 { sender, place } if reusable => {
                 // First the connection, then the place: who gets the place finds the connection.
                 if let Some(pool) = place.endpoint.http1() {
-                    pool.put(sender);
+                    pool.put(sender, place.endpoint.connector.resolver());
                 }
                 drop(place);
             }
@@ -237,17 +288,5 @@ impl PoolLease {
     }
 }
 
-struct WaitingGuard<'a>(&'a AtomicUsize);
-
-impl<'a> WaitingGuard<'a> {
-    fn new(count: &'a AtomicUsize) -> Option<Self> {
-        let waiting = Self(count);
-        (count.fetch_add(1, Ordering::AcqRel) < WAITING_MAX).then_some(waiting)
-    }
-}
-
-impl Drop for WaitingGuard<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use std::error::Error as _;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use http::Request;
-use tollgate_chain::Error;
+use tollgate_chain::{Error, GrpcCode};
 
 use crate::balance::Tried;
 use crate::error::{ConnectionError, chain_text};
@@ -35,7 +35,7 @@ pub(crate) enum AttemptFailure {
     /// It was certainly not processed; it is here where it was handed back.
     Unprocessed { cause: String, request: Option<Box<Request<OutboundBody>>> },
     /// The connection was lost, or the stream reset, before an answer.
-    Lost { cause: String },
+    Lost { cause: String, reset: Option<GrpcCode> },
     /// Nothing that another attempt would change.
     Final(Error),
 }
@@ -70,19 +70,24 @@ impl RetryState {
         budget: &Budget,
         make: &Make<'_>,
     ) -> Result<Box<Request<OutboundBody>>, Error> {
-        let (cause, request, unsent) = match failure {
+        let mut reset = None;
+        let (internal, request, unsent) = match failure {
             AttemptFailure::Unconnected { error, request }
                 if self.attempts < ATTEMPTS_MAX.min(self.endpoints) =>
             {
                 tracing::debug!(error = chain_text(&error), "another endpoint is tried");
                 return Ok(request);
             }
+            AttemptFailure::Unconnected { error, .. } if error.is_of_trust() => {
+                return Err(Error::UpstreamInvalid { internal: chain_text(&error) });
+            }
             AttemptFailure::Unconnected { error, .. } => (chain_text(&error), None, true),
             AttemptFailure::Unprocessed { cause, request } => (cause, request.or_else(make), true),
-            AttemptFailure::Lost { cause } if self.safety == Safety::Repeatable => {
-                (cause, make(), false)
+            AttemptFailure::Lost { cause, reset: code } => {
+                reset = code;
+                let is_repeatable = self.safety == Safety::Repeatable;
+                (cause, is_repeatable.then(make).flatten(), false)
             }
-            AttemptFailure::Lost { cause } => (cause, None, false),
             AttemptFailure::Final(error) => return Err(error),
         };
 
@@ -91,7 +96,10 @@ impl RetryState {
                 self.resent = true;
                 Ok(request)
             }
-            _ => Err(Error::UpstreamUnavailable { internal: cause, unsent }),
+            _ => Err(match reset {
+                Some(code) => Error::UpstreamReset { code, internal },
+                None => Error::UpstreamUnavailable { internal, unsent },
+            }),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The life of one request towards a service: prepared, sent over a chosen endpoint, answered or
 //! failed, within its deadline.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderValue, TE, TRANSFER_ENCODING};
@@ -13,6 +15,7 @@ use tollgate_chain::{Error, UpstreamState, metric};
 
 use crate::balance::Balance;
 use crate::body::UpstreamBody;
+use crate::caller::CallerKey;
 use crate::connect::{ClientTls, Target};
 use crate::fields::{strip_answer, strip_hop_by_hop};
 use crate::outgoing::{BodyRecord, OutboundBody};
@@ -25,6 +28,28 @@ pub(crate) type Make<'a> = dyn Fn() -> Option<Box<Request<OutboundBody>>> + Send
 
 /// A request, and how it is made once more.
 type Repeated<'a> = (Box<Request<OutboundBody>>, &'a Make<'a>);
+
+/// The bounds of one request, and on whose behalf it is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct SendBounds {
+    /// When the whole exchange must be over, the answer's body included.
+    pub deadline: Instant,
+    /// Longest time in which neither side of a stream sends anything; `None` where the deadline
+    /// alone holds.
+    pub idle: Option<Duration>,
+    /// The safety of sending it again.
+    pub safety: Safety,
+    /// The caller whose share of the upstream it uses.
+    pub caller: CallerKey,
+}
+
+impl SendBounds {
+    /// The bounds of a request of the gateway's own.
+    #[must_use]
+    pub fn new(deadline: Instant, safety: Safety) -> Self {
+        Self { deadline, idle: None, safety, caller: CallerKey::GATEWAY }
+    }
+}
 
 /// A service behind the gate: its endpoints, and the connections to them.
 pub struct Upstream {
@@ -78,8 +103,7 @@ impl Upstream {
     pub async fn send<B>(
         &self,
         request: Request<B>,
-        deadline: Instant,
-        safety: Safety,
+        bounds: SendBounds,
     ) -> Result<Response<UpstreamBody>, Error>
     where
         B: Body<Data = Bytes> + Send + Unpin + 'static,
@@ -90,7 +114,7 @@ impl Upstream {
         let spare = body.is_empty().then(|| head.clone());
         let make = || Some(Box::new(Request::from_parts(spare.clone()?, OutboundBody::Empty)));
         let first = Box::new(Request::from_parts(head, body));
-        self.exchange((first, &make), record, deadline, safety).await
+        self.exchange((first, &make), record, bounds).await
     }
 
     /// Sends a request whose body is at hand, so that it may be sent once more where that is safe:
@@ -102,8 +126,7 @@ impl Upstream {
     pub async fn send_whole<F>(
         &self,
         make: F,
-        deadline: Instant,
-        safety: Safety,
+        bounds: SendBounds,
     ) -> Result<Response<UpstreamBody>, Error>
     where
         F: Fn() -> Result<Request<Bytes>, Error> + Send + Sync,
@@ -113,25 +136,27 @@ impl Upstream {
             request.headers_mut().remove(CONTENT_LENGTH);
             Ok(request)
         };
-        self.exchange((make()?, &|| make().ok()), None, deadline, safety).await
+        self.exchange((make()?, &|| make().ok()), None, bounds).await
     }
 
     async fn exchange(
         &self,
         request: Repeated<'_>,
         record: Option<Arc<BodyRecord>>,
-        deadline: Instant,
-        safety: Safety,
+        bounds: SendBounds,
     ) -> Result<Response<UpstreamBody>, Error> {
-        if deadline <= Instant::now() {
+        if bounds.deadline <= Instant::now() {
             return Err(Error::UpstreamTimeout);
         }
-        let outcome = match timeout_at(deadline, self.attempts(request, safety)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Error::UpstreamTimeout),
+
+        let attempts = self.attempts(request, &bounds);
+        let outcome = match (bounds.idle, &record) {
+            (Some(idle), Some(record)) => while_sent(record, idle, bounds.deadline, attempts).await,
+            _ => timeout_at(bounds.deadline, attempts).await.ok(),
         };
-        match outcome {
-            Ok(answer) => self.accept(answer, record, deadline),
+
+        match outcome.unwrap_or(Err(Error::UpstreamTimeout)) {
+            Ok(answer) => self.accept(answer, record, &bounds),
             // A body that broke off shows as a lost stream; whose fault it was, only it knows.
             Err(error) => Err(record.and_then(|record| record.failure()).unwrap_or(error)),
         }
@@ -140,9 +165,9 @@ impl Upstream {
     async fn attempts(
         &self,
         (mut request, make): Repeated<'_>,
-        safety: Safety,
+        bounds: &SendBounds,
     ) -> Result<PooledAnswer, Error> {
-        let mut retry = RetryState::new(safety, self.balance.endpoints().len());
+        let mut retry = RetryState::new(bounds.safety, self.balance.endpoints().len());
         let keeps_host = request.headers().contains_key(HOST);
 
         loop {
@@ -152,7 +177,8 @@ impl Upstream {
                 Error::UpstreamUnavailable { internal, unsent: true }
             })?;
             self.address(&mut request, endpoint, keeps_host);
-            let attempt = Attempt { request, fresh: retry.begin(index) };
+            let fresh = retry.begin(index);
+            let attempt = Attempt { request, fresh, caller: bounds.caller };
             let mut timing = self.balance.time(endpoint);
             match endpoint.attempt(attempt).await {
                 Ok(answer) => {
@@ -230,7 +256,7 @@ impl Upstream {
         &self,
         answer: PooledAnswer,
         record: Option<Arc<BodyRecord>>,
-        deadline: Instant,
+        bounds: &SendBounds,
     ) -> Result<Response<UpstreamBody>, Error> {
         let PooledAnswer { mut response, lease } = answer;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -249,7 +275,7 @@ impl Upstream {
             headers.remove(CONTENT_LENGTH);
         }
         strip_answer(headers);
-        Ok(response.map(|body| UpstreamBody::new(body, lease, deadline, record)))
+        Ok(response.map(|body| UpstreamBody::new(body, lease, bounds, record)))
     }
 
     fn is_grpc(&self) -> bool {
@@ -265,6 +291,29 @@ impl std::fmt::Debug for Upstream {
 
 /// The highest status of a known class (RFC 9110 §15): clients know no other.
 const STATUS_MAX: u16 = 599;
+
+/// Waits for an answer while the request's body is sent. `None` when the deadline passes, or when
+/// the body has not ended and gave nothing for the idle time.
+async fn while_sent<T>(
+    record: &BodyRecord,
+    idle: Duration,
+    deadline: Instant,
+    answer: impl Future<Output = T>,
+) -> Option<T> {
+    let mut answer = pin!(answer);
+    loop {
+        let rests_until = match record.is_released() {
+            true => deadline,
+            false => deadline.min(record.last_sent() + idle),
+        };
+        if rests_until <= Instant::now() {
+            return None;
+        }
+        if let Ok(answer) = timeout_at(rests_until, answer.as_mut()).await {
+            return Some(answer);
+        }
+    }
+}
 
 fn endpoints(settings: &UpstreamSettings) -> Result<Vec<Arc<Endpoint>>, crate::Error> {
     let targets =

@@ -31,6 +31,8 @@ pub const SOON: Duration = Duration::from_secs(30);
 pub struct Folder {
     /// TOML, beside the listener and the admin address; `HOST` is the listener's authority.
     pub toml: String,
+    /// Further keys of the listener.
+    pub listener: String,
     /// The text of `credentials.keys`.
     pub credentials: String,
     /// Other files: name and content.
@@ -50,9 +52,10 @@ impl Gate {
         let dir = tempfile::tempdir()?;
         let head = format!(
             "[listeners.http]\naddress = \"127.0.0.1:{port}\"\nchain = \"edge\"\n\
-             connections_per_address_max = 10000\n\
+             connections_per_address_max = 10000\n{}\n\
              [admin]\naddress = \"127.0.0.1:{admin}\"\n[access_log]\nto = \"access.jsonl\"\n\
-             [drain]\ndelay_ms = 200\nwait_ms = 10000\n[trees]\nverify_every = 1\n"
+             [drain]\ndelay_ms = 200\nwait_ms = 10000\n[trees]\nverify_every = 1\n",
+            folder.listener
         );
 
         fs::write(dir.path().join("gateway.toml"), head)?;
@@ -260,7 +263,7 @@ pub fn six(echo: &Echo, keys: &[(&Key, &[&str])]) -> Result<Folder> {
     let toml = format!("{declared}{}", SIX.replace("ECHO", &echo.url()));
     let credentials =
         keys.iter().map(|(key, scopes)| key.entry("acme", scopes)).collect::<Vec<_>>().join("\n");
-    Ok(Folder { toml, credentials, files, first: None })
+    Ok(Folder { toml, credentials, files, ..Folder::default() })
 }
 
 /// A component that `cargo xtask plugins` built.

@@ -2,9 +2,11 @@
 //! it with.
 //!
 //! [`Gate`] is the gateway alone before an [`Echo`]; [`Platform`](platform::Platform) is all of it;
-//! a [`Relay`] holds answers back between two parts. A [`VariedGate`] has its rules and components
-//! exchanged; [`Soak`](soak::Soak) does that without end.
+//! [`Calls`] and [`Wire`] are upstreams that misbehave; a [`Relay`] holds answers back between two
+//! parts. A [`VariedGate`] has its rules and components exchanged; [`Soak`](soak::Soak) does that
+//! without end.
 
+pub mod calls;
 pub mod echo;
 pub mod gate;
 pub mod greeter;
@@ -13,9 +15,13 @@ pub mod platform;
 pub mod relay;
 pub mod soak;
 pub mod varied;
+pub mod wide;
+pub mod wire;
 
+pub use calls::Calls;
 pub use echo::Echo;
 pub use gate::Gate;
 pub use key::Key;
 pub use relay::Relay;
 pub use varied::VariedGate;
+pub use wire::Wire;

@@ -8,6 +8,7 @@ use tollgate_chain::{Head, HeldHandle, Matched, Principal};
 
 use super::PolicyHost;
 use crate::idempotency::{Claim, HeldReply};
+use crate::quota::Reservation;
 
 impl PolicyHost {
     /// Returns the principal of the request, once a policy has established it.
@@ -45,6 +46,13 @@ impl PolicyHost {
     #[must_use]
     pub fn claim(&self) -> Option<&Claim> {
         self.idempotency.claim()
+    }
+
+    /// Takes the slots of requests in flight that the policies took for this exchange. They are given
+    /// back when they are dropped: hold them until the response is over.
+    #[must_use]
+    pub fn take_slots(&mut self) -> Vec<Reservation> {
+        self.quota.take_slots()
     }
 
     /// Takes the claim out, to complete it or to let others retry. A claim that is left in becomes

@@ -228,6 +228,10 @@ impl Reserved for Taken {
         self.committed = true;
         self.events.lock().push("commit".into());
     }
+
+    fn holds_slots(&self) -> bool {
+        true
+    }
 }
 
 impl Drop for Taken {

@@ -17,7 +17,11 @@ fn route(name: &str, template: &str) -> Arc<Route> {
         upstream: None,
         binding: 0,
         chain: 0,
-        limits: RouteLimits { body_bytes_max: 1024, timeout: Duration::from_secs(1) },
+        limits: RouteLimits {
+            body_bytes_max: 1024,
+            timeout: Duration::from_secs(1),
+            stream_idle_timeout: Duration::from_secs(1),
+        },
     })
 }
 

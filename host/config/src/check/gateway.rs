@@ -40,6 +40,7 @@ pub(super) fn listener(reader: &ItemReader<'_>, chains: &NameIndex<'_>) -> Optio
         trusted_proxies: proxies.into_iter().map(Located::into_value).collect(),
         connections_max: reader.size(&listener::CONNECTIONS_MAX),
         connections_per_address_max: reader.size(&listener::CONNECTIONS_PER_ADDRESS_MAX),
+        idle_timeout: reader.milliseconds(&listener::IDLE_TIMEOUT_MS),
     })
 }
 

@@ -54,6 +54,7 @@ pub(super) fn route(
         limits: RouteLimits {
             body_bytes_max: reader.size(&route::BODY_BYTES_MAX),
             timeout: reader.milliseconds(&route::TIMEOUT_MS),
+            stream_idle_timeout: reader.milliseconds(&route::STREAM_IDLE_TIMEOUT_MS),
         },
         location: reader.item_location(),
     })

@@ -33,6 +33,9 @@ pub(crate) mod listener {
         CONNECTIONS_PER_ADDRESS_MAX = ConfigKey::optional(
             "connections_per_address_max", integer(1, 1_000_000, 100),
             "Most connections at once from one address");
+        IDLE_TIMEOUT_MS = ConfigKey::optional(
+            "idle_timeout_ms", integer(1, 3_600_000, 60_000),
+            "Longest time for which a connection without a request is kept open");
     }
 }
 

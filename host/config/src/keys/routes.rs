@@ -38,10 +38,14 @@ pub(crate) mod route {
             "Facts about the Route that policies read; each must be declared by a policy of the \
              chain (`policies.<name>.attributes`)");
         BODY_BYTES_MAX = ConfigKey::optional(
-            "body_bytes_max", integer(0, 64 << 20, 1 << 20), "Longest request body");
+            "body_bytes_max", integer(0, 64 << 20, 1 << 20),
+            "Longest request body; of a gRPC stream, the longest message of the caller");
         TIMEOUT_MS = ConfigKey::optional(
-            "timeout_ms", integer(1, 900_000, 30_000),
-            "Longest time from the request's head to the head of the upstream's response");
+            "timeout_ms", integer(1, 86_400_000, 30_000),
+            "Longest time from the request's head to the end of its response, streams included");
+        STREAM_IDLE_TIMEOUT_MS = ConfigKey::optional(
+            "stream_idle_timeout_ms", integer(1, 86_400_000, 300_000),
+            "Longest time in which neither side of a gRPC stream sends anything");
     }
 }
 

@@ -26,6 +26,8 @@ pub struct ListenerConfig {
     pub connections_max: usize,
     /// Most connections at once from one address.
     pub connections_per_address_max: usize,
+    /// Longest time for which a connection without a request is kept open.
+    pub idle_timeout: Duration,
 }
 
 /// PEM files of a server.

@@ -69,6 +69,7 @@ impl StartValues {
                     "connections_per_address_max",
                     old.connections_per_address_max == new.connections_per_address_max,
                 ),
+                ("idle_timeout_ms", old.idle_timeout == new.idle_timeout),
             ];
             let values = values.into_iter().filter(|(_, is_same)| !is_same);
             keys.extend(values.map(|(key, _)| format!("{table}.{key}")));

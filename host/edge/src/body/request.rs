@@ -19,6 +19,8 @@ use crate::listener::ConnectionState;
 #[derive(Debug)]
 pub struct RequestBody {
     source: RequestSource,
+    /// Pieces that were read ahead; they come first.
+    ahead: Pieces,
     limit: usize,
     received: usize,
     waiting: Waiting,
@@ -64,7 +66,8 @@ impl RequestBody {
         timeouts: BodyTimeouts,
         state: Option<Arc<ConnectionState>>,
     ) -> Self {
-        Self { source, limit, received: 0, waiting: Waiting::new(timeouts), state }
+        let (ahead, waiting) = (Pieces::default(), Waiting::new(timeouts));
+        Self { source, ahead, limit, received: 0, waiting, state }
     }
 
     /// Sets the bound in bytes and the bounds in time, in place of the listener's.
@@ -87,7 +90,7 @@ impl RequestBody {
     /// # Errors
     /// [`Error::BodyTooLarge`].
     pub fn check_declared(&self) -> Result<(), Error> {
-        let least = usize::try_from(self.size_hint().lower()).unwrap_or(usize::MAX);
+        let least = usize::try_from(self.source.size_hint().lower()).unwrap_or(usize::MAX);
         if least > self.limit.saturating_sub(self.received) {
             return Err(Error::BodyTooLarge { limit: self.limit });
         }
@@ -109,11 +112,42 @@ impl RequestBody {
         Ok(pieces.into_bytes())
     }
 
+    /// Reads ahead until the body ends or more than `bytes_max` bytes came, and tells whether it
+    /// ended. What was read is what the body gives next; a dropped future loses nothing.
+    ///
+    /// # Errors
+    /// Those of [`RequestBody::collect`].
+    pub async fn read_ahead(&mut self, bytes_max: usize) -> Result<bool, Error> {
+        self.check_declared()?;
+        while self.ahead.len() <= bytes_max {
+            match std::future::poll_fn(|cx| self.poll_source(cx)).await {
+                Some(piece) => self.ahead.push(piece?),
+                None => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    /// The bytes that the body has left for certain, and at most, where that is known.
+    #[must_use]
+    pub fn declared(&self) -> (u64, Option<u64>) {
+        let hint = self.size_hint();
+        (hint.lower(), hint.upper())
+    }
+
     async fn next(&mut self) -> Option<Result<Bytes, Error>> {
         std::future::poll_fn(|cx| self.poll_data(cx)).await
     }
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        if self.ahead.len() > 0 {
+            let bytes = std::mem::take(&mut self.ahead).into_bytes();
+            return Poll::Ready(Some(Ok(bytes)));
+        }
+        self.poll_source(cx)
+    }
+
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         let incoming = match &mut self.source {
             RequestSource::Nothing => return Poll::Ready(None),
             RequestSource::Whole(bytes) => {
@@ -151,7 +185,7 @@ impl RequestBody {
         if self.received > self.limit {
             return Some(Err(Error::BodyTooLarge { limit: self.limit }));
         }
-        if self.is_end_stream() {
+        if self.source.is_end_stream() {
             self.end();
         }
         Some(Ok(bytes))
@@ -175,18 +209,34 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.source {
-            RequestSource::Nothing => true,
-            RequestSource::Whole(bytes) => bytes.is_empty(),
-            RequestSource::Incoming(incoming) => incoming.is_end_stream(),
+        self.ahead.len() == 0 && self.source.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let (rest, ahead) = (self.source.size_hint(), self.ahead.len() as u64);
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower().saturating_add(ahead));
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper.saturating_add(ahead));
+        }
+        hint
+    }
+}
+
+impl RequestSource {
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Whole(bytes) => bytes.is_empty(),
+            Self::Incoming(incoming) => incoming.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.source {
-            RequestSource::Nothing => SizeHint::with_exact(0),
-            RequestSource::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            RequestSource::Incoming(incoming) => incoming.size_hint(),
+        match self {
+            Self::Nothing => SizeHint::with_exact(0),
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Incoming(incoming) => incoming.size_hint(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The body of a response: whole bytes without a box, an upstream's stream without a box, or any
-//! other stream.
+//! other stream. `recorded.rs` carries it to the socket.
 
+use std::any::Any;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,15 +9,26 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 use tollgate_chain::Error;
 
 use super::pieces::Pieces;
-use crate::exchange::Ending;
 
 /// A response's body.
-pub struct ResponseBody(ResponseSource);
+#[derive(Default)]
+pub struct ResponseBody {
+    source: ResponseSource,
+    deadline: Option<Instant>,
+    held: Option<Box<dyn Any + Send + Sync>>,
+}
 
+/// Largest piece of a whole body that is handed over at once: the rest waits until the caller took
+/// it, where the clock of responses sees it.
+const PIECE_BYTES_MAX: usize = 64 * 1024;
+
+#[derive(Default)]
 enum ResponseSource {
+    #[default]
     Nothing,
     Whole(Bytes),
     Incoming(Incoming),
@@ -27,26 +39,55 @@ impl ResponseBody {
     /// No content.
     #[must_use]
     pub fn empty() -> Self {
-        Self(ResponseSource::Nothing)
+        Self::default()
     }
 
     /// These bytes.
     #[must_use]
     pub fn full(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        Self(if bytes.is_empty() { ResponseSource::Nothing } else { ResponseSource::Whole(bytes) })
+        match bytes.is_empty() {
+            true => Self::default(),
+            false => Self::of(ResponseSource::Whole(bytes)),
+        }
     }
 
     /// An upstream's body, passed on with its trailers.
     #[must_use]
     pub fn incoming(incoming: Incoming) -> Self {
-        Self(ResponseSource::Incoming(incoming))
+        Self::of(ResponseSource::Incoming(incoming))
     }
 
-    /// Any other stream. An error resets the stream or closes the connection.
+    /// Any other stream. An error ends the response in trailers where the caller speaks gRPC; else it
+    /// resets the stream or closes the connection.
     #[must_use]
     pub fn stream(body: impl Body<Data = Bytes, Error = Error> + Send + 'static) -> Self {
-        Self(ResponseSource::Stream(Box::pin(body)))
+        Self::of(ResponseSource::Stream(Box::pin(body)))
+    }
+
+    fn of(source: ResponseSource) -> Self {
+        Self { source, deadline: None, held: None }
+    }
+
+    /// Sets when the response must be over, though its caller does not take it.
+    #[must_use]
+    pub fn with_deadline(self, deadline: Instant) -> Self {
+        Self { deadline: Some(deadline), ..self }
+    }
+
+    /// When the response must be over, though its caller does not take it.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Holds a value until the response is over, in place of one that was held before.
+    pub fn hold(&mut self, value: impl Any + Send + Sync) {
+        self.held = Some(Box::new(value));
+    }
+
+    /// Tells whether the body comes from elsewhere and may still fail.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.source, ResponseSource::Incoming(_) | ResponseSource::Stream(_))
     }
 
     /// Reads the body to its end. A body of one piece is not copied; trailers are dropped.
@@ -70,7 +111,7 @@ impl ResponseBody {
 
 impl std::fmt::Debug for ResponseBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let kind = match &self.0 {
+        let kind = match &self.source {
             ResponseSource::Nothing => "Nothing",
             ResponseSource::Whole(_) => "Whole",
             ResponseSource::Incoming(_) => "Incoming",
@@ -80,16 +121,15 @@ impl std::fmt::Debug for ResponseBody {
     }
 }
 
-impl Default for ResponseBody {
-    fn default() -> Self {
-        Self::empty()
-    }
-}
-
 impl From<Bytes> for ResponseBody {
     fn from(bytes: Bytes) -> Self {
         Self::full(bytes)
     }
+}
+
+fn broke_off(error: &hyper::Error) -> Error {
+    let internal = format!("the upstream's body broke off: {error}");
+    Error::UpstreamUnavailable { internal, unsent: false }
 }
 
 impl Body for ResponseBody {
@@ -100,25 +140,24 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        match &mut self.0 {
+        match &mut self.source {
             ResponseSource::Nothing => Poll::Ready(None),
             ResponseSource::Whole(bytes) => {
-                let bytes = std::mem::take(bytes);
-                self.0 = ResponseSource::Nothing;
-                Poll::Ready(Some(Ok(Frame::data(bytes))))
+                let piece = bytes.split_to(bytes.len().min(PIECE_BYTES_MAX));
+                if bytes.is_empty() {
+                    self.source = ResponseSource::Nothing;
+                }
+                Poll::Ready(Some(Ok(Frame::data(piece))))
             }
             ResponseSource::Incoming(incoming) => {
-                Pin::new(incoming).poll_frame(cx).map_err(|error| Error::UpstreamUnavailable {
-                    internal: format!("the upstream's body broke off: {error}"),
-                    unsent: false,
-                })
+                Pin::new(incoming).poll_frame(cx).map_err(|error| broke_off(&error))
             }
             ResponseSource::Stream(body) => body.as_mut().poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.source {
             ResponseSource::Nothing => true,
             ResponseSource::Whole(_) => false,
             ResponseSource::Incoming(incoming) => incoming.is_end_stream(),
@@ -127,61 +166,11 @@ impl Body for ResponseBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.source {
             ResponseSource::Nothing => SizeHint::with_exact(0),
             ResponseSource::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             ResponseSource::Incoming(incoming) => incoming.size_hint(),
             ResponseSource::Stream(body) => body.size_hint(),
-        }
-    }
-}
-
-/// A response's body on its way to the socket, with what happens when it is through.
-#[derive(Debug)]
-pub(crate) struct RecordedBody {
-    body: ResponseBody,
-    ending: Ending,
-}
-
-impl RecordedBody {
-    pub(crate) fn new(body: ResponseBody, ending: Ending) -> Self {
-        Self { body, ending }
-    }
-}
-
-impl Body for RecordedBody {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        match &polled {
-            Poll::Ready(Some(Ok(frame))) => {
-                self.ending.sent(frame.data_ref().map_or(0, Bytes::len));
-            }
-            Poll::Ready(Some(Err(error))) => self.ending.broke(error),
-            Poll::Ready(None) => self.ending.complete(),
-            Poll::Pending => {}
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl Drop for RecordedBody {
-    fn drop(&mut self) {
-        if self.body.is_end_stream() {
-            self.ending.complete();
         }
     }
 }

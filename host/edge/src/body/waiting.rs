@@ -34,10 +34,10 @@ impl Default for BodyTimeouts {
 }
 
 impl BodyTimeouts {
-    /// For streams: no floor, an idle bound, and 15 minutes in total.
+    /// For streams, which may rest: the time that they may last and nothing else.
     #[must_use]
-    pub fn streaming(idle: Duration) -> Self {
-        Self { idle, whole: Duration::from_secs(900), floor: 0, floor_after: Duration::ZERO }
+    pub fn streaming(whole: Duration) -> Self {
+        Self { idle: whole, whole, floor: 0, floor_after: Duration::ZERO }
     }
 
     /// Returns how much longer a wait that starts now may last.
@@ -112,8 +112,8 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_may_rest_for_its_idle_bound() {
+    fn a_stream_may_rest_for_as_long_as_it_may_last() {
         let bounds = BodyTimeouts::streaming(60 * SECOND);
-        assert_eq!(bounds.allowed(100 * SECOND, 1), 60 * SECOND);
+        assert_eq!(bounds.allowed(20 * SECOND, 1), 40 * SECOND);
     }
 }

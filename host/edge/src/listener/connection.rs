@@ -11,7 +11,7 @@ use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -20,6 +20,7 @@ use tollgate_chain::metric;
 
 use super::frames::Frames;
 use super::io::{Guarded, Spoken, sniff};
+use super::outgoing::StreamRunner;
 use super::registry::ConnectionRegistry;
 use super::state::{ConnectionState, DrainDemand};
 use super::watch::{Clocks, End, Graceful, Watched};
@@ -117,12 +118,12 @@ where
     let state = Arc::clone(&link.state);
     let limits = &link.shared.settings.limits.clone();
     let frames = (spoken == Spoken::Http2).then(|| Frames::new(limits.control_frames_max));
-    let io = TokioIo::new(Guarded::new(stream, read, Arc::clone(&state), frames));
+    let io =
+        TokioIo::new(Guarded::new(stream, read, Arc::clone(&state), frames, limits.stall_timeout));
     let service = service_fn(move |request| exchange(Arc::clone(&link), request));
     let clocks = Clocks {
         head: (spoken == Spoken::Http1).then_some(limits.head_timeout),
         idle: limits.idle_timeout,
-        stall: limits.stall_timeout,
         // A client of HTTP/1 that was not told may be sending its next request by then.
         old: (spoken == Spoken::Http2).then(|| state.old()),
     };
@@ -148,8 +149,8 @@ fn http1_builder(limits: &Limits) -> http1::Builder {
     builder
 }
 
-fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+fn http2_builder(limits: &Limits) -> http2::Builder<StreamRunner> {
+    let mut builder = http2::Builder::new(StreamRunner::new(limits.stall_timeout));
     builder
         .max_concurrent_streams(limits.streams_max)
         .initial_stream_window_size(limits.stream_window)

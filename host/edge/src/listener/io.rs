@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::frames::Frames;
+use super::outgoing::Patience;
 use super::state::ConnectionState;
 
 /// Which protocol a connection speaks.
@@ -47,7 +48,10 @@ pub(super) struct Guarded<S> {
     state: Arc<ConnectionState>,
     frames: Option<Frames>,
     linger: Option<Linger>,
-    blocked: bool,
+    patience: Patience,
+    blocked_since: Option<Instant>,
+    /// Bytes that the peer took since it last let us wait.
+    taken: u64,
 }
 
 struct Linger {
@@ -62,17 +66,37 @@ impl<S> Guarded<S> {
         read: Bytes,
         state: Arc<ConnectionState>,
         frames: Option<Frames>,
+        stall_timeout: Duration,
     ) -> Self {
-        Self { stream, read, state, frames, linger: None, blocked: false }
+        let patience = Patience::new(stall_timeout);
+        let (linger, blocked_since, taken) = (None, None, 0);
+        Self { stream, read, state, frames, linger, patience, blocked_since, taken }
     }
 
     /// Notes whether the peer takes what we send, when that changes.
     fn note_blocked<T>(&mut self, polled: Poll<T>) -> Poll<T> {
-        if polled.is_pending() != self.blocked {
-            self.blocked = !self.blocked;
-            self.state.set_blocked(self.blocked);
+        match (polled.is_pending(), self.blocked_since) {
+            (true, None) => {
+                self.patience.count(Duration::ZERO, std::mem::take(&mut self.taken));
+                self.blocked_since = Some(Instant::now());
+                self.state.block(self.patience.left());
+            }
+            (false, Some(since)) => {
+                self.patience.count(since.elapsed(), 0);
+                self.blocked_since = None;
+                self.state.unblock();
+            }
+            (true, Some(_)) | (false, None) => {}
         }
         polled
+    }
+
+    /// Counts what was written.
+    fn wrote(&mut self, bytes: usize) {
+        self.taken = self.taken.saturating_add(bytes as u64);
+        if let Some(frames) = &mut self.frames {
+            frames.sent(bytes);
+        }
     }
 
     fn noticed(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -119,9 +143,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
         let written = ready!(self.note_blocked(polled))?;
-        if let Some(frames) = &mut self.frames {
-            frames.sent(written);
-        }
+        self.wrote(written);
         Poll::Ready(Ok(written))
     }
 
@@ -132,9 +154,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
         let written = ready!(self.note_blocked(polled))?;
-        if let Some(frames) = &mut self.frames {
-            frames.sent(written);
-        }
+        self.wrote(written);
         Poll::Ready(Ok(written))
     }
 

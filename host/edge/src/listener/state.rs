@@ -11,13 +11,18 @@ use tokio::time::Instant;
 /// The state of one connection. Times are in microseconds since it opened, 0 for none.
 #[derive(Debug)]
 pub(crate) struct ConnectionState {
+    /// The number of the connection in this process.
+    number: u64,
     opened: Instant,
     /// When the connection is old.
     old: Instant,
     in_flight: AtomicU32,
     idle_since: AtomicU64,
     head_since: AtomicU64,
-    blocked_since: AtomicU64,
+    /// When a peer that takes nothing of what we send has had its time.
+    blocked_until: AtomicU64,
+    /// When the response in flight must be over; HTTP/1 has one at a time.
+    respond_by: AtomicU64,
     unread: AtomicBool,
     flooded: AtomicBool,
     order: AtomicU8,
@@ -34,19 +39,27 @@ pub(super) enum DrainDemand {
 
 impl ConnectionState {
     pub(super) fn new(age_max: Duration) -> Self {
+        static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
         let opened = Instant::now();
         Self {
+            number: CONNECTIONS.fetch_add(1, Ordering::Relaxed),
             opened,
             old: opened + age_max,
             in_flight: AtomicU32::new(0),
             idle_since: AtomicU64::new(FRESH),
             head_since: AtomicU64::new(0),
-            blocked_since: AtomicU64::new(0),
+            blocked_until: AtomicU64::new(0),
+            respond_by: AtomicU64::new(0),
             unread: AtomicBool::new(false),
             flooded: AtomicBool::new(false),
             order: AtomicU8::new(0),
             waker: AtomicWaker::new(),
         }
+    }
+
+    /// The number of the connection in this process.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     /// When the connection is old.
@@ -68,15 +81,30 @@ impl ConnectionState {
         }
     }
 
-    /// The peer takes nothing of what we send, or takes it again.
-    pub(super) fn set_blocked(&self, blocked: bool) {
-        let since = if blocked { self.now() } else { 0 };
-        self.blocked_since.store(since, Ordering::Relaxed);
+    /// The peer takes nothing of what we send, and may do so for this long.
+    pub(super) fn block(&self, patience: Duration) {
+        let until = self.now().saturating_add(micros(patience));
+        let until = match self.respond_by.load(Ordering::Relaxed) {
+            0 => until,
+            respond_by => until.min(respond_by),
+        };
+        self.blocked_until.store(until, Ordering::Relaxed);
     }
 
-    /// Since when the peer takes nothing of what we send.
-    pub(super) fn blocked_since(&self) -> Option<Instant> {
-        self.moment(&self.blocked_since)
+    /// The peer takes again what we send.
+    pub(super) fn unblock(&self) {
+        self.blocked_until.store(0, Ordering::Relaxed);
+    }
+
+    /// Sets when the response in flight must be over.
+    pub(crate) fn respond_by(&self, deadline: Option<Instant>) {
+        let since = |at: Instant| micros(at.saturating_duration_since(self.opened)).max(1);
+        self.respond_by.store(deadline.map_or(0, since), Ordering::Relaxed);
+    }
+
+    /// When a peer that takes nothing of what we send has had its time.
+    pub(super) fn blocked_until(&self) -> Option<Instant> {
+        self.moment(&self.blocked_until)
     }
 
     /// When the head began that is being received, outside an exchange.
@@ -105,7 +133,7 @@ impl ConnectionState {
     fn moment(&self, since: &AtomicU64) -> Option<Instant> {
         match since.load(Ordering::Relaxed) {
             0 => None,
-            micros => Some(self.opened + Duration::from_micros(micros)),
+            since => Some(self.opened + Duration::from_micros(since)),
         }
     }
 
@@ -146,8 +174,12 @@ impl ConnectionState {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.opened.elapsed().as_micros()).unwrap_or(u64::MAX).max(FRESH + 1)
+        micros(self.opened.elapsed()).max(FRESH + 1)
     }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// The time at which a connection has been idle from the start.
@@ -162,6 +194,11 @@ impl InFlight {
         state.in_flight.fetch_add(1, Ordering::AcqRel);
         state.head_since.store(0, Ordering::Relaxed);
         Self(Arc::clone(state))
+    }
+
+    /// Sets when the only response in flight must be over.
+    pub(crate) fn respond_by(&self, deadline: Option<Instant>) {
+        self.0.respond_by(deadline);
     }
 }
 

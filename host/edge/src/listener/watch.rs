@@ -25,8 +25,6 @@ pub(super) struct Clocks {
     pub(super) head: Option<Duration>,
     /// For the time between exchanges.
     pub(super) idle: Duration,
-    /// For a peer that takes nothing of what we send.
-    pub(super) stall: Duration,
     /// When the connection is asked to finish; none where its next response tells so.
     pub(super) old: Option<Instant>,
 }
@@ -84,10 +82,8 @@ impl<C: Graceful> Watched<C> {
     /// The next moment at which something is due, and what.
     fn due(&self) -> (Instant, Due) {
         let (at, due) = self.due_by_state();
-        match self.state.blocked_since() {
-            Some(since) if since + self.clocks.stall < at => {
-                (since + self.clocks.stall, Due::Taking)
-            }
+        match self.state.blocked_until() {
+            Some(until) if until < at => (until, Due::Taking),
             _ => (at, due),
         }
     }
@@ -174,5 +170,5 @@ fn far() -> Instant {
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// The time for which exchanges may go on once a connection was asked to finish: longer than any
-/// stream.
-const FINISH_MAX: Duration = Duration::from_secs(960);
+/// Route allows a stream to last. Each exchange has clocks of its own.
+const FINISH_MAX: Duration = Duration::from_secs(25 * 3600);

@@ -37,6 +37,7 @@ fn every() -> Vec<(Error, u16, &'static str, u32)> {
     let internal = || "secret".to_owned();
     let detail = || "detail".to_owned();
     let unavailable = |unsent| Error::UpstreamUnavailable { internal: internal(), unsent };
+    let reset = |code| Error::UpstreamReset { code, internal: internal() };
     let all = vec![
         (Error::MalformedRequest { detail: detail() }, 400, "malformed-request", 3),
         (Error::PathNotCanonical { detail: "detail" }, 400, "path-not-canonical", 3),
@@ -70,6 +71,8 @@ fn every() -> Vec<(Error, u16, &'static str, u32)> {
         (unavailable(true), 503, "upstream-unavailable", 14),
         (unavailable(false), 502, "upstream-unavailable", 14),
         (Error::UpstreamInvalid { internal: internal() }, 502, "upstream-invalid", 14),
+        (reset(GrpcCode::ResourceExhausted), 429, "resource-exhausted", 8),
+        (reset(GrpcCode::Cancelled), 499, "cancelled", 1),
         (Error::UpstreamTimeout, 504, "upstream-timeout", 4),
         (grpc(5), 404, "upstream-said-no", 5),
         (
@@ -111,6 +114,7 @@ fn listed(error: &Error) {
         | Error::NoUpstream { .. }
         | Error::UpstreamUnavailable { .. }
         | Error::UpstreamInvalid { .. }
+        | Error::UpstreamReset { .. }
         | Error::UpstreamTimeout
         | Error::Grpc(_)
         | Error::Plugin { .. }

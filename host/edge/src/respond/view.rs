@@ -121,6 +121,7 @@ fn problem_type(error: &Error) -> &'static ProblemType {
         Error::UpstreamUnavailable { unsent: true, .. } => &ProblemType::UPSTREAM_UNAVAILABLE,
         Error::UpstreamUnavailable { unsent: false, .. } => &ProblemType::UPSTREAM_LOST,
         Error::UpstreamInvalid { .. } => &ProblemType::UPSTREAM_INVALID,
+        Error::UpstreamReset { code, .. } => ProblemType::of_service(*code),
         Error::UpstreamTimeout => &ProblemType::UPSTREAM_TIMEOUT,
         Error::Grpc(failure) => ProblemType::of_service(failure.code),
         Error::Plugin { .. } => &ProblemType::PLUGIN_FAILURE,

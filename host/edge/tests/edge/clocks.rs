@@ -2,6 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::AsyncWriteExt;
 
 use super::support::{Edge, http2_client, post, read, read_to_end};
@@ -151,4 +155,44 @@ async fn at_the_total_accepting_waits_for_a_connection_to_end() {
     assert_eq!(read(&mut first).await.body, "held");
     drop(first);
     assert_eq!(read(&mut second).await.status, 200);
+}
+
+/// A client over HTTP/2 whose streams have this window.
+async fn narrow(edge: &Edge, window: u32) -> hyper::client::conn::http2::SendRequest<Full<Bytes>> {
+    let io = TokioIo::new(edge.connect().await);
+    let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    builder.initial_stream_window_size(window);
+    let (client, connection) = builder.handshake(io).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+fn get(path: &str) -> Request<Full<Bytes>> {
+    Request::get(format!("http://a{path}")).body(Full::default()).unwrap()
+}
+
+#[tokio::test]
+async fn a_response_that_nobody_takes_is_reset_though_nothing_polls_it() {
+    for path in ["/endless", "/echo"] {
+        let edge = Edge::with(|settings| settings.limits.stall_timeout = SOON);
+        let mut client = narrow(&edge, 0).await;
+        let begun = Instant::now();
+        let response = client.send_request(get(path)).await.unwrap();
+        let ended = response.into_body().collect().await;
+        assert!(ended.is_err(), "{path}: an end in place of a reset");
+        assert!(begun.elapsed() >= SOON, "{path}: not before its time");
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_waits_for_its_source_is_not_reset() {
+    let edge = Edge::with(|settings| settings.limits.stall_timeout = SOON);
+    let mut client = narrow(&edge, 65_535).await;
+    let held = tokio::spawn(async move { client.send_request(get("/held")).await });
+    edge.entered().await;
+    let mut other = narrow(&edge, 0).await;
+    let cut = other.send_request(get("/echo")).await.unwrap();
+    assert!(cut.into_body().collect().await.is_err(), "the stall timeout has passed by now");
+    edge.echo.release.add_permits(1);
+    assert_eq!(held.await.unwrap().unwrap().status(), 200);
 }

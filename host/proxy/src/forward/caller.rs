@@ -65,7 +65,9 @@ mod tests {
             secure: true,
             client: client.parse().unwrap(),
             request_id: "request-1".into(),
+            source: 0,
         };
+
         let mut headers = HeaderMap::new();
         write(&head, fields, &mut headers).unwrap();
         let line = |(name, value): (&HeaderName, &HeaderValue)| {

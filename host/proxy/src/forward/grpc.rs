@@ -21,17 +21,17 @@ pub(super) async fn call(
 ) -> Result<Whole, Error> {
     let body = forwarded.payload.translated().await?;
     let make = || request(forwarded, call, context, body.clone());
-    let response =
-        context.target.upstream.send_whole(make, context.deadline, context.safety).await?;
+    let response = context.target.upstream.send_whole(make, context.bounds).await?;
 
     let (parts, body) = response.into_parts();
-    let collected = timeout_at(context.deadline, Limited::new(body, ANSWER_BYTES_MAX).collect())
-        .await
-        .map_err(|_| Error::UpstreamTimeout)?
-        .map_err(|error| match error.downcast::<Error>() {
-            Ok(error) => *error,
-            Err(error) => Error::UpstreamInvalid { internal: error.to_string() },
-        })?;
+    let collected =
+        timeout_at(context.bounds.deadline, Limited::new(body, ANSWER_BYTES_MAX).collect())
+            .await
+            .map_err(|_| Error::UpstreamTimeout)?
+            .map_err(|error| match error.downcast::<Error>() {
+                Ok(error) => *error,
+                Err(error) => Error::UpstreamInvalid { internal: error.to_string() },
+            })?;
 
     let trailers = collected.trailers().cloned();
     grpc::status(&parts.headers, trailers.as_ref(), parts.status)
@@ -60,7 +60,7 @@ pub(super) fn request(
     let headers = request.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(TE, HeaderValue::from_static("trailers"));
-    let left = context.deadline.saturating_duration_since(Instant::now());
+    let left = context.bounds.deadline.saturating_duration_since(Instant::now());
     headers.insert(GRPC_TIMEOUT, grpc::timeout(left).ok_or(Error::UpstreamTimeout)?);
     for name in PASSED_AS_METADATA {
         if let Some(value) = forwarded.head.headers.get(&name) {

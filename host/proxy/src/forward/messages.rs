@@ -34,8 +34,7 @@ pub(super) async fn call(
 ) -> Result<Response<ResponseBody>, Error> {
     let body = forwarded.payload.translated().await?;
     let make = || request(forwarded, call, context, body.clone());
-    let response =
-        context.target.upstream.send_whole(make, context.deadline, context.safety).await?;
+    let response = context.target.upstream.send_whole(make, context.bounds).await?;
 
     let (parts, body) = response.into_parts();
     let mut messages = MessageStream {
@@ -54,7 +53,8 @@ pub(super) async fn call(
         None => (HeaderValue::from_static(form.media_type()), Bytes::new()),
     };
     let body = TranslatedStream { messages, transcoder, form, first: Some(first) };
-    let mut response = Response::new(ResponseBody::stream(body));
+    let mut response =
+        Response::new(ResponseBody::stream(body).with_deadline(context.bounds.deadline));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, media_type);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -13,7 +13,7 @@ use tollgate_terms::header_policy::Passed;
 use tollgate_upstream::{WireProtocol, strip_before_forwarding};
 
 use super::caller::{self, field_value};
-use super::{ForwardContext, ForwardRequest, identify};
+use super::{ForwardContext, ForwardRequest, deadline, identify};
 use crate::payload::RequestBodyOut;
 use crate::snapshot::UpstreamTarget;
 
@@ -24,17 +24,22 @@ pub(super) async fn pass(
 ) -> Result<Response<ResponseBody>, Error> {
     let upstream = &context.target.upstream;
     let response = match forwarded.payload.outgoing().await? {
-        RequestBodyOut::Whole(bytes) => {
+        RequestBodyOut::Whole { bytes, room: _room } => {
             let make = || request(forwarded, context, bytes.clone());
-            upstream.send_whole(make, context.deadline, context.safety).await?
+            upstream.send_whole(make, context.bounds).await?
         }
         RequestBodyOut::Stream(stream) => {
             let request = request(forwarded, context, stream)?;
-            upstream.send(request, context.deadline, context.safety).await?
+            upstream.send(request, context.bounds).await?
+        }
+        RequestBodyOut::Messages(messages) => {
+            let request = request(forwarded, context, messages)?;
+            upstream.send(request, context.bounds).await?
         }
     };
 
-    let mut response = response.map(ResponseBody::stream);
+    let deadline = context.bounds.deadline;
+    let mut response = response.map(|body| ResponseBody::stream(body).with_deadline(deadline));
     received(&mut response);
     if context.target.fields.pass_set_cookie {
         response.extensions_mut().insert(KeepsCookies);
@@ -51,6 +56,8 @@ fn request<B>(
     *request.method_mut() = forwarded.head.method.clone();
     *request.uri_mut() = uri(forwarded.head)?;
     *request.headers_mut() = headers(forwarded.head, context.target)?;
+    let (protocol, asked) = (forwarded.payload.protocol(), &forwarded.head.headers);
+    deadline::pass_on(asked, protocol, context.bounds.deadline, request.headers_mut())?;
     identify(forwarded, context, request.headers_mut())?;
     Ok(request)
 }

@@ -253,6 +253,10 @@ impl Reserved for MemoryReservation {
     fn commit(&mut self) {
         self.charges.retain(|plan| matches!(plan.rule, Rule::Concurrency(_)));
     }
+
+    fn holds_slots(&self) -> bool {
+        self.charges.iter().any(|plan| matches!(plan.rule, Rule::Concurrency(_)))
+    }
 }
 
 impl Drop for MemoryReservation {

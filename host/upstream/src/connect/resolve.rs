@@ -1,4 +1,5 @@
-//! Turns an endpoint's name into addresses, anew for every connection.
+//! Turns an endpoint's name into addresses, anew for every connection, and at intervals while there
+//! are connections: those that lead elsewhere by then are not used for new requests.
 //!
 //! When the name server fails, the last good answer is used for a minute, so that a short outage
 //! of names is not an outage of services.
@@ -18,31 +19,84 @@ const LAST_GOOD: Duration = Duration::from_secs(60);
 /// Addresses tried for one connection; more would only divide its time further.
 const ADDRESSES_MAX: usize = 8;
 
-pub(super) struct NameResolver {
+pub(crate) struct NameResolver {
     host: Arc<str>,
     port: u16,
     literal: Option<SocketAddr>,
     /// Turns the list, so that connections spread over all addresses of a name.
     turn: AtomicUsize,
     last_good: Mutex<Option<(Instant, Vec<SocketAddr>)>>,
+    /// The last two answers to [`NameResolver::follow`], the newest first.
+    followed: Mutex<[Vec<SocketAddr>; 2]>,
+    changes: AtomicUsize,
+    #[cfg(test)]
+    pub(crate) scripted: Mutex<Option<Vec<SocketAddr>>>,
 }
 
 impl NameResolver {
     pub(super) fn new(host: Arc<str>, port: u16) -> Self {
         let literal = host.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, port));
-        Self { host, port, literal, turn: AtomicUsize::new(0), last_good: Mutex::new(None) }
+        Self {
+            host,
+            port,
+            literal,
+            turn: AtomicUsize::new(0),
+            last_good: Mutex::new(None),
+            followed: Mutex::default(),
+            changes: AtomicUsize::new(0),
+            #[cfg(test)]
+            scripted: Mutex::default(),
+        }
+    }
+
+    /// Tells whether the endpoint is a name, which may come to mean other addresses.
+    pub(crate) fn is_name(&self) -> bool {
+        self.literal.is_none()
+    }
+
+    /// Resolves the name once more for the connections that there are. A failure changes nothing:
+    /// they go on.
+    pub(crate) async fn follow(&self) {
+        let Ok(mut addresses) = self.look_up().await else { return };
+        if addresses.is_empty() {
+            return;
+        }
+        // Name servers turn their lists.
+        addresses.sort_unstable();
+
+        let mut followed = self.followed.lock();
+        let [newest, older] = &mut *followed;
+        if *newest != addresses || *older != addresses {
+            *older = std::mem::replace(newest, addresses);
+            self.changes.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// Counts the changes of what [`NameResolver::has_moved`] says.
+    pub(crate) fn changes(&self) -> usize {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// Tells whether an address was in neither of the last two answers. One answer alone may be a
+    /// part of many addresses.
+    pub(crate) fn has_moved(&self, address: SocketAddr) -> bool {
+        let followed = self.followed.lock();
+        followed.iter().all(|answer| !answer.is_empty() && !answer.contains(&address))
+    }
+
+    async fn look_up(&self) -> std::io::Result<Vec<SocketAddr>> {
+        #[cfg(test)]
+        if let Some(addresses) = self.scripted.lock().clone() {
+            return Ok(addresses);
+        }
+        Ok(tokio::net::lookup_host((&*self.host, self.port)).await?.collect())
     }
 
     pub(super) async fn addresses(&self) -> Result<Vec<SocketAddr>, ConnectionError> {
         if let Some(address) = self.literal {
             return Ok(vec![address]);
         }
-        let answer = tokio::net::lookup_host((&*self.host, self.port)).await;
-        let outcome = match answer {
-            Ok(addresses) => Ok(addresses.collect::<Vec<_>>()),
-            Err(source) => Err(source),
-        };
-        self.settle(outcome, Instant::now())
+        self.settle(self.look_up().await, Instant::now())
     }
 
     /// Keeps a good answer, or falls back on the last one.
@@ -116,6 +170,20 @@ mod tests {
         let answer = || resolver.settle(Ok(vec![address(1), address(2)]), now).unwrap();
         assert_eq!(answer(), vec![address(1), address(2)]);
         assert_eq!(answer(), vec![address(2), address(1)]);
+    }
+
+    #[tokio::test]
+    async fn an_address_has_moved_when_two_answers_are_without_it() {
+        let resolver = NameResolver::new("service".into(), 80);
+        let answers = |last| *resolver.scripted.lock() = Some(vec![address(last)]);
+        assert!(!resolver.has_moved(address(1)), "nothing is known yet");
+        answers(1);
+        resolver.follow().await;
+        answers(2);
+        resolver.follow().await;
+        assert!(!resolver.has_moved(address(1)));
+        resolver.follow().await;
+        assert!(resolver.has_moved(address(1)) && !resolver.has_moved(address(2)));
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! HTTP/1.1: one connection for one request at a time, kept afterwards, last in first out.
 
+mod answer_first;
+mod keep_alive;
+
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +14,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use self::answer_first::AnswerFirst;
 use super::{
     AGE_MAX, ANSWER_HEAD_BYTES_MAX, Attempt, Endpoint, PoolLease, PooledAnswer, RequestSlot,
 };
-use crate::connect::{Connector, TransportStream};
+use crate::connect::{Connector, NameResolver, TransportStream};
 use crate::error::{ConnectionError, chain_text};
 use crate::outgoing::OutboundBody;
 use crate::retry::AttemptFailure;
@@ -30,12 +35,25 @@ const READ_BYTES_MAX: usize = 128 * 1024;
 /// The sending half of a connection.
 pub(crate) struct Sender {
     requests: http1::SendRequest<OutboundBody>,
+    peer: SocketAddr,
+    /// The changes of the endpoint's name by which `peer` was last checked.
+    changes: usize,
     opened: Instant,
+    /// Longest rest before it is used again, as the server says; read from its first answer.
+    rest_max: Option<Option<Duration>>,
 }
 
 struct Idle {
     sender: Sender,
     since: Instant,
+}
+
+impl Idle {
+    /// Tells whether its server may be closing it at this moment.
+    fn is_over(&self) -> bool {
+        let rest_max = self.sender.rest_max.flatten();
+        self.sender.requests.is_closed() || rest_max.is_some_and(|max| self.since.elapsed() >= max)
+    }
 }
 
 #[derive(Default)]
@@ -51,7 +69,7 @@ impl Http1Pool {
         place: RequestSlot,
         attempt: Attempt,
     ) -> Result<PooledAnswer, AttemptFailure> {
-        let Attempt { request, fresh } = attempt;
+        let Attempt { request, fresh, .. } = attempt;
         let kept = if fresh { self.drop_one() } else { self.take().await };
         let (mut sender, place) = match kept {
             Some(sender) => (sender, place),
@@ -63,6 +81,9 @@ impl Http1Pool {
 
         match sender.requests.try_send_request(*request).await {
             Ok(response) => {
+                if sender.rest_max.is_none() {
+                    sender.rest_max = Some(keep_alive::rest_max(response.headers()));
+                }
                 Ok(PooledAnswer { response, lease: PoolLease::Http1 { sender, place } })
             }
             Err(mut error) => Err(match error.take_message() {
@@ -76,7 +97,15 @@ impl Http1Pool {
     }
 
     /// Gives a connection back.
-    pub(super) fn put(&self, sender: Sender) {
+    pub(super) fn put(&self, mut sender: Sender, resolver: &NameResolver) {
+        let changes = resolver.changes();
+        if sender.changes != changes {
+            sender.changes = changes;
+            if resolver.has_moved(sender.peer) {
+                return;
+            }
+        }
+
         let since = Instant::now();
         let is_young = since.saturating_duration_since(sender.opened) <= AGE_MAX;
         if is_young && !sender.requests.is_closed() {
@@ -104,12 +133,12 @@ impl Http1Pool {
         let mut index = idle.len();
         while index > 0 && looked_at < LOOKED_AT_MAX {
             index -= 1;
-            let sender = &idle.get(index)?.sender;
-            if sender.requests.is_closed() {
+            let entry = idle.get(index)?;
+            if entry.is_over() {
                 idle.remove(index);
                 continue;
             }
-            if sender.requests.is_ready() {
+            if entry.sender.requests.is_ready() {
                 return Some(idle.remove(index).sender);
             }
             looked_at += 1;
@@ -127,21 +156,36 @@ impl Http1Pool {
         None
     }
 
+    pub(super) fn has_connections(&self) -> bool {
+        !self.idle.lock().is_empty()
+    }
+
+    /// Closes what has rested for too long.
     pub(super) fn sweep(&self, now: Instant, idle_timeout: Duration) {
-        let mut gone = Vec::new();
+        self.close(|entry| {
+            entry.is_over() || now.saturating_duration_since(entry.since) >= idle_timeout
+        });
+    }
+
+    /// Closes what leads to an address that is not the endpoint's any more.
+    pub(super) fn leave(&self, has_moved: &dyn Fn(SocketAddr) -> bool) {
+        self.close(|entry| has_moved(entry.sender.peer));
+    }
+
+    fn close(&self, is_closed: impl Fn(&Idle) -> bool) {
+        let mut closed = Vec::new();
         {
             let mut idle = self.idle.lock();
             let mut index = 0;
             while let Some(entry) = idle.get(index) {
-                let old = now.saturating_duration_since(entry.since) >= idle_timeout;
-                if old || entry.sender.requests.is_closed() {
-                    gone.push(idle.remove(index));
+                if is_closed(entry) {
+                    closed.push(idle.remove(index));
                 } else {
                     index += 1;
                 }
             }
         }
-        drop(gone);
+        drop(closed);
     }
 }
 
@@ -150,7 +194,7 @@ fn lost(error: &hyper::Error) -> AttemptFailure {
     if error.is_parse() {
         return AttemptFailure::Final(tollgate_chain::Error::UpstreamInvalid { internal: cause });
     }
-    AttemptFailure::Lost { cause }
+    AttemptFailure::Lost { cause, reset: None }
 }
 
 /// Opens a connection on a task of its own: a caller who leaves does not throw away the work, the
@@ -177,15 +221,17 @@ async fn handshake_until(
     connector: &Connector,
     deadline: Instant,
 ) -> Result<Sender, ConnectionError> {
-    match connector.connect(deadline).await? {
-        TransportStream::Plain(stream) => drive(connector, stream, deadline).await,
-        TransportStream::Tls(stream) => drive(connector, stream, deadline).await,
+    let (stream, peer) = connector.connect(deadline).await?;
+    match stream {
+        TransportStream::Plain(stream) => drive(connector, stream, peer, deadline).await,
+        TransportStream::Tls(stream) => drive(connector, stream, peer, deadline).await,
     }
 }
 
 async fn drive<S>(
     connector: &Connector,
     stream: S,
+    peer: SocketAddr,
     deadline: Instant,
 ) -> Result<Sender, ConnectionError>
 where
@@ -193,7 +239,8 @@ where
 {
     let mut builder = http1::Builder::new();
     builder.max_header_size(ANSWER_HEAD_BYTES_MAX as usize).max_buf_size(READ_BYTES_MAX);
-    let (requests, connection) = timeout_at(deadline, builder.handshake(TokioIo::new(stream)))
+    let stream = TokioIo::new(AnswerFirst::new(stream));
+    let (requests, connection) = timeout_at(deadline, builder.handshake(stream))
         .await
         .map_err(|_| connector.timed_out())?
         .map_err(|source| connector.handshake_failed("HTTP/1.1", source))?;
@@ -203,5 +250,5 @@ where
         }
     });
 
-    Ok(Sender { requests, opened: Instant::now() })
+    Ok(Sender { requests, peer, changes: 0, opened: Instant::now(), rest_max: None })
 }

@@ -1,8 +1,15 @@
 //! HTTP/2: a few connections, each shared by many requests.
 //!
-//! Whoever finds no connection begins one or joins the one that is being made; it is made on a task
-//! of its own, so that no caller's departure ends it for the others.
+//! Whoever finds no connection with a free stream begins one or joins the one that is being made; it
+//! is made on a task of its own, so that no caller's departure ends it for the others. A connection
+//! has as many streams as its peer allows (`h2/greeting.rs` waits for the peer's first word on it),
+//! and a window that all of its streams together cannot use up.
 
+mod greeting;
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,30 +17,35 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 
+use self::greeting::{Greeting, Spawner};
 use super::{
     AGE_MAX, ANSWER_HEAD_BYTES_MAX, Attempt, Endpoint, PoolLease, PooledAnswer, RequestSlot,
 };
-use crate::connect::{self, Connector};
-use crate::error::{ConnectionError, chain_text};
+use crate::connect::{Connector, TransportStream};
+use crate::error::{ConnectionError, chain_text, reset_code};
 use crate::outgoing::OutboundBody;
 use crate::retry::{AttemptFailure, is_unprocessed};
 
-/// Connections to one endpoint at most, whatever the settings allow.
-const CONNECTIONS_MAX: usize = 8;
+/// Streams of one connection, where the peer does not allow fewer.
+const STREAMS_MAX: u32 = 100;
 /// Streams on the least busy connection from which on another one is made.
 const STREAMS_SPREAD: usize = 64;
-/// Streams of one connection that count as a full one.
-const STREAMS_MAX: usize = 200;
+/// Requests in hand at one endpoint, whatever the settings and the peer allow.
+const PLACES_MAX: usize = 1024;
+/// Requests in hand at one endpoint before its peer has said how many streams it allows.
+const PLACES_FIRST: usize = 16;
 /// A peer that went without a word is found by these.
 const PINGS: Pings = Pings { interval: Duration::from_secs(20), timeout: Duration::from_secs(10) };
-/// Windows: one answer cannot fill the memory, and few round trips are lost to them.
-const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
+/// The window of a stream: one answer cannot fill the memory, and few round trips are lost to it.
+const STREAM_WINDOW: u32 = 128 * 1024;
+/// The window of a connection. It has room for the windows of all its streams: answers that nobody
+/// reads would otherwise use it up, and the answers of others would wait for them for ever.
+const CONNECTION_WINDOW: u32 = STREAMS_MAX * STREAM_WINDOW;
 
 /// The interval of HTTP/2 pings, and the time for their answer.
 #[derive(Clone, Copy)]
@@ -44,13 +56,20 @@ pub(super) struct Pings {
 
 struct Connection {
     requests: http2::SendRequest<OutboundBody>,
+    peer: SocketAddr,
     opened: Instant,
     last_used: Mutex<Instant>,
     streams: AtomicUsize,
+    /// Streams that the peer allows at once (RFC 9113 §5.1.2).
+    limit: Arc<AtomicUsize>,
     dead: AtomicBool,
 }
 
 impl Connection {
+    fn streams_max(&self) -> usize {
+        self.limit.load(Ordering::Relaxed).min(STREAMS_MAX as usize)
+    }
+
     fn is_usable(&self, now: Instant) -> bool {
         !self.dead.load(Ordering::Acquire)
             && !self.requests.is_closed()
@@ -65,6 +84,18 @@ impl StreamGuard {
     fn new(connection: Arc<Connection>) -> Self {
         connection.streams.fetch_add(1, Ordering::AcqRel);
         Self(connection)
+    }
+
+    /// Takes a stream, unless all that the peer allows are taken.
+    fn claim(connection: Arc<Connection>) -> Option<Self> {
+        let max = connection.streams_max();
+        connection
+            .streams
+            .try_update(Ordering::AcqRel, Ordering::Acquire, |streams| {
+                (streams < max).then(|| streams + 1)
+            })
+            .is_ok()
+            .then(|| Self(connection))
     }
 }
 
@@ -97,12 +128,19 @@ enum StreamLookup {
 
 impl Http2Pool {
     pub(super) fn new(connections_max: usize) -> Self {
-        let connections_max = connections_max.clamp(1, CONNECTIONS_MAX);
         Self { state: Mutex::default(), connections_max, pings: PINGS }
     }
 
-    pub(super) fn streams_max(&self) -> usize {
-        self.connections_max * STREAMS_MAX
+    /// Requests that the endpoint may have in hand, where its peer allows so many streams or has not
+    /// said yet how many.
+    pub(super) fn places_max(&self, streams_max: Option<usize>) -> usize {
+        let places = match streams_max {
+            Some(streams_max) => {
+                self.connections_max.saturating_mul(streams_max.clamp(1, STREAMS_MAX as usize))
+            }
+            None => self.connections_max.max(PLACES_FIRST),
+        };
+        places.min(PLACES_MAX)
     }
 
     pub(super) async fn attempt(
@@ -133,13 +171,22 @@ impl Http2Pool {
     }
 
     async fn stream(&self, endpoint: &Arc<Endpoint>) -> Result<StreamGuard, ConnectionError> {
-        match self.find(endpoint) {
-            StreamLookup::Ready(stream) => Ok(stream),
-            StreamLookup::Soon(opening) => opening.await.map(StreamGuard::new),
+        loop {
+            match self.find(endpoint) {
+                StreamLookup::Ready(stream) => return Ok(stream),
+                StreamLookup::Soon(opening) => {
+                    let stream = StreamGuard::claim(opening.await?);
+                    // It may be full already of those who waited too: then for another one.
+                    if let Some(stream) = stream {
+                        return Ok(stream);
+                    }
+                }
+            }
         }
     }
 
-    /// The least busy connection, or one in the making; begins another one where that helps.
+    /// A stream on the least busy connection, or a connection in the making; begins another one
+    /// where that helps.
     fn find(&self, endpoint: &Arc<Endpoint>) -> StreamLookup {
         let now = Instant::now();
         let mut state = self.state.lock();
@@ -148,19 +195,19 @@ impl Http2Pool {
             .connections
             .iter()
             .map(|connection| (connection.streams.load(Ordering::Acquire), connection))
-            .min_by_key(|(streams, _)| *streams)
+            .min_by_key(|(streams, connection)| (*streams >= connection.streams_max(), *streams))
             .map(|(streams, connection)| (streams, connection.clone()));
-        let room = state.connections.len() < self.connections_max;
+        let may_open = state.connections.len() < self.connections_max;
 
         match least {
-            Some((streams, connection)) => {
-                if streams >= STREAMS_SPREAD && room {
+            Some((streams, connection)) if streams < connection.streams_max() || !may_open => {
+                if streams >= STREAMS_SPREAD && may_open {
                     // Nobody waits for it: it will be found by those who come later.
                     drop(state.open(endpoint, self.pings));
                 }
                 StreamLookup::Ready(StreamGuard::new(connection))
             }
-            None => StreamLookup::Soon(state.open(endpoint, self.pings)),
+            Some(_) | None => StreamLookup::Soon(state.open(endpoint, self.pings)),
         }
     }
 
@@ -170,6 +217,15 @@ impl Http2Pool {
                 && now.saturating_duration_since(*connection.last_used.lock()) >= idle_timeout;
             !idle && connection.is_usable(now)
         });
+    }
+
+    pub(super) fn has_connections(&self) -> bool {
+        !self.state.lock().connections.is_empty()
+    }
+
+    /// Opens no further stream on connections to an address that is not the endpoint's any more.
+    pub(super) fn leave(&self, has_moved: &dyn Fn(SocketAddr) -> bool) {
+        self.state.lock().connections.retain(|connection| !has_moved(connection.peer));
     }
 
     fn settle(&self, outcome: &Result<Arc<Connection>, ConnectionError>) {
@@ -188,12 +244,16 @@ impl Http2State {
         if let Some(opening) = self.opening.as_ref().filter(|opening| opening.peek().is_none()) {
             return opening.clone();
         }
+
         let host = endpoint.connector.host().clone();
         let endpoint = endpoint.clone();
         let task = tokio::spawn(async move {
             let outcome = handshake(&endpoint, pings).await.map(Arc::new);
             if let Some(pool) = endpoint.http2() {
                 pool.settle(&outcome);
+                if let Ok(connection) = &outcome {
+                    endpoint.set_places(pool.places_max(Some(connection.streams_max())));
+                }
             }
             outcome
         });
@@ -221,7 +281,7 @@ fn failed(connection: &Connection, error: &hyper::Error) -> AttemptFailure {
         // The peer broke the protocol: what it said is no answer.
         return AttemptFailure::Final(tollgate_chain::Error::UpstreamInvalid { internal: cause });
     }
-    AttemptFailure::Lost { cause }
+    AttemptFailure::Lost { cause, reset: reset_code(error) }
 }
 
 async fn handshake(endpoint: &Arc<Endpoint>, pings: Pings) -> Result<Connection, ConnectionError> {
@@ -236,48 +296,77 @@ async fn handshake_until(
     pings: Pings,
 ) -> Result<Connection, ConnectionError> {
     let connector = &endpoint.connector;
-    match connector.connect(deadline).await? {
-        connect::TransportStream::Plain(stream) => drive(connector, stream, deadline, pings).await,
-        connect::TransportStream::Tls(stream) => drive(connector, stream, deadline, pings).await,
-    }
+    let (stream, peer) = connector.connect(deadline).await?;
+    let opened = match stream {
+        TransportStream::Plain(stream) => drive(connector, stream, deadline, pings).await,
+        TransportStream::Tls(stream) => drive(connector, stream, deadline, pings).await,
+    };
+    let (requests, limit) = opened?;
+
+    let now = Instant::now();
+    Ok(Connection {
+        requests,
+        peer,
+        opened: now,
+        last_used: Mutex::new(now),
+        streams: AtomicUsize::new(0),
+        limit,
+        dead: AtomicBool::new(false),
+    })
 }
 
+/// The sending half of a connection, and the streams that its peer allows.
+type Driven = (http2::SendRequest<OutboundBody>, Arc<AtomicUsize>);
+
+/// Shakes hands and drives the connection on a task of its own.
 async fn drive<S>(
     connector: &Connector,
     stream: S,
     deadline: Instant,
     pings: Pings,
-) -> Result<Connection, ConnectionError>
+) -> Result<Driven, ConnectionError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+    let greeting = Arc::new(Greeting::default());
+    let mut builder = http2::Builder::new(Spawner::new(greeting.clone()));
     builder
         .timer(TokioTimer::new())
         .keep_alive_interval(pings.interval)
         .keep_alive_timeout(pings.timeout)
         .keep_alive_while_idle(true)
+        // None before the peer has said how many it allows.
+        .initial_max_send_streams(0)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(ANSWER_HEAD_BYTES_MAX);
-    let (requests, connection) = timeout_at(deadline, builder.handshake(TokioIo::new(stream)))
+    let opening = async {
+        let (requests, mut connection) = builder.handshake(TokioIo::new(stream)).await?;
+        let limit = greeting.wait(&mut connection).await?;
+        Ok((requests, connection, limit))
+    };
+    let (requests, mut connection, limit) = timeout_at(deadline, opening)
         .await
         .map_err(|_| connector.timed_out())?
         .map_err(|source| connector.handshake_failed("HTTP/2", source))?;
+    let limit = limit.ok_or_else(|| connector.closed())?;
+
+    let limit = Arc::new(AtomicUsize::new(limit));
+    let current_limit = limit.clone();
     tokio::spawn(async move {
-        if let Err(error) = connection.await {
+        let driving = poll_fn(|context| {
+            let polled = Pin::new(&mut connection).poll(context);
+            if polled.is_pending() {
+                current_limit.store(connection.current_max_send_streams(), Ordering::Relaxed);
+            }
+            polled
+        });
+        if let Err(error) = driving.await {
             tracing::debug!(error = chain_text(&error), "upstream connection ended");
         }
     });
 
-    let now = Instant::now();
-    Ok(Connection {
-        requests,
-        opened: now,
-        last_used: Mutex::new(now),
-        streams: AtomicUsize::new(0),
-        dead: AtomicBool::new(false),
-    })
+    Ok((requests, limit))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ fn request() -> Option<Box<Request<OutboundBody>>> {
 }
 
 fn lost() -> AttemptFailure {
-    AttemptFailure::Lost { cause: "reset".into() }
+    AttemptFailure::Lost { cause: "reset".into(), reset: None }
 }
 
 fn unprocessed() -> AttemptFailure {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use tollgate_upstream::{Safety, Upstream, WireProtocol};
+use tollgate_upstream::{Safety, SendBounds, Upstream, WireProtocol};
 
 use crate::SendBytes as _;
 use crate::server::{Gate, Server, get, read, settings, soon, text, until};
@@ -15,15 +15,23 @@ async fn every_endpoint_gets_its_share() {
         servers.push(Server::start(|_| async { text("hello") }).await);
     }
     let endpoints: Vec<_> = servers.iter().map(Server::endpoint).collect();
+
     for protocol in [WireProtocol::Http, WireProtocol::Grpc] {
         let upstream = Upstream::new(settings(protocol, &endpoints)).unwrap();
         for _ in 0..30 {
             let ask = || async {
-                read(upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap()).await
+                read(
+                    upstream
+                        .send_bytes(get("/"), SendBounds::new(soon(), Safety::Once))
+                        .await
+                        .unwrap(),
+                )
+                .await
             };
             join_all((0..10).map(|_| ask())).await;
         }
     }
+
     let shares: Vec<_> = servers.iter().map(|server| server.seen.requests()).collect();
     assert_eq!(shares.iter().sum::<usize>(), 600);
     assert!(shares.iter().all(|share| *share >= 60), "{shares:?}");
@@ -52,7 +60,10 @@ async fn an_endpoint_that_is_stuck_gets_few_of_the_requests() {
     for sent in 1..=100 {
         let upstream = upstream.clone();
         requests.push(tokio::spawn(async move {
-            read(upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap()).await
+            read(
+                upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await.unwrap(),
+            )
+            .await
         }));
         until("it arrives", || stuck.seen.requests() + quick.seen.requests() == sent).await;
     }

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, StreamBody};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tollgate_chain::Error;
-use tollgate_upstream::{Safety, Upstream, WireProtocol};
+use tollgate_upstream::{Safety, SendBounds, Upstream, WireProtocol};
 
 use crate::SendBytes as _;
 use crate::server::{Server, get, settings, soon, text, until};
@@ -63,7 +63,8 @@ async fn stalling(stall: Stall) -> (Server, mpsc::Receiver<Reason>) {
 async fn a_call_without_an_answer_times_out_and_its_stream_is_cancelled() {
     let (server, mut resets) = stalling(Stall::BeforeHead).await;
     let upstream = server.upstream(WireProtocol::Grpc);
-    let outcome = upstream.send_bytes(get("/"), shortly(), Safety::Repeatable).await;
+    let outcome =
+        upstream.send_bytes(get("/"), SendBounds::new(shortly(), Safety::Repeatable)).await;
     assert_eq!(outcome.unwrap_err(), Error::UpstreamTimeout);
     assert_eq!(resets.recv().await, Some(Reason::CANCEL));
     assert_eq!(server.seen.requests(), 1, "no time is left to ask again");
@@ -73,7 +74,8 @@ async fn a_call_without_an_answer_times_out_and_its_stream_is_cancelled() {
 async fn an_answer_that_stops_coming_times_out_and_its_stream_is_cancelled() {
     let (server, mut resets) = stalling(Stall::InBody).await;
     let upstream = server.upstream(WireProtocol::Grpc);
-    let answer = upstream.send_bytes(get("/"), shortly(), Safety::Once).await.unwrap();
+    let answer =
+        upstream.send_bytes(get("/"), SendBounds::new(shortly(), Safety::Once)).await.unwrap();
     let mut body = answer.into_body();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "begun");
     assert_eq!(body.frame().await.unwrap().unwrap_err(), Error::UpstreamTimeout);
@@ -88,7 +90,7 @@ async fn an_answer_that_is_dropped_cancels_its_stream_though_the_request_still_g
     let (parts, receiver) = mpsc::channel::<Result<Frame<Bytes>, Error>>(1);
     let body = StreamBody::new(tokio_stream::wrappers::ReceiverStream::new(receiver));
     let request = Request::post("/").body(body).unwrap();
-    drop(upstream.send(request, soon(), Safety::Once).await.unwrap());
+    drop(upstream.send(request, SendBounds::new(soon(), Safety::Once)).await.unwrap());
     assert_eq!(resets.recv().await, Some(Reason::CANCEL));
     parts.closed().await;
 }
@@ -100,7 +102,12 @@ async fn a_caller_who_leaves_cancels_the_stream_and_leaves_the_connection_to_oth
     for round in 1..=3 {
         let leaver = tokio::spawn({
             let upstream = upstream.clone();
-            async move { upstream.send_bytes(get("/"), soon(), Safety::Once).await.map(|_| ()) }
+            async move {
+                upstream
+                    .send_bytes(get("/"), SendBounds::new(soon(), Safety::Once))
+                    .await
+                    .map(|_| ())
+            }
         });
         until("the request arrives", || server.seen.requests() == round).await;
         leaver.abort();
@@ -113,7 +120,8 @@ async fn a_caller_who_leaves_cancels_the_stream_and_leaves_the_connection_to_oth
 async fn a_deadline_that_passed_already_calls_nobody() {
     let server = Server::start(|_| async { text("") }).await;
     let upstream = server.upstream(WireProtocol::Http);
-    let outcome = upstream.send_bytes(get("/"), Instant::now(), Safety::Repeatable).await;
+    let outcome =
+        upstream.send_bytes(get("/"), SendBounds::new(Instant::now(), Safety::Repeatable)).await;
     assert_eq!(outcome.unwrap_err(), Error::UpstreamTimeout);
     assert_eq!(server.seen.connections(), 0);
 }
@@ -128,9 +136,11 @@ async fn http1_times_out_too_and_the_connection_is_not_used_again() {
     })
     .await;
     let upstream = server.upstream(WireProtocol::Http);
-    let outcome = upstream.send_bytes(get("/stall"), shortly(), Safety::Once).await;
+    let outcome =
+        upstream.send_bytes(get("/stall"), SendBounds::new(shortly(), Safety::Once)).await;
     assert_eq!(outcome.unwrap_err(), Error::UpstreamTimeout);
-    let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
+    let answer =
+        upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await.unwrap();
     assert_eq!(crate::server::read(answer).await, "hello");
     assert_eq!(server.seen.connections(), 2);
 }
@@ -145,7 +155,7 @@ async fn a_peer_that_never_finishes_its_handshake_is_given_up_after_the_connect_
     let mut settings = settings(WireProtocol::Http, &[format!("https://{}", server.address)]);
     settings.connect_timeout = Duration::from_millis(60);
     let upstream = Upstream::new(settings).unwrap();
-    match upstream.send_bytes(get("/"), soon(), Safety::Once).await {
+    match upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await {
         Err(Error::UpstreamUnavailable { internal, unsent: true }) => {
             assert_eq!(internal, "connect to 127.0.0.1: not within 60 ms");
         }
@@ -159,7 +169,7 @@ async fn short_deadlines_of_callers_do_not_eject_a_service() {
     let upstream = server.upstream(WireProtocol::Grpc);
     for _ in 0..8 {
         let deadline = Instant::now() + Duration::from_millis(10);
-        let outcome = upstream.send_bytes(get("/"), deadline, Safety::Once).await;
+        let outcome = upstream.send_bytes(get("/"), SendBounds::new(deadline, Safety::Once)).await;
         assert_eq!(outcome.unwrap_err(), Error::UpstreamTimeout);
     }
     assert_eq!(upstream.state(), tollgate_chain::UpstreamState::Ready);

@@ -2,7 +2,7 @@
 
 use tokio::net::TcpListener;
 use tollgate_chain::{Error, UpstreamState};
-use tollgate_upstream::{Safety, Upstream, WireProtocol};
+use tollgate_upstream::{Safety, SendBounds, Upstream, WireProtocol};
 
 use crate::SendBytes as _;
 use crate::server::{Server, get, read, settings, soon, text, until};
@@ -17,11 +17,12 @@ async fn a_service_that_is_down_is_ejected_after_five_failures_and_taken_back_wh
         let upstream = Upstream::new(settings(protocol, &[format!("http://{address}")])).unwrap();
         let mut failures = Vec::new();
         while upstream.state() == UpstreamState::Ready {
-            let outcome = upstream.send_bytes(get("/"), soon(), Safety::Once).await;
+            let outcome =
+                upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await;
             failures.push(outcome.unwrap_err());
             assert!(failures.len() <= 5);
         }
-        let outcome = upstream.send_bytes(get("/"), soon(), Safety::Once).await;
+        let outcome = upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await;
         match outcome.unwrap_err() {
             Error::UpstreamUnavailable { internal, unsent: true } => {
                 assert_eq!(internal, "every endpoint of service is ejected");
@@ -34,7 +35,8 @@ async fn a_service_that_is_down_is_ejected_after_five_failures_and_taken_back_wh
         });
         until("its time is over", || upstream.state() == UpstreamState::Ready).await;
         for _ in 0..3 {
-            let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
+            let answer =
+                upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await.unwrap();
             assert_eq!(read(answer).await, "hello");
         }
         drop(upstream);
@@ -54,7 +56,10 @@ async fn one_endpoint_that_loses_connections_is_left_alone_while_others_serve() 
     let endpoints = [bad.endpoint(), good.endpoint()];
     let upstream = Upstream::new(settings(WireProtocol::Http, &endpoints)).unwrap();
     for _ in 0..100 {
-        let answer = upstream.send_bytes(get("/"), soon(), Safety::Repeatable).await.unwrap();
+        let answer = upstream
+            .send_bytes(get("/"), SendBounds::new(soon(), Safety::Repeatable))
+            .await
+            .unwrap();
         assert_eq!(read(answer).await, "hello");
     }
     assert!(bad.seen.requests() <= 8, "{}", bad.seen.requests());
@@ -71,7 +76,7 @@ async fn a_service_alone_is_not_ejected_for_the_connections_it_loses() {
     .await;
     let upstream = server.upstream(WireProtocol::Http);
     for _ in 0..10 {
-        upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap_err();
+        upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await.unwrap_err();
     }
     assert_eq!(upstream.state(), UpstreamState::Ready);
     assert_eq!(server.seen.requests(), 10);

@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tollgate_chain::Error;
-use tollgate_upstream::{Safety, Upstream, WireProtocol};
+use tollgate_upstream::{Safety, SendBounds, Upstream, WireProtocol};
 
 use crate::SendBytes as _;
 use crate::server::{Gate, Server, get, read, read_head, settings, soon, text, until};
@@ -59,7 +59,9 @@ async fn a_request_goes_out_in_origin_form_with_the_endpoints_host_and_without_h
         .header("accept", "*/*")
         .body(Bytes::new())
         .unwrap();
-    let head = read(upstream.send_bytes(request, soon(), Safety::Once).await.unwrap()).await;
+    let head =
+        read(upstream.send_bytes(request, SendBounds::new(soon(), Safety::Once)).await.unwrap())
+            .await;
     let host = format!("host: {}", server.address);
     let mut lines: Vec<_> = head.trim_end().split("\r\n").collect();
     lines.sort_unstable();
@@ -72,7 +74,9 @@ async fn a_host_that_the_caller_chose_is_kept() {
     let upstream = server.upstream(WireProtocol::Http);
     let mut request = get("/");
     request.headers_mut().insert("host", HeaderValue::from_static("chosen.example"));
-    let head = read(upstream.send_bytes(request, soon(), Safety::Once).await.unwrap()).await;
+    let head =
+        read(upstream.send_bytes(request, SendBounds::new(soon(), Safety::Once)).await.unwrap())
+            .await;
     assert!(head.contains("host: chosen.example\r\n"), "{head}");
     assert_eq!(head.matches("host:").count(), 1);
 }
@@ -82,7 +86,8 @@ async fn requests_one_after_another_share_one_connection() {
     let server = Server::start(|_| async { text("hello") }).await;
     let upstream = server.upstream(WireProtocol::Http);
     for _ in 0..50 {
-        let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
+        let answer =
+            upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await.unwrap();
         assert_eq!(read(answer).await, "hello");
     }
     assert_eq!((server.seen.connections(), server.seen.requests()), (1, 50));
@@ -107,7 +112,8 @@ async fn a_connection_is_shared_on_several_threads_too_whatever_the_answers_fram
 
     for round in 0..300 {
         let (path, size) = [("/empty", 0), ("/large", 300_000), ("/chunked", 2)][round % 3];
-        let answer = upstream.send_bytes(get(path), soon(), Safety::Once).await.unwrap();
+        let answer =
+            upstream.send_bytes(get(path), SendBounds::new(soon(), Safety::Once)).await.unwrap();
         assert_eq!(read(answer).await.len(), size);
     }
 
@@ -122,7 +128,10 @@ async fn a_thousand_requests_at_once_share_the_connections_that_are_allowed() {
     let upstream = Upstream::new(settings).unwrap();
     let mut requests: FuturesUnordered<_> = (0..1_000)
         .map(|_| async {
-            read(upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap()).await
+            read(
+                upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await.unwrap(),
+            )
+            .await
         })
         .collect();
     while let Some(answer) = requests.next().await {
@@ -152,16 +161,22 @@ async fn waiting_for_a_connection_ends_with_the_deadline_and_the_place_is_found_
     let upstream = Arc::new(Upstream::new(settings).unwrap());
     let first = tokio::spawn({
         let upstream = upstream.clone();
-        async move { read(upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap()).await }
+        async move {
+            read(
+                upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await.unwrap(),
+            )
+            .await
+        }
     });
     until("the first request arrives", || server.seen.requests() == 1).await;
     let deadline = Instant::now() + Duration::from_millis(50);
-    let second = upstream.send_bytes(get("/"), deadline, Safety::Once).await;
+    let second = upstream.send_bytes(get("/"), SendBounds::new(deadline, Safety::Once)).await;
     assert_eq!(second.unwrap_err(), Error::UpstreamTimeout);
     gate.open();
     assert_eq!(first.await.unwrap(), "late");
     assert_eq!(
-        read(upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap()).await,
+        read(upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await.unwrap())
+            .await,
         "late"
     );
 
@@ -175,7 +190,7 @@ async fn an_answer_that_is_dropped_unread_costs_its_connection_and_frees_its_pla
     settings.connections_max = 1;
     let upstream = Upstream::new(settings).unwrap();
     for _ in 0..3 {
-        drop(upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap());
+        drop(upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await.unwrap());
     }
     assert_eq!(server.seen.connections(), 3);
     until("the connections are closed", || server.seen.open.load(Ordering::SeqCst) == 0).await;
@@ -191,7 +206,8 @@ async fn of_two_lengths_only_the_chunks_count_and_no_hop_by_hop_field_comes_back
     .await;
     let upstream = server.upstream(WireProtocol::Http);
     for _ in 0..2 {
-        let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
+        let answer =
+            upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await.unwrap();
         let names: Vec<_> = answer.headers().keys().map(|name| name.as_str().to_owned()).collect();
         assert_eq!(names, ["x-kept"]);
         assert_eq!(read(answer).await, "hi");
@@ -199,16 +215,19 @@ async fn of_two_lengths_only_the_chunks_count_and_no_hop_by_hop_field_comes_back
 }
 
 #[tokio::test]
-async fn trailers_come_through() {
+async fn trailers_come_through_stripped_as_a_head_is() {
     let server = says(
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-sum\r\n\r\n\
-         2\r\nhi\r\n0\r\nx-sum: 7\r\n\r\n",
+         2\r\nhi\r\n0\r\nx-sum: 7\r\nconnection: close\r\nx-tenant-id: t\r\n\r\n",
     )
     .await;
     let upstream = server.upstream(WireProtocol::Http);
-    let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
+    let answer =
+        upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await.unwrap();
     let collected = answer.into_body().collect().await.unwrap();
-    assert_eq!(collected.trailers().unwrap()["x-sum"], "7");
+    let trailers = collected.trailers().unwrap();
+    let names: Vec<_> = trailers.keys().map(http::HeaderName::as_str).collect();
+    assert_eq!((names, &trailers["x-sum"]), (vec!["x-sum"], &HeaderValue::from_static("7")));
     assert_eq!(collected.to_bytes(), "hi");
 }
 
@@ -219,7 +238,10 @@ async fn what_is_no_answer_is_called_invalid() {
     for answer in ["SSH-2.0-OpenSSH\r\n\r\n", "HTTP/1.1 abc\r\n\r\n", many.leak(), long.leak()] {
         let server = says(answer).await;
         let upstream = server.upstream(WireProtocol::Http);
-        let error = upstream.send_bytes(get("/"), soon(), Safety::Repeatable).await.unwrap_err();
+        let error = upstream
+            .send_bytes(get("/"), SendBounds::new(soon(), Safety::Repeatable))
+            .await
+            .unwrap_err();
         assert!(matches!(error, Error::UpstreamInvalid { .. }), "{error:?}");
         assert_eq!(server.seen.requests(), 1, "an invalid answer is no reason to ask again");
     }
@@ -230,7 +252,8 @@ async fn an_upgrade_that_nobody_asked_for_is_invalid() {
     let server =
         says("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n").await;
     let upstream = server.upstream(WireProtocol::Http);
-    let error = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap_err();
+    let error =
+        upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await.unwrap_err();
     assert!(matches!(error, Error::UpstreamInvalid { .. }), "{error:?}");
 }
 
@@ -239,7 +262,8 @@ async fn connect_is_never_forwarded() {
     let server = mirror().await;
     let upstream = server.upstream(WireProtocol::Http);
     let request = Request::connect("elsewhere:443").body(Bytes::new()).unwrap();
-    let error = upstream.send_bytes(request, soon(), Safety::Once).await.unwrap_err();
+    let error =
+        upstream.send_bytes(request, SendBounds::new(soon(), Safety::Once)).await.unwrap_err();
     assert!(matches!(error, Error::Internal { .. }), "{error:?}");
     assert_eq!(server.seen.connections(), 0);
 }
@@ -270,7 +294,8 @@ async fn a_body_is_streamed_out_as_it_comes() {
             }
             drop(parts);
         };
-        let (answer, ()) = tokio::join!(upstream.send(request, soon(), Safety::Once), feed);
+        let (answer, ()) =
+            tokio::join!(upstream.send(request, SendBounds::new(soon(), Safety::Once)), feed);
         assert_eq!(read(answer.unwrap()).await, "one two three");
     }
 
@@ -292,7 +317,8 @@ async fn the_request_bodys_own_failure_is_told_and_not_the_upstreams() {
         let feed = async {
             let _ = parts.send(Err(Error::BodyTooLarge { limit: 5 })).await;
         };
-        let (answer, ()) = tokio::join!(upstream.send(request, soon(), Safety::Once), feed);
+        let (answer, ()) =
+            tokio::join!(upstream.send(request, SendBounds::new(soon(), Safety::Once)), feed);
         assert_eq!(answer.unwrap_err(), Error::BodyTooLarge { limit: 5 });
     }
 }
@@ -304,11 +330,46 @@ async fn an_answer_before_the_end_of_the_body_ends_the_body_and_the_connection()
     let (parts, body) = streamed();
     parts.send(Ok(Frame::data(Bytes::from("begun")))).await.unwrap();
     let request = Request::post("/").body(body).unwrap();
-    let answer = upstream.send(request, soon(), Safety::Once).await.unwrap();
+    let answer = upstream.send(request, SendBounds::new(soon(), Safety::Once)).await.unwrap();
     assert_eq!(answer.status(), 413);
     assert_eq!(read(answer).await, "no");
     parts.closed().await;
     until("the connection is closed", || server.seen.open.load(Ordering::SeqCst) == 0).await;
+}
+
+#[tokio::test]
+async fn a_refusal_that_closes_the_connection_within_the_body_is_the_answer() {
+    let server = Server::script(|_, mut stream, _| async move {
+        let refusal = "HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: 2\r\n\r\nno";
+        read_head(&mut stream).await;
+        let _ = stream.write_all(refusal.as_bytes()).await;
+    })
+    .await;
+    let upstream = server.upstream(WireProtocol::Http);
+    for _ in 0..30 {
+        let request = Request::post("/").body(Bytes::from(vec![b'x'; 2 << 20])).unwrap();
+        let bounds = SendBounds::new(soon(), Safety::Once);
+        let answer = upstream.send_bytes(request, bounds).await.unwrap();
+        assert_eq!((answer.status().as_u16(), &*read(answer).await), (403, "no"));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_is_used_no_longer_than_its_server_keeps_it() {
+    let server =
+        says("HTTP/1.1 200 OK\r\nkeep-alive: timeout=1\r\ncontent-length: 2\r\n\r\nhi").await;
+    let upstream = server.upstream(WireProtocol::Http);
+    let ask = async || {
+        let answer = upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await;
+        assert_eq!(read(answer.unwrap()).await, "hi");
+    };
+    ask().await;
+    ask().await;
+    assert_eq!(server.seen.connections(), 1);
+    // The time itself is what is tested.
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    ask().await;
+    assert_eq!(server.seen.connections(), 2);
 }
 
 #[tokio::test]
@@ -319,7 +380,8 @@ async fn a_body_cut_short_is_an_error_and_not_an_end() {
     })
     .await;
     let upstream = server.upstream(WireProtocol::Http);
-    let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
+    let answer =
+        upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await.unwrap();
     let error = answer.into_body().collect().await.unwrap_err();
     assert!(matches!(error, Error::UpstreamUnavailable { unsent: false, .. }), "{error:?}");
 }
@@ -331,9 +393,11 @@ async fn connections_that_nobody_uses_are_closed() {
         let mut settings = settings(protocol, &[server.endpoint()]);
         settings.idle_timeout = Duration::from_millis(40);
         let upstream = Upstream::new(settings).unwrap();
-        read(upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap()).await;
+        read(upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await.unwrap())
+            .await;
         until("it is closed", || server.seen.open.load(Ordering::SeqCst) == 0).await;
-        read(upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap()).await;
+        read(upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await.unwrap())
+            .await;
     }
     assert_eq!(server.seen.connections(), 4);
 }
@@ -343,7 +407,8 @@ async fn connections_are_closed_with_their_upstream() {
     let server = Server::start(|_| async { text("hello") }).await;
     for protocol in [WireProtocol::Http, WireProtocol::Grpc] {
         let upstream = server.upstream(protocol);
-        read(upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap()).await;
+        read(upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await.unwrap())
+            .await;
         drop(upstream);
         until("it is closed", || server.seen.open.load(Ordering::SeqCst) == 0).await;
     }
@@ -355,6 +420,6 @@ async fn extensions_of_the_caller_do_not_reach_the_connection() {
     let upstream = server.upstream(WireProtocol::Http);
     let mut request = get("/");
     request.extensions_mut().insert(HeaderMap::<HeaderValue>::new());
-    let answer = upstream.send_bytes(request, soon(), Safety::Once).await.unwrap();
+    let answer = upstream.send_bytes(request, SendBounds::new(soon(), Safety::Once)).await.unwrap();
     assert!(answer.extensions().is_empty());
 }

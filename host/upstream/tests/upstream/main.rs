@@ -24,8 +24,7 @@ trait SendBytes {
     async fn send_bytes(
         &self,
         request: http::Request<bytes::Bytes>,
-        deadline: tokio::time::Instant,
-        safety: tollgate_upstream::Safety,
+        bounds: tollgate_upstream::SendBounds,
     ) -> Result<http::Response<tollgate_upstream::UpstreamBody>, tollgate_chain::Error>;
 }
 
@@ -33,9 +32,8 @@ impl SendBytes for tollgate_upstream::Upstream {
     async fn send_bytes(
         &self,
         request: http::Request<bytes::Bytes>,
-        deadline: tokio::time::Instant,
-        safety: tollgate_upstream::Safety,
+        bounds: tollgate_upstream::SendBounds,
     ) -> Result<http::Response<tollgate_upstream::UpstreamBody>, tollgate_chain::Error> {
-        self.send_whole(|| Ok(request.clone()), deadline, safety).await
+        self.send_whole(|| Ok(request.clone()), bounds).await
     }
 }

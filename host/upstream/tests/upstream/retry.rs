@@ -7,7 +7,7 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tollgate_chain::Error;
-use tollgate_upstream::{Safety, Upstream, WireProtocol};
+use tollgate_upstream::{Safety, SendBounds, Upstream, WireProtocol};
 
 use crate::SendBytes as _;
 use crate::server::{Server, get, read, read_head, settings, soon, text};
@@ -15,6 +15,7 @@ use crate::server::{Server, get, read, read_head, settings, soon, text};
 fn unavailable(outcome: Result<Response<tollgate_upstream::UpstreamBody>, Error>) -> bool {
     match outcome {
         Err(Error::UpstreamUnavailable { unsent, .. }) => unsent,
+        Err(Error::UpstreamReset { .. }) => false,
         other => panic!("{other:?}"),
     }
 }
@@ -37,7 +38,10 @@ async fn a_kept_connection_that_is_closed_under_a_repeatable_request_costs_one_m
     let server = forgetful().await;
     let upstream = server.upstream(WireProtocol::Http);
     for _ in 0..3 {
-        let answer = upstream.send_bytes(get("/"), soon(), Safety::Repeatable).await.unwrap();
+        let answer = upstream
+            .send_bytes(get("/"), SendBounds::new(soon(), Safety::Repeatable))
+            .await
+            .unwrap();
         assert_eq!(read(answer).await, "hi");
     }
     assert_eq!((server.seen.connections(), server.seen.requests()), (2, 4));
@@ -47,8 +51,10 @@ async fn a_kept_connection_that_is_closed_under_a_repeatable_request_costs_one_m
 async fn a_request_that_may_run_once_is_not_sent_again_after_it_was_written() {
     let server = forgetful().await;
     let upstream = server.upstream(WireProtocol::Http);
-    read(upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap()).await;
-    assert!(!unavailable(upstream.send_bytes(get("/"), soon(), Safety::Once).await));
+    read(upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await.unwrap()).await;
+    assert!(!unavailable(
+        upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await
+    ));
     assert_eq!(server.seen.requests(), 2);
 }
 
@@ -62,7 +68,10 @@ async fn a_connection_that_the_server_closed_meanwhile_costs_nobody_a_request() 
     .await;
     let upstream = server.upstream(WireProtocol::Http);
     for round in 1..=20 {
-        let answer = upstream.send_bytes(get("/"), soon(), Safety::Repeatable).await.unwrap();
+        let answer = upstream
+            .send_bytes(get("/"), SendBounds::new(soon(), Safety::Repeatable))
+            .await
+            .unwrap();
         assert_eq!(read(answer).await, "hi");
         assert_eq!(server.seen.requests(), round);
     }
@@ -77,9 +86,13 @@ async fn a_server_that_always_hangs_up_sees_a_request_twice_at_most() {
     })
     .await;
     let upstream = server.upstream(WireProtocol::Http);
-    assert!(!unavailable(upstream.send_bytes(get("/"), soon(), Safety::Repeatable).await));
+    assert!(!unavailable(
+        upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Repeatable)).await
+    ));
     assert_eq!(server.seen.requests(), 2);
-    assert!(!unavailable(upstream.send_bytes(get("/"), soon(), Safety::Once).await));
+    assert!(!unavailable(
+        upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await
+    ));
     assert_eq!(server.seen.requests(), 3);
 }
 
@@ -95,7 +108,9 @@ async fn a_streamed_body_is_not_sent_again() {
     let part = Ok::<_, Error>(Frame::data(Bytes::from("body")));
     let body = StreamBody::new(futures_util::stream::iter([part]));
     let request = Request::post("/").body(body).unwrap();
-    assert!(!unavailable(upstream.send(request, soon(), Safety::Repeatable).await));
+    assert!(!unavailable(
+        upstream.send(request, SendBounds::new(soon(), Safety::Repeatable)).await
+    ));
     assert_eq!(server.seen.requests(), 1);
 }
 
@@ -110,7 +125,8 @@ async fn an_endpoint_that_cannot_be_reached_is_passed_over_for_any_request() {
         let settings = settings(protocol, &[nobody.clone(), server.endpoint(), nobody.clone()]);
         let upstream = Upstream::new(settings).unwrap();
         for _ in 0..50 {
-            let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
+            let answer =
+                upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await.unwrap();
             assert_eq!(read(answer).await, "hello");
         }
     }
@@ -124,7 +140,7 @@ async fn without_a_reachable_endpoint_the_request_is_certainly_unsent_and_the_ca
         server.upstream(WireProtocol::Http)
     };
     tokio::task::yield_now().await;
-    match upstream.send_bytes(get("/"), soon(), Safety::Once).await {
+    match upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await {
         Err(Error::UpstreamUnavailable { internal, unsent: true }) => {
             assert!(internal.starts_with("connect to 127.0.0.1:"), "{internal}");
             assert!(internal.contains("refused"), "{internal}");
@@ -152,7 +168,8 @@ async fn resetting(reason: Reason, resets: usize) -> Server {
 async fn a_refused_stream_is_sent_again_even_if_it_may_run_only_once() {
     let server = resetting(Reason::REFUSED_STREAM, 1).await;
     let upstream = server.upstream(WireProtocol::Grpc);
-    let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
+    let answer =
+        upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await.unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!((server.seen.connections(), server.seen.requests()), (1, 2));
 }
@@ -161,7 +178,9 @@ async fn a_refused_stream_is_sent_again_even_if_it_may_run_only_once() {
 async fn a_stream_that_is_always_refused_is_sent_twice_and_called_unsent() {
     let server = resetting(Reason::REFUSED_STREAM, usize::MAX).await;
     let upstream = server.upstream(WireProtocol::Grpc);
-    assert!(unavailable(upstream.send_bytes(get("/"), soon(), Safety::Once).await));
+    assert!(unavailable(
+        upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await
+    ));
     assert_eq!(server.seen.requests(), 2);
 }
 
@@ -170,11 +189,18 @@ async fn any_other_reset_is_repeated_only_where_that_is_safe() {
     for reason in [Reason::INTERNAL_ERROR, Reason::CANCEL, Reason::ENHANCE_YOUR_CALM] {
         let server = resetting(reason, 1).await;
         let upstream = server.upstream(WireProtocol::Grpc);
-        assert!(!unavailable(upstream.send_bytes(get("/"), soon(), Safety::Once).await));
+        assert!(!unavailable(
+            upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await
+        ));
         assert_eq!(server.seen.requests(), 1);
         let server = resetting(reason, 1).await;
         let upstream = server.upstream(WireProtocol::Grpc);
-        assert!(upstream.send_bytes(get("/"), soon(), Safety::Repeatable).await.is_ok());
+        assert!(
+            upstream
+                .send_bytes(get("/"), SendBounds::new(soon(), Safety::Repeatable))
+                .await
+                .is_ok()
+        );
         assert_eq!(server.seen.requests(), 2);
     }
 }
@@ -196,11 +222,15 @@ async fn a_connection_lost_within_a_call_is_repeated_only_where_that_is_safe() {
 
     let server = lossy().await;
     let upstream = server.upstream(WireProtocol::Grpc);
-    assert!(!unavailable(upstream.send_bytes(get("/"), soon(), Safety::Once).await));
+    assert!(!unavailable(
+        upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await
+    ));
     assert_eq!(server.seen.requests(), 1);
     let server = lossy().await;
     let upstream = server.upstream(WireProtocol::Grpc);
-    assert!(upstream.send_bytes(get("/"), soon(), Safety::Repeatable).await.is_ok());
+    assert!(
+        upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Repeatable)).await.is_ok()
+    );
 
     assert_eq!((server.seen.connections(), server.seen.requests()), (2, 2));
 }
@@ -213,6 +243,7 @@ async fn leaving(last_stream: u8) -> Server {
             let handler = std::sync::Arc::new(|_| async { text("hello") });
             return crate::server::serve(stream, seen, handler).await;
         }
+
         let mut preface = [0; 24];
         stream.read_exact(&mut preface).await.unwrap();
         stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
@@ -241,7 +272,8 @@ async fn leaving(last_stream: u8) -> Server {
 async fn a_stream_above_the_last_one_of_a_go_away_is_sent_again_even_if_it_may_run_only_once() {
     let server = leaving(0).await;
     let upstream = server.upstream(WireProtocol::Grpc);
-    let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
+    let answer =
+        upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await.unwrap();
     assert_eq!(read(answer).await, "hello");
     assert_eq!((server.seen.connections(), server.seen.requests()), (2, 2));
 }
@@ -250,8 +282,11 @@ async fn a_stream_above_the_last_one_of_a_go_away_is_sent_again_even_if_it_may_r
 async fn a_stream_within_a_go_away_that_is_cut_off_may_have_been_processed() {
     let server = leaving(1).await;
     let upstream = server.upstream(WireProtocol::Grpc);
-    assert!(!unavailable(upstream.send_bytes(get("/"), soon(), Safety::Once).await));
+    assert!(!unavailable(
+        upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await
+    ));
     assert_eq!((server.seen.connections(), server.seen.requests()), (1, 1));
-    let answer = upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap();
+    let answer =
+        upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await.unwrap();
     assert_eq!(read(answer).await, "hello");
 }

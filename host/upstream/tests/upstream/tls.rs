@@ -9,7 +9,9 @@ use rcgen::{
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::TlsAcceptor;
 use tollgate_chain::Error;
-use tollgate_upstream::{Safety, TlsSettings, Upstream, UpstreamSettings, WireProtocol};
+use tollgate_upstream::{
+    Safety, SendBounds, TlsSettings, Upstream, UpstreamSettings, WireProtocol,
+};
 
 use crate::SendBytes as _;
 use crate::server::{Server, get, read, serve, settings, soon, text};
@@ -83,7 +85,7 @@ fn towards(server: &Server, protocol: WireProtocol, tls: TlsSettings) -> Upstrea
 
 async fn ask(settings: UpstreamSettings) -> Result<String, Error> {
     let upstream = Upstream::new(settings).unwrap();
-    match upstream.send_bytes(get("/"), soon(), Safety::Once).await {
+    match upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await {
         Ok(answer) => Ok(read(answer).await),
         Err(error) => Err(error),
     }
@@ -92,7 +94,7 @@ async fn ask(settings: UpstreamSettings) -> Result<String, Error> {
 /// The reason for which no connection was made.
 async fn refused(settings: UpstreamSettings) -> String {
     match ask(settings).await {
-        Err(Error::UpstreamUnavailable { internal, unsent: true }) => internal,
+        Err(Error::UpstreamInvalid { internal }) => internal,
         other => panic!("{other:?}"),
     }
 }
@@ -200,8 +202,10 @@ async fn a_pin_holds_on_a_resumed_session_too() {
     let server = serve_tls(identity, &["http/1.1"]).await;
     let tls = TlsSettings { spki_sha256: vec![pin], ..trusting(&ca) };
     let upstream = Upstream::new(towards(&server, WireProtocol::Http, tls)).unwrap();
-    let ask =
-        || async { read(upstream.send_bytes(get("/"), soon(), Safety::Once).await.unwrap()).await };
+    let ask = || async {
+        read(upstream.send_bytes(get("/"), SendBounds::new(soon(), Safety::Once)).await.unwrap())
+            .await
+    };
     // Two at once need two connections; the second handshake may resume the first one's session.
     assert_eq!(ask().await, "hello");
     let both = tokio::join!(ask(), ask());

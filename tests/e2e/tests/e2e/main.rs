@@ -6,7 +6,9 @@
 mod crashes;
 mod explains;
 mod failures;
+mod fairness;
 mod fields;
+mod hops;
 mod hostile;
 mod leaks;
 mod paths;
@@ -22,5 +24,6 @@ mod schemas;
 mod signals;
 mod soak;
 mod starts;
+mod streams;
 mod swaps;
 mod trees;

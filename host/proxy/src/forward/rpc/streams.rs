@@ -33,22 +33,27 @@ pub(super) async fn call(
     let is_text = dialect.form == CallForm::WebText;
 
     let response = match forwarded.payload.outgoing().await? {
-        RequestBodyOut::Whole(bytes) => {
+        RequestBodyOut::Whole { bytes, room: _room } => {
             let bytes = if is_text { decoded(&bytes)? } else { bytes };
             let make = || request(forwarded, context, &dialect, bytes.clone());
-            upstream.send_whole(make, context.deadline, context.safety).await?
+            upstream.send_whole(make, context.bounds).await?
         }
         RequestBodyOut::Stream(stream) if is_text => {
             let request = request(forwarded, context, &dialect, TextBody::new(stream))?;
-            upstream.send(request, context.deadline, context.safety).await?
+            upstream.send(request, context.bounds).await?
         }
         RequestBodyOut::Stream(stream) => {
             let request = request(forwarded, context, &dialect, stream)?;
-            upstream.send(request, context.deadline, context.safety).await?
+            upstream.send(request, context.bounds).await?
+        }
+        RequestBodyOut::Messages(messages) => {
+            let request = request(forwarded, context, &dialect, messages)?;
+            upstream.send(request, context.bounds).await?
         }
     };
 
-    Ok(told(&dialect, response))
+    let deadline = context.bounds.deadline;
+    Ok(told(&dialect, response).map(|body| body.with_deadline(deadline)))
 }
 
 /// Tells the answer in the caller's protocol, its body as it comes.

@@ -30,11 +30,11 @@ pub(super) async fn call(
         }
         Ok(request)
     };
-    let response =
-        context.target.upstream.send_whole(make, context.deadline, context.safety).await?;
+    let response = context.target.upstream.send_whole(make, context.bounds).await?;
 
     let (parts, body) = response.into_parts();
-    let collected = timeout_at(context.deadline, Limited::new(body, ANSWER_BYTES_MAX).collect());
+    let collected =
+        timeout_at(context.bounds.deadline, Limited::new(body, ANSWER_BYTES_MAX).collect());
     let collected = collected.await.map_err(|_| Error::UpstreamTimeout)?;
     let collected = collected.map_err(|error| match error.downcast::<Error>() {
         Ok(error) => *error,

@@ -6,11 +6,12 @@ use http::{Request, Response};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::caller::CallerKey;
 use crate::connect::Target;
 use crate::pool::ProtocolPool as AnyPool;
 use crate::settings::{UpstreamSettings, WireProtocol};
 
-fn endpoint(address: std::net::SocketAddr) -> Arc<Endpoint> {
+fn endpoint(address: SocketAddr) -> Arc<Endpoint> {
     let settings = UpstreamSettings {
         name: "service".into(),
         protocol: WireProtocol::Grpc,
@@ -31,7 +32,7 @@ fn endpoint(address: std::net::SocketAddr) -> Arc<Endpoint> {
 fn attempt() -> Attempt {
     let mut request = Request::new(OutboundBody::Empty);
     *request.uri_mut() = "http://service/".parse().unwrap();
-    Attempt { request: Box::new(request), fresh: false }
+    Attempt { request: Box::new(request), fresh: false, caller: CallerKey::GATEWAY }
 }
 
 /// Takes a connection's first call and then neither reads nor writes; answers on later ones.

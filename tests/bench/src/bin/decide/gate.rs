@@ -90,6 +90,7 @@ impl Gate {
             secure: false,
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
             request_id: id.into(),
+            source: 0,
         };
 
         Ok(RequestContext {
@@ -170,6 +171,10 @@ fn route(number: u64) -> Route {
         upstream: Some("origin".into()),
         binding: 0,
         chain: 0,
-        limits: RouteLimits { body_bytes_max: 1 << 20, timeout: Duration::from_secs(30) },
+        limits: RouteLimits {
+            body_bytes_max: 1 << 20,
+            timeout: Duration::from_secs(30),
+            stream_idle_timeout: Duration::from_secs(30),
+        },
     }
 }

@@ -183,6 +183,7 @@ impl Request {
             secure: true,
             client: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
             request_id: format!("request-{}", self.number).into(),
+            source: 0,
         }
     }
 
@@ -199,7 +200,11 @@ impl Request {
                 upstream: Some("deposits-live".into()),
                 binding: 0,
                 chain: 0,
-                limits: RouteLimits { body_bytes_max: 8, timeout: Duration::from_secs(30) },
+                limits: RouteLimits {
+                    body_bytes_max: 8,
+                    timeout: Duration::from_secs(30),
+                    stream_idle_timeout: Duration::from_secs(30),
+                },
             }),
             variables: Vec::new(),
             methods: "GET, POST".into(),

@@ -1,0 +1,129 @@
+//! Deadlines that callers ask for, and what upstreams are told of them.
+//!
+//! Each protocol has a field of its own, which its callers alone are heard by: a field of another
+//! protocol is as meaningless as any other that nobody reads.
+
+use std::time::Duration;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use tokio::time::Instant;
+use tollgate_chain::{Error, Head};
+use tollgate_edge::Protocol;
+use tollgate_terms::headers::{GRPC_TIMEOUT, REQUEST_TIMEOUT};
+use tollgate_transcode::grpc;
+
+/// Limits the time of a call, in milliseconds (Connect protocol, "Timeouts").
+const CONNECT_TIMEOUT: HeaderName = HeaderName::from_static("connect-timeout-ms");
+/// Later than any Route allows.
+const FAR: Duration = Duration::from_secs(25 * 3600);
+
+/// Returns the field by which callers of a protocol set a deadline.
+fn field(protocol: Protocol) -> HeaderName {
+    match protocol {
+        Protocol::Json => REQUEST_TIMEOUT,
+        Protocol::Grpc | Protocol::GrpcWeb | Protocol::GrpcWebText => GRPC_TIMEOUT,
+        Protocol::Connect | Protocol::ConnectStreamProto | Protocol::ConnectStreamJson => {
+            CONNECT_TIMEOUT
+        }
+    }
+}
+
+/// Reads the latest moment that the caller allows.
+///
+/// # Errors
+/// [`Error::MalformedRequest`] when the field of the caller's protocol cannot be read.
+pub(super) fn requested(head: &Head, protocol: Protocol) -> Result<Instant, Error> {
+    let field = field(protocol);
+    let now = Instant::now();
+    let Some(value) = head.headers.get(&field) else { return Ok(now + FAR) };
+
+    let (timeout, expected) = if field == GRPC_TIMEOUT {
+        let timeout = value.to_str().ok().and_then(grpc::parse_timeout);
+        (timeout, "grpc-timeout: expected 1 to 8 digits and a unit")
+    } else if field == CONNECT_TIMEOUT {
+        let expected = "Connect-Timeout-Ms: expected 1 to 10 digits, in milliseconds";
+        (milliseconds(value, 10), expected)
+    } else {
+        let expected = "X-Request-Timeout: expected 1 to 8 digits, in milliseconds";
+        (milliseconds(value, 8), expected)
+    };
+    let malformed = || Error::MalformedRequest { detail: expected.to_owned() };
+    Ok(now + timeout.ok_or_else(malformed)?.min(FAR))
+}
+
+/// Tells the upstream how much time is left to a caller who set a deadline by the RPC protocol that
+/// both speak. The Route's own bound is not told.
+///
+/// # Errors
+/// [`Error::UpstreamTimeout`] when no time is left.
+pub(super) fn pass_on(
+    asked: &HeaderMap,
+    protocol: Protocol,
+    deadline: Instant,
+    headers: &mut HeaderMap,
+) -> Result<(), Error> {
+    let field = field(protocol);
+    if field == REQUEST_TIMEOUT || !asked.contains_key(&field) {
+        return Ok(());
+    }
+
+    let left = deadline.saturating_duration_since(Instant::now());
+    let value = if field == GRPC_TIMEOUT {
+        grpc::timeout(left)
+    } else {
+        let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        (left > 0).then(|| HeaderValue::from(left))
+    };
+    headers.insert(field, value.ok_or(Error::UpstreamTimeout)?);
+    Ok(())
+}
+
+fn milliseconds(value: &HeaderValue, digits_max: usize) -> Option<Duration> {
+    let text = value.to_str().ok()?;
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_short = (1..=digits_max).contains(&text.len());
+    (is_number && is_short).then(|| text.parse().ok().map(Duration::from_millis)).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &'static str) -> HeaderValue {
+        HeaderValue::from_static(text)
+    }
+
+    #[test]
+    fn milliseconds_are_a_few_digits_and_nothing_else() {
+        assert_eq!(milliseconds(&value("300"), 10), Some(Duration::from_millis(300)));
+        assert_eq!(milliseconds(&value("9999999999"), 10), Some(Duration::from_millis(9999999999)));
+        for text in ["", "12345678901", "-1", "+1", "1.5", "1e3", " 1", "0x10"] {
+            assert_eq!(milliseconds(&value(text), 10), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_upstream_is_told_what_is_left_in_its_own_protocol() {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        for (protocol, field) in [
+            (Protocol::Grpc, GRPC_TIMEOUT),
+            (Protocol::GrpcWeb, GRPC_TIMEOUT),
+            (Protocol::Connect, CONNECT_TIMEOUT),
+            (Protocol::ConnectStreamJson, CONNECT_TIMEOUT),
+        ] {
+            let asked = [GRPC_TIMEOUT, CONNECT_TIMEOUT, REQUEST_TIMEOUT];
+            let asked: HeaderMap = asked.into_iter().map(|name| (name, value("1"))).collect();
+            let mut headers = HeaderMap::new();
+            pass_on(&asked, protocol, deadline, &mut headers).unwrap();
+            let names: Vec<_> = headers.keys().collect();
+            assert_eq!(names, [&field]);
+            let passed = pass_on(&asked, protocol, Instant::now(), &mut headers);
+            assert_eq!(passed, Err(Error::UpstreamTimeout), "{protocol:?}");
+
+            let mut headers = HeaderMap::new();
+            pass_on(&asked, Protocol::Json, deadline, &mut headers).unwrap();
+            pass_on(&HeaderMap::new(), protocol, deadline, &mut headers).unwrap();
+            assert!(headers.is_empty(), "{headers:?}");
+        }
+    }
+}
