@@ -47,10 +47,11 @@ impl FieldPolicy {
     #[inline]
     #[must_use]
     pub fn of(name: &str) -> Self {
-        if let Some(policy) = listed(name).or_else(|| prefixed(name)) {
-            return Self(policy);
+        match find(name) {
+            Some(policy) => Self(policy),
+            None if name.ends_with(BINARY_SUFFIX) => Self(BINARY),
+            None => Self::default(),
         }
-        if name.ends_with(BINARY_SUFFIX) { Self(BINARY) } else { Self::default() }
     }
 
     /// Tells whether the field ends at each connection.
@@ -116,7 +117,7 @@ pub const PASSED_AS_METADATA: [HeaderName; 3] = [
 ];
 
 /// Names with a treatment of their own, before [`PREFIXES`].
-const NAMES: [(&str, u8); 65] = [
+const NAMES: [(&str, u8); 62] = [
     ("connection", HOP | PROTECTED),
     ("http2-settings", HOP),
     ("keep-alive", HOP),
@@ -138,9 +139,6 @@ const NAMES: [(&str, u8); 65] = [
     // Another way to the same authority, past the gateway (RFC 7838).
     ("alt-svc", SAID),
     // Addresses of callers, as content delivery networks and load balancers write them.
-    ("cf-connecting-ip", CLAIM),
-    ("cf-connecting-ipv6", CLAIM),
-    ("cf-pseudo-ipv4", CLAIM),
     ("client-ip", CLAIM),
     ("fastly-client-ip", CLAIM),
     ("fly-client-ip", CLAIM),
@@ -195,13 +193,14 @@ const NAMES: [(&str, u8); 65] = [
 
 /// Families of names. All of `grpc-*` steers a call, but for the two above that say how its
 /// messages are compressed.
-const PREFIXES: [(&str, u8); 23] = [
+const PREFIXES: [(&str, u8); 24] = [
     ("grpc-", CONSUMED | PROTECTED),
     ("x-forwarded-", FORWARDING | PROTECTED),
     ("x-tenant-", OWN | PROTECTED),
     ("x-tollgate-", OWN | PROTECTED),
     // What proxies assert of callers whom they authenticated, and how they steer each other.
     ("cf-access-", CLAIM),
+    ("cf-connecting-ip", CLAIM),
     ("ssl-client-", CLAIM),
     ("x-amzn-mtls-", CLAIM),
     ("x-amzn-oidc-", CLAIM),
@@ -226,12 +225,26 @@ const PREFIXES: [(&str, u8); 23] = [
 /// knows.
 const BINARY_SUFFIX: &str = "-bin";
 
-/// For each key letter the rows of [`NAMES`] that have it, as bits.
-const NAMES_BY_LETTER: [u128; LETTERS] = by_letter(&NAMES);
-/// For each key letter the rows of [`PREFIXES`] that have it, as bits.
-const PREFIXES_BY_LETTER: [u128; LETTERS] = by_letter(&PREFIXES);
+/// The rows of the tables for each key letter.
+const BY_LETTER: [LetterRows; LETTERS] = by_letter();
 /// For each length the rows of [`NAMES`] that are so long, as bits.
-const NAMES_BY_LENGTH: [u128; 32] = by_length();
+const BY_LENGTH: [u64; LENGTH_MAX + 1] = by_length();
+
+/// Rows whose names have one key letter, as bits.
+#[derive(Clone, Copy)]
+struct LetterRows {
+    /// Lengths of names that a row may be about; from [`LENGTH_MAX`] on all are one.
+    lengths: u64,
+    /// The letters that follow the key letter.
+    next: u32,
+    /// Rows of [`NAMES`].
+    names: u64,
+    /// Rows of [`PREFIXES`].
+    families: u64,
+}
+
+/// Longer than any name that is listed by itself.
+const LENGTH_MAX: usize = 63;
 
 /// Two alphabets: names that begin with `x-` have the letter after it, all others their first.
 const LETTERS: usize = 52;
@@ -244,23 +257,47 @@ const fn key_letter(name: &[u8]) -> usize {
         [letter, ..] => (*letter, 0),
         [] => (0, 0),
     };
-    if letter.is_ascii_lowercase() { (letter - b'a') as usize + alphabet } else { LETTERS }
+    let index = letter.wrapping_sub(b'a');
+    if index < 26 { index as usize + alphabet } else { LETTERS }
+}
+
+/// Returns the letter after the key letter, as a bit.
+#[inline]
+const fn next_letter(name: &[u8]) -> u32 {
+    match name {
+        [b'x', b'-', _, letter, ..] | [_, letter, ..] => 1 << (*letter & 31),
+        _ => 0,
+    }
 }
 
 #[expect(clippy::indexing_slicing, reason = "evaluated at compile time, which fails instead")]
-const fn by_letter(table: &[(&str, u8)]) -> [u128; LETTERS] {
-    let mut rows = [0; LETTERS];
+const fn by_letter() -> [LetterRows; LETTERS] {
+    let mut rows = [LetterRows { lengths: 0, next: 0, names: 0, families: 0 }; LETTERS];
     let mut index = 0;
-    while index < table.len() {
-        rows[key_letter(table[index].0.as_bytes())] |= 1 << index;
+    while index < NAMES.len() {
+        let name = NAMES[index].0.as_bytes();
+        let row = &mut rows[key_letter(name)];
+        row.lengths |= 1 << name.len();
+        row.next |= next_letter(name);
+        row.names |= 1 << index;
+        index += 1;
+    }
+
+    index = 0;
+    while index < PREFIXES.len() {
+        let prefix = PREFIXES[index].0.as_bytes();
+        let row = &mut rows[key_letter(prefix)];
+        row.lengths |= u64::MAX << prefix.len();
+        row.next |= next_letter(prefix);
+        row.families |= 1 << index;
         index += 1;
     }
     rows
 }
 
 #[expect(clippy::indexing_slicing, reason = "evaluated at compile time, which fails instead")]
-const fn by_length() -> [u128; 32] {
-    let mut rows = [0; 32];
+const fn by_length() -> [u64; LENGTH_MAX + 1] {
+    let mut rows = [0; LENGTH_MAX + 1];
     let mut index = 0;
     while index < NAMES.len() {
         rows[NAMES[index].0.len()] |= 1 << index;
@@ -269,32 +306,35 @@ const fn by_length() -> [u128; 32] {
     rows
 }
 
-/// Finds a name in [`NAMES`]. Every field of a request is looked up several times, so that text is
-/// compared only with names of the same key letter and length: mostly none, else one.
+/// Finds a name in [`NAMES`], else its family in [`PREFIXES`]. Every field of a request is looked
+/// up several times, so that most are dismissed by key letter, next letter and length, and text is
+/// compared with few.
 #[inline]
-fn listed(name: &str) -> Option<u8> {
-    let letter = NAMES_BY_LETTER.get(key_letter(name.as_bytes()))?;
-    let mut rows = letter & NAMES_BY_LENGTH.get(name.len())?;
-    while rows != 0 {
-        let (candidate, policy) = NAMES.get(rows.trailing_zeros() as usize)?;
+fn find(name: &str) -> Option<u8> {
+    let letter = BY_LETTER.get(key_letter(name.as_bytes()))?;
+    let length = name.len().min(LENGTH_MAX);
+    if letter.lengths >> length & 1 == 0 || letter.next & next_letter(name.as_bytes()) == 0 {
+        return None;
+    }
+    compare(name, letter.names & BY_LENGTH.get(length)?, letter.families)
+}
+
+#[inline]
+fn compare(name: &str, mut names: u64, mut families: u64) -> Option<u8> {
+    while names != 0 {
+        let (candidate, policy) = NAMES.get(names.trailing_zeros() as usize)?;
         if *candidate == name {
             return Some(*policy);
         }
-        rows &= rows - 1;
+        names &= names - 1;
     }
-    None
-}
 
-/// Finds the family of a name in [`PREFIXES`], among those with the same key letter.
-#[inline]
-fn prefixed(name: &str) -> Option<u8> {
-    let mut rows = *PREFIXES_BY_LETTER.get(key_letter(name.as_bytes()))?;
-    while rows != 0 {
-        let (prefix, policy) = PREFIXES.get(rows.trailing_zeros() as usize)?;
+    while families != 0 {
+        let (prefix, policy) = PREFIXES.get(families.trailing_zeros() as usize)?;
         if name.starts_with(prefix) {
             return Some(*policy);
         }
-        rows &= rows - 1;
+        families &= families - 1;
     }
     None
 }
@@ -306,23 +346,26 @@ mod tests {
     #[test]
     fn every_listed_name_is_found_and_its_neighbours_are_not() {
         for (name, policy) in NAMES {
-            assert_eq!(listed(name), Some(policy), "{name}");
+            assert_eq!(find(name), Some(policy), "{name}");
             // The same key letter and length, as only the text tells them apart.
             let neighbour = format!("{}!", &name[..name.len() - 1]);
-            assert_eq!(listed(&neighbour), None, "{neighbour}");
+            let family = PREFIXES.iter().find(|(prefix, _)| neighbour.starts_with(prefix));
+            assert_eq!(find(&neighbour), family.map(|(_, policy)| *policy), "{neighbour}");
         }
         for stranger in
             ["", "!", "accept", "{", "z", "x-", "x-1", "x", &"c".repeat(31), &"c".repeat(32)]
         {
-            assert_eq!(listed(stranger), None, "{stranger}");
+            assert_eq!(find(stranger), None, "{stranger}");
         }
     }
 
     #[test]
     fn every_family_is_found_by_its_members_and_no_name_stands_twice() {
         for (prefix, policy) in PREFIXES {
-            assert_eq!(prefixed(&format!("{prefix}any")), Some(policy), "{prefix}");
-            assert_eq!(prefixed(&prefix[..prefix.len() - 1]), None, "{prefix}");
+            assert_eq!(find(&format!("{prefix}any")), Some(policy), "{prefix}");
+            let short = &prefix[..prefix.len() - 1];
+            let is_listed = NAMES.iter().any(|(name, _)| *name == short);
+            assert!(is_listed || find(short).is_none(), "{prefix}");
         }
         for (index, (name, _)) in NAMES.iter().enumerate() {
             assert!(NAMES[index + 1..].iter().all(|(other, _)| other != name), "{name}");

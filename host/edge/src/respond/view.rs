@@ -97,7 +97,7 @@ impl<'a> ProblemView<'a> {
 }
 
 /// The type of every error. A failure of a service brings the one that its code was given.
-fn problem_type(error: &Error) -> &'static ProblemType {
+pub(super) fn problem_type(error: &Error) -> &'static ProblemType {
     match error {
         Error::MalformedRequest { .. } => &ProblemType::MALFORMED_REQUEST,
         Error::PathNotCanonical { .. } => &ProblemType::PATH_NOT_CANONICAL,

@@ -84,7 +84,7 @@ impl fmt::Debug for Events {
 const SEEDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/exactness.txt");
 
 fn config() -> Config {
-    // The default looks for the source from the folder of the crate, and finds none in a workspace.
+    // By a path that the message can name.
     let seeds = Box::new(FileFailurePersistence::Direct(SEEDS));
     let (cases, max_shrink_iters) = (3, 200);
     Config { cases, max_shrink_iters, failure_persistence: Some(seeds), ..Config::default() }
