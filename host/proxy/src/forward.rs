@@ -251,6 +251,7 @@ pub(crate) fn is_replayable(result: &Result<Forwarded, Error>) -> bool {
         Ok(Forwarded::Stream(response)) => {
             let status = response.status();
             status.is_success()
+                || status.is_redirection()
                 || (status.is_client_error() && ![408, 409, 425, 429].contains(&status.as_u16()))
         }
         // A reused operation key is no outcome of this operation.

@@ -106,6 +106,9 @@ async fn answer(request: Request<Incoming>) -> Result<Answer, hyper::Error> {
     headers.insert("vary", HeaderValue::from_static("Accept-Encoding"));
     headers.insert("server", HeaderValue::from_static("echo"));
 
+    if let Some(coding) = parts.headers.get("x-answer-encoding") {
+        headers.insert("content-encoding", coding.clone());
+    }
     if let Some(status) = parts.headers.get("x-answer-status").and_then(|value| value.to_str().ok())
     {
         *response.status_mut() = status.parse().unwrap_or(StatusCode::IM_A_TEAPOT);

@@ -4,7 +4,10 @@
 use std::fmt;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LANGUAGE, CONTENT_TYPE, ETAG, LOCATION};
+use http::header::{
+    CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE, ETAG, LAST_MODIFIED, LINK,
+    LOCATION,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use smallvec::SmallVec;
 
@@ -12,15 +15,27 @@ use smallvec::SmallVec;
 /// (and the service answers it from its own record).
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
 
-const STORED_MAX: usize = 4;
-const STORED: [HeaderName; STORED_MAX] = [CONTENT_TYPE, LOCATION, ETAG, CONTENT_LANGUAGE];
+/// The fields that say what the body is and what it is about: a replay without one of them would be
+/// another answer.
+const STORED: [HeaderName; 8] = [
+    CONTENT_TYPE,
+    CONTENT_ENCODING,
+    CONTENT_LANGUAGE,
+    CONTENT_LOCATION,
+    LOCATION,
+    ETAG,
+    LAST_MODIFIED,
+    LINK,
+];
+/// Most lines of these fields that are stored.
+const STORED_LINES_MAX: usize = 16;
 
 /// A reply for retries: to be stored, or read from a store.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredReply {
     /// The status.
     pub status: StatusCode,
-    /// `Content-Type`, `Location`, `ETag` and `Content-Language`; nothing else.
+    /// The fields of the representation, such as `Content-Type` and `Content-Encoding`; nothing else.
     pub headers: Box<[(HeaderName, HeaderValue)]>,
     /// The exact bytes.
     pub body: Bytes,
@@ -31,8 +46,10 @@ impl StoredReply {
     /// many times as large, and a record would keep them for as long as it lives.
     #[must_use]
     pub fn new(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Self {
-        let present: SmallVec<[_; STORED_MAX]> =
-            STORED.into_iter().filter_map(|name| Some((headers.get(&name)?, name))).collect();
+        let lines = STORED.into_iter().flat_map(|name| {
+            headers.get_all(&name).into_iter().map(move |value| (value, name.clone()))
+        });
+        let present: SmallVec<[_; 4]> = lines.take(STORED_LINES_MAX).collect();
         // A body that is too long is dropped by the store anyway.
         let fits = body.len() <= BODY_BYTES_MAX;
         let values: usize = present.iter().map(|(value, _)| value.len()).sum();
@@ -78,7 +95,10 @@ mod tests {
             "content-type",
             "location",
             "etag",
+            "content-encoding",
             "content-language",
+            "content-location",
+            "last-modified",
             "date",
             "x-request-id",
             "ratelimit",
@@ -90,10 +110,24 @@ mod tests {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static("v"));
         }
 
+        headers.append(LINK, HeaderValue::from_static("</a>; rel=\"next\""));
+        headers.append(LINK, HeaderValue::from_static("</b>; rel=\"prev\""));
+
         let reply = StoredReply::new(StatusCode::OK, &headers, Bytes::from_static(b"tenant data"));
         let mut kept: Vec<_> = reply.headers.iter().map(|(name, _)| name.as_str()).collect();
         kept.sort_unstable();
-        assert_eq!(kept, ["content-language", "content-type", "etag", "location"]);
+        let expected = [
+            "content-encoding",
+            "content-language",
+            "content-location",
+            "content-type",
+            "etag",
+            "last-modified",
+            "link",
+            "link",
+            "location",
+        ];
+        assert_eq!(kept, expected);
         assert!(!format!("{reply:?}").contains("tenant data"));
     }
 

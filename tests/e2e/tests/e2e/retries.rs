@@ -48,6 +48,26 @@ async fn a_retry_gets_the_first_answer_and_the_service_is_asked_once() -> Result
 }
 
 #[tokio::test]
+async fn a_retry_gets_the_representation_and_the_redirect_that_were_answered() -> Result<()> {
+    let writer = Writer::new().await?;
+    for (key, answer, status) in [
+        ("coded", ("x-answer-encoding", "gzip"), StatusCode::OK),
+        ("elsewhere", ("x-answer-status", "303"), StatusCode::SEE_OTHER),
+    ] {
+        let headers = [("idempotency-key", key), answer];
+        let calls = writer.echo.calls();
+        let first = writer.post(&headers, "{}").await?;
+        let again = writer.post(&headers, "{}").await?;
+        assert_eq!((first.status, again.status), (status, status), "{key}: {}", again.text());
+        assert_eq!(again.header("idempotent-replayed"), Some("true"), "{key}");
+        assert_eq!(again.header("content-encoding"), first.header("content-encoding"), "{key}");
+        assert_eq!(again.body, first.body, "{key}");
+        assert_eq!(writer.echo.calls(), calls + 1, "{key}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_write_without_a_usable_key_never_reaches_the_service() -> Result<()> {
     let writer = Writer::new().await?;
     let missing = writer.post(&[], "{}").await?;
