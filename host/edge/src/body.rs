@@ -9,5 +9,5 @@ mod waiting;
 
 pub(crate) use recorded::RecordedBody;
 pub use request::RequestBody;
-pub use response::ResponseBody;
+pub use response::{ResponseBody, SelfEnding};
 pub use waiting::BodyTimeouts;

@@ -68,7 +68,10 @@ pub fn check(
 ) -> Result<Checked, Error> {
     method(&parts.method)?;
 
-    if !is_h2(parts.version) && Protocol::of(&parts.headers) == Protocol::Grpc {
+    if parts.method == Method::POST
+        && !is_h2(parts.version)
+        && Protocol::of(&parts.headers) == Protocol::Grpc
+    {
         return Err(malformed("gRPC needs HTTP/2: its status is told in trailers"));
     }
 

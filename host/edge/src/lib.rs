@@ -18,7 +18,7 @@ pub mod head;
 pub mod respond;
 
 pub use access_log::{AccessLog, Facts};
-pub use body::{BodyTimeouts, RequestBody, ResponseBody};
+pub use body::{BodyTimeouts, RequestBody, ResponseBody, SelfEnding};
 pub use error::Error;
 pub use exchange::Handler;
 pub use head::TrustedProxies;

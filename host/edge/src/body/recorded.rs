@@ -57,6 +57,15 @@ impl RecordedBody {
         (self.form == StreamForm::Grpc).then(|| respond::trailers(error))
     }
 
+    /// Notes that the body is through, unless it failed.
+    fn ended(&mut self) {
+        match self.body.failure() {
+            Some(error) => self.ending.broke(error),
+            None if self.is_broken => {}
+            None => self.ending.complete(),
+        }
+    }
+
     /// Takes from an upstream's trailers what no response has; gives a call's trailers a status
     /// where they lost it, as they do when they are larger than a head may be.
     fn check_trailers(&mut self, trailers: &mut HeaderMap) {
@@ -117,9 +126,7 @@ impl Body for RecordedBody {
                 None => Poll::Ready(Some(Err(error))),
             },
             Poll::Ready(None) => {
-                if !self.is_broken {
-                    self.ending.complete();
-                }
+                self.ended();
                 Poll::Ready(None)
             }
             Poll::Pending => {
@@ -142,8 +149,8 @@ impl Drop for RecordedBody {
     fn drop(&mut self) {
         if outgoing::is_cut() {
             self.ending.cut();
-        } else if self.body.is_end_stream() && !self.is_broken {
-            self.ending.complete();
+        } else if self.body.is_end_stream() {
+            self.ended();
         }
     }
 }

@@ -22,6 +22,12 @@ pub struct ResponseBody {
     held: Option<Box<dyn Any + Send + Sync>>,
 }
 
+/// A stream that tells a failure in its own last words and then ends as it should.
+pub trait SelfEnding: Body<Data = Bytes, Error = Error> {
+    /// Returns the failure that it told, for the record.
+    fn failure(&self) -> Option<&Error>;
+}
+
 /// Largest piece of a whole body that is handed over at once: the rest waits until the caller took
 /// it, where the clock of responses sees it.
 const PIECE_BYTES_MAX: usize = 64 * 1024;
@@ -33,6 +39,7 @@ enum ResponseSource {
     Whole(Bytes),
     Incoming(Incoming),
     Stream(Pin<Box<dyn Body<Data = Bytes, Error = Error> + Send>>),
+    SelfEnding(Pin<Box<dyn SelfEnding + Send>>),
 }
 
 impl ResponseBody {
@@ -63,6 +70,23 @@ impl ResponseBody {
     #[must_use]
     pub fn stream(body: impl Body<Data = Bytes, Error = Error> + Send + 'static) -> Self {
         Self::of(ResponseSource::Stream(Box::pin(body)))
+    }
+
+    /// A stream that tells its own failures.
+    #[must_use]
+    pub fn self_ending(body: impl SelfEnding + Send + 'static) -> Self {
+        Self::of(ResponseSource::SelfEnding(Box::pin(body)))
+    }
+
+    /// Returns the failure that the body told in its own words.
+    pub(crate) fn failure(&self) -> Option<&Error> {
+        match &self.source {
+            ResponseSource::SelfEnding(body) => body.failure(),
+            ResponseSource::Nothing
+            | ResponseSource::Whole(_)
+            | ResponseSource::Incoming(_)
+            | ResponseSource::Stream(_) => None,
+        }
     }
 
     fn of(source: ResponseSource) -> Self {
@@ -116,6 +140,7 @@ impl std::fmt::Debug for ResponseBody {
             ResponseSource::Whole(_) => "Whole",
             ResponseSource::Incoming(_) => "Incoming",
             ResponseSource::Stream(_) => "Stream",
+            ResponseSource::SelfEnding(_) => "SelfEnding",
         };
         f.debug_tuple("ResponseBody").field(&kind).finish()
     }
@@ -153,6 +178,7 @@ impl Body for ResponseBody {
                 Pin::new(incoming).poll_frame(cx).map_err(|error| broke_off(&error))
             }
             ResponseSource::Stream(body) => body.as_mut().poll_frame(cx),
+            ResponseSource::SelfEnding(body) => body.as_mut().poll_frame(cx),
         }
     }
 
@@ -162,6 +188,7 @@ impl Body for ResponseBody {
             ResponseSource::Whole(_) => false,
             ResponseSource::Incoming(incoming) => incoming.is_end_stream(),
             ResponseSource::Stream(body) => body.is_end_stream(),
+            ResponseSource::SelfEnding(body) => body.is_end_stream(),
         }
     }
 
@@ -171,6 +198,7 @@ impl Body for ResponseBody {
             ResponseSource::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             ResponseSource::Incoming(incoming) => incoming.size_hint(),
             ResponseSource::Stream(body) => body.size_hint(),
+            ResponseSource::SelfEnding(body) => body.size_hint(),
         }
     }
 }

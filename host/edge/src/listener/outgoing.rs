@@ -159,17 +159,29 @@ impl StreamClock {
             self.since = Some(Instant::now());
         }
 
-        let now = Instant::now();
-        let until = self.since.unwrap_or(now) + self.patience.left();
+        let since = self.since.unwrap_or_else(Instant::now);
+        let until = since + self.patience.left();
         let until = progress.deadline.get().map_or(until, |deadline| until.min(deadline));
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(until)));
-        if timer.deadline() != until {
+        if until < timer.deadline() {
             timer.as_mut().reset(until);
         }
-        if timer.as_mut().poll(cx).is_pending() {
-            return Poll::Pending;
-        }
 
+        // Left where it was while the caller takes what there is: set back only when it rings.
+        while timer.as_mut().poll(cx).is_ready() {
+            if until <= Instant::now() {
+                return self.cut(progress);
+            }
+            timer.as_mut().reset(until);
+        }
+        Poll::Pending
+    }
+
+    fn cut(&self, progress: &StreamProgress) -> Poll<()> {
+        tracing::debug!(
+            taken = self.taken,
+            "stream cut off: its caller does not take the response"
+        );
         metrics::counter!(metric::SLOW_READERS).increment(1);
         progress.is_cut.set(true);
         Poll::Ready(())

@@ -15,8 +15,8 @@ use http_body::{Body, Frame};
 use serde_json::json;
 use std::sync::Arc;
 use tollgate_chain::Error;
-use tollgate_edge::ResponseBody;
 use tollgate_edge::respond::grpc_outcome;
+use tollgate_edge::{ResponseBody, SelfEnding};
 use tollgate_transcode::Transcoder;
 use tollgate_transcode::grpc::{self, Deframer};
 use tollgate_upstream::UpstreamBody;
@@ -52,9 +52,10 @@ pub(super) async fn call(
         Some(message) => form.first(&transcoder, &message)?,
         None => (HeaderValue::from_static(form.media_type()), Bytes::new()),
     };
-    let body = TranslatedStream { messages, transcoder, form, first: Some(first) };
+    let first = Some(first);
+    let body = TranslatedStream { messages, transcoder, form, first, failure: None };
     let mut response =
-        Response::new(ResponseBody::stream(body).with_deadline(context.bounds.deadline));
+        Response::new(ResponseBody::self_ending(body).with_deadline(context.bounds.deadline));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, media_type);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -190,6 +191,26 @@ struct TranslatedStream {
     transcoder: Arc<Transcoder>,
     form: Form,
     first: Option<Bytes>,
+    failure: Option<Error>,
+}
+
+impl TranslatedStream {
+    /// Writes the failure that ends the stream, or fails with it where there is no room for it.
+    fn fail(&mut self, error: Error) -> Result<Frame<Bytes>, Error> {
+        let last = self.form.failure(&error).map(Frame::data);
+        self.messages.is_done = true;
+        // A service that refuses has answered: nothing is cut.
+        if last.is_some() && !matches!(error, Error::Grpc(_)) {
+            self.failure = Some(error.clone());
+        }
+        last.ok_or(error)
+    }
+}
+
+impl SelfEnding for TranslatedStream {
+    fn failure(&self) -> Option<&Error> {
+        self.failure.as_ref()
+    }
 }
 
 impl Body for TranslatedStream {
@@ -209,12 +230,9 @@ impl Body for TranslatedStream {
             None => None,
             Some(Ok(message)) => match self.transcoder.response(&message) {
                 Ok(content) => Some(Ok(Frame::data(form.message(&content.body)))),
-                Err(error) => {
-                    self.messages.is_done = true;
-                    Some(form.failure(&error).map(Frame::data).ok_or(error))
-                }
+                Err(error) => Some(self.fail(error)),
             },
-            Some(Err(error)) => Some(form.failure(&error).map(Frame::data).ok_or(error)),
+            Some(Err(error)) => Some(self.fail(error)),
         })
     }
 

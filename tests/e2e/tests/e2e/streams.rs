@@ -199,3 +199,18 @@ async fn a_deadline_is_read_from_the_field_of_the_callers_own_protocol() -> Resu
     assert_eq!(ask(&[json, ("x-request-timeout", "soon")]).await?.status, StatusCode::BAD_REQUEST);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_translated_stream_that_is_cut_says_so_in_its_own_words_and_in_the_record() -> Result<()>
+{
+    let parts = parts("timeout_ms = 700").await?;
+    let message = String::from_utf8(framed(b"go").to_vec())?;
+    let headers = [("content-type", "application/grpc-web+proto")];
+    let reply = parts.gate.send(Method::POST, "/demo.Calls/Silent", &headers, &message).await?;
+    let (begun, closing) = reply.body.split_at(framed(b"begun").len());
+    assert_eq!(begun, framed(b"begun"));
+    assert_eq!(closing.first(), Some(&0x80), "{closing:?}");
+    assert!(String::from_utf8_lossy(closing).contains("grpc-status: 4"), "{closing:?}");
+    assert_eq!(record(&parts.gate).await?["complete"], false);
+    Ok(())
+}

@@ -11,7 +11,7 @@ use http_body::{Body, Frame};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tollgate_chain::{Error, GrpcCode};
 use tollgate_edge::respond::{connect_name, grpc_outcome};
-use tollgate_edge::{RequestBody, ResponseBody};
+use tollgate_edge::{RequestBody, ResponseBody, SelfEnding};
 use tollgate_transcode::grpc::Outcome;
 use tollgate_transcode::rpc::{
     ConnectError, MalformedText, TextDecoder, encode_text, end_of_stream, trailer_frame,
@@ -80,8 +80,14 @@ fn told(dialect: &Dialect, response: Response<UpstreamBody>) -> Response<Respons
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 
-    let framed = FramedBody { body, closing: Some(closing), is_text: dialect.is_text(), is_grpc };
-    let mut response = Response::new(ResponseBody::stream(framed));
+    let framed = FramedBody {
+        body,
+        closing: Some(closing),
+        is_text: dialect.is_text(),
+        is_grpc,
+        failure: None,
+    };
+    let mut response = Response::new(ResponseBody::self_ending(framed));
     *response.headers_mut() = headers;
     response
 }
@@ -152,6 +158,13 @@ struct FramedBody {
     is_text: bool,
     /// False where something before the service answered, whose text is no message.
     is_grpc: bool,
+    failure: Option<Error>,
+}
+
+impl SelfEnding for FramedBody {
+    fn failure(&self) -> Option<&Error> {
+        self.failure.as_ref()
+    }
 }
 
 impl FramedBody {
@@ -188,7 +201,11 @@ impl Body for FramedBody {
                 Err(frame) => self.close(frame.into_trailers().ok()).map(Ok),
             },
             // The head is sent: the failure ends the call as one of the service's would.
-            Some(Err(error)) => self.close(Some(trailers_of(&error))).map(Ok),
+            Some(Err(error)) => {
+                let trailers = trailers_of(&error);
+                self.failure = Some(error);
+                self.close(Some(trailers)).map(Ok)
+            }
             None => self.close(None).map(Ok),
         })
     }
