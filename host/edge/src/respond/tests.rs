@@ -194,7 +194,9 @@ fn every_problem_of_the_gateway_and_of_policies_has_the_grpc_status_of_its_http_
 #[test]
 fn the_catalogue_names_the_gateway_where_an_error_is_mapped_and_nowhere_else() {
     let errors = every().into_iter().map(|(error, ..)| error);
-    let errors = errors.filter(|error| !matches!(error, Error::Grpc(_)));
+    let is_of_service =
+        |error: &Error| matches!(error, Error::Grpc(_) | Error::UpstreamReset { .. });
+    let errors = errors.filter(|error| !is_of_service(error));
     let mapped: Vec<_> = errors.map(|error| view::problem_type(&error)).collect();
 
     for row in CATALOGUE.iter().filter(|row| **row != ProblemType::REFUSED) {
