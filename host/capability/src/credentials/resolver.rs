@@ -25,6 +25,8 @@ use crate::later::Later;
 const FRESH: Duration = Duration::from_secs(1);
 /// The age from which a cached answer is refreshed in the background when it is used.
 const REFRESH: Duration = Duration::from_millis(500);
+/// The time for which a key that was found is not throttled with its address.
+const PROVEN: Duration = Duration::from_secs(3_600);
 /// Consecutive failures after which stale answers are used without waiting for one more.
 const BROKEN: u32 = 3;
 /// The wait that a caller is asked for while the store does not answer.
@@ -43,6 +45,8 @@ pub struct ResolverOptions {
     pub known_max: u64,
     /// Most digests in the negative cache.
     pub unknown_max: u64,
+    /// Most digests that are remembered as those of good keys.
+    pub proven_max: u64,
 }
 
 impl Default for ResolverOptions {
@@ -53,6 +57,7 @@ impl Default for ResolverOptions {
             look_up_timeout: Duration::from_millis(250),
             known_max: 1_000_000,
             unknown_max: 65_536,
+            proven_max: 262_144,
         }
     }
 }
@@ -80,6 +85,8 @@ struct ResolverState {
     known: Cache<KeyDigest, KnownKey>,
     /// The moment at which the look-up was sent that found no such key.
     unknown: Cache<KeyDigest, Duration>,
+    /// The moment at which the last look-up was sent that found the key.
+    proven: Cache<KeyDigest, Duration>,
     flights: Flights,
     /// Consecutive look-ups that failed.
     failed: AtomicU32,
@@ -124,6 +131,12 @@ impl Resolver {
             .time_to_live(FRESH)
             .build();
 
+        let proven = Cache::builder()
+            .max_capacity(options.proven_max)
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_live(PROVEN)
+            .build();
+
         let (flights, failed) = (Flights::default(), AtomicU32::new(0));
         Self {
             inner: Arc::new(ResolverState {
@@ -132,6 +145,7 @@ impl Resolver {
                 options,
                 known,
                 unknown,
+                proven,
                 flights,
                 failed,
                 failures,
@@ -146,8 +160,9 @@ impl Resolver {
         self.inner.unknown.invalidate(digest);
     }
 
-    /// Resolves a key. Keys in the positive cache pass although the caller's address is throttled:
-    /// callers who share an address with a guesser keep working, and a guess is never such a key.
+    /// Resolves a key. Keys that were good within the last hour pass although the caller's address
+    /// is throttled: callers who share an address with a guesser keep working, and a guess is never
+    /// such a key.
     pub(super) fn resolve(&self, key: &ApiKey, client: IpAddr) -> Later<'_, Resolved> {
         let (inner, environment) = (&self.inner, key.environment);
         if let Some(lookup) = inner.local(&key.digest) {
@@ -168,7 +183,9 @@ impl Resolver {
         }
 
         // Only what needs the store is throttled.
-        if let Err(wait) = inner.failures.check(client) {
+        if !inner.is_proven(&key.digest)
+            && let Err(wait) = inner.failures.check(client)
+        {
             return Later::Ready(Resolved::Throttled(wait));
         }
         let flight = ResolverState::fly(inner, key.digest);
@@ -220,6 +237,11 @@ impl ResolverState {
             Some(sent) if now.saturating_sub(sent) <= FRESH => Cached::Unknown,
             Some(_) | None => Cached::Nothing,
         }
+    }
+
+    fn is_proven(&self, digest: &KeyDigest) -> bool {
+        let found = self.proven.get(digest);
+        found.is_some_and(|sent| self.clock.monotonic().saturating_sub(sent) <= PROVEN)
     }
 
     /// Returns a stale answer that may be used while the store does not answer.

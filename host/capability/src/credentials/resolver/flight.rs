@@ -87,10 +87,12 @@ impl ResolverState {
         match lookup {
             Lookup::Found(principal) => {
                 self.unknown.invalidate(&digest);
+                self.proven.insert(digest, sent);
                 self.known.insert(digest, KnownKey { principal: Arc::clone(principal), sent });
             }
             Lookup::NotFound => {
                 self.known.invalidate(&digest);
+                self.proven.invalidate(&digest);
                 self.unknown.insert(digest, sent);
             }
         }

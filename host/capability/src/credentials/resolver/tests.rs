@@ -298,6 +298,35 @@ async fn failures_trip_the_address_before_the_store_is_asked() {
 }
 
 #[tokio::test]
+async fn a_good_key_is_not_throttled_with_those_who_guess_at_its_address() {
+    let bench = bench();
+    let (good, other) = (bench.mint(Environment::Live), bench.mint(Environment::Live));
+    assert_eq!(bench.resolve(&good).await, "found");
+
+    let guess = async || {
+        while bench.resolve(&new_key(Environment::Live)).await != "throttled" {}
+    };
+    for _ in 0..20 {
+        bench.after(1_500);
+        guess().await;
+        assert_eq!(bench.resolve(&good).await, "found");
+        assert_eq!(bench.resolve(&other).await, "throttled", "it was not good before");
+    }
+
+    bench.after(3_600_001);
+    guess().await;
+    assert_eq!(bench.resolve(&good).await, "throttled", "it was good too long ago");
+    assert_eq!(bench.resolve_from(&good, OTHER).await, "found");
+    bench.revoke(&good);
+    bench.after(1_500);
+    guess().await;
+    let before = bench.look_ups();
+    assert_eq!(bench.resolve(&good).await, "throttled");
+    assert_eq!(bench.resolve(&good).await, "throttled");
+    assert_eq!(bench.look_ups(), before + 1, "once it is revoked it is a guess like any other");
+}
+
+#[tokio::test]
 async fn successes_cost_the_address_nothing() {
     let bench = bench();
     for _ in 0..50 {
