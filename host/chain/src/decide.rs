@@ -3,7 +3,7 @@
 
 use crate::receipt::{Check, Decision};
 use crate::rollout::{self, Rollout};
-use crate::tree::{Discord, Leaf, Walk};
+use crate::tree::{Discord, Leaf, LeafRef, Walk};
 use crate::{Failure, Hook, Host, Lesson, Policy, Run, Settlement, Trace, Verdict};
 
 /// Lets the policy decide, and settles what it asked for; runs the candidate of `beside` on the
@@ -27,12 +27,12 @@ async fn arrived<'a, H: Host>(
     beside: Option<&Rollout<H>>,
     hook: Hook,
     mut host: H,
-    leaf: &'a Leaf,
+    leaf: LeafRef<'a>,
 ) -> (H, Decision<'a>) {
     let mut check = Check::Spared;
-    if policy.trees.of(hook).is_due(leaf) {
+    if policy.trees.of(hook).is_due(&leaf) {
         let verification;
-        (host, verification) = verify(policy, hook, host, leaf).await;
+        (host, verification) = verify(policy, hook, host, &leaf).await;
         match verification {
             Verification::Agrees => check = Check::Agreed,
             Verification::Inconclusive => check = Check::Inconclusive,

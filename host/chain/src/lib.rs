@@ -71,5 +71,7 @@ pub use route::{
 pub use run::{Departure, Failure, Run};
 pub use tally::Tally;
 pub use trace::Trace;
-pub use tree::{Bounds, Branch, Discord, Figures, Growth, Leaf, Lesson, NoBranch, Tree, Walk};
+pub use tree::{
+    Bounds, Branch, Discord, Figures, Growth, Leaf, LeafRef, Lesson, NoBranch, Tree, Walk,
+};
 pub use verdict::{Content, Member, Problem, Reply, Verdict};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Acting, Failure, Hook, Leaf, Lesson, Trace, Verdict};
+use crate::{Acting, Failure, Hook, LeafRef, Lesson, Trace, Verdict};
 
 /// Path by which a policy came to its verdict.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub enum Decision<'a> {
     /// By its tree, without entering the component.
     Walked {
         /// Where the walk arrived.
-        leaf: &'a Leaf,
+        leaf: LeafRef<'a>,
         /// Result of running the component as well, on the same answers.
         check: Check,
     },

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use crate::continuation::{Continue, Standing, Turn};
 use crate::decide::decide;
 use crate::receipt::{Decision, Receipt, ReceiptEntry};
-use crate::{Acting, Chain, Error, Failure, Head, Hook, Host, Policy, Reply, Route};
+use crate::{
+    Acting, Chain, Error, Failure, Head, Hook, Host, LeafRef, Policy, Reply, Route, Verdict,
+};
 
 /// Where the walk ended.
 #[derive(Debug)]
@@ -77,20 +79,28 @@ pub(crate) enum Step<'a> {
 pub(crate) fn step<'a, H>(policy: &Policy<H>, decision: &Decision<'a>) -> Step<'a> {
     match decision {
         Decision::Skipped => Step::On(Continue::unconcerned()),
-        Decision::Walked { leaf, .. } => match Continue::ask(leaf.verdict()) {
-            Ok(leave) => Step::On(leave),
-            Err(Turn::Forward(chosen)) => Step::To(Cow::Borrowed(chosen)),
-            Err(Turn::Reply(reply)) => Step::Reply(Cow::Borrowed(reply)),
-        },
-        Decision::Ran { outcome: Ok(verdict), .. } => match Continue::ask(verdict) {
-            Ok(leave) => Step::On(leave),
-            Err(Turn::Forward(chosen)) => Step::To(Cow::Owned(chosen.clone().into())),
-            Err(Turn::Reply(reply)) => Step::Reply(Cow::Owned(reply.clone())),
-        },
+        Decision::Walked { leaf: LeafRef::Shared(leaf), .. } => {
+            match Continue::ask(leaf.verdict()) {
+                Ok(leave) => Step::On(leave),
+                Err(Turn::Forward(chosen)) => Step::To(Cow::Borrowed(chosen)),
+                Err(Turn::Reply(reply)) => Step::Reply(Cow::Borrowed(reply)),
+            }
+        }
+        Decision::Walked { leaf: LeafRef::Tenant(leaf), .. } => owned_step(leaf.verdict()),
+        Decision::Ran { outcome: Ok(verdict), .. } => owned_step(verdict),
         Decision::Ran { outcome: Err(failure), .. } => match failed(policy, failure) {
             Ok(leave) => Step::On(leave),
             Err(error) => Step::Fail(error),
         },
+    }
+}
+
+/// Returns the meaning of a verdict that does not live as long as the policy.
+fn owned_step<'a>(verdict: &Verdict) -> Step<'a> {
+    match Continue::ask(verdict) {
+        Ok(leave) => Step::On(leave),
+        Err(Turn::Forward(chosen)) => Step::To(Cow::Owned(chosen.clone().into())),
+        Err(Turn::Reply(reply)) => Step::Reply(Cow::Owned(reply.clone())),
     }
 }
 

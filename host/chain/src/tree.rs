@@ -3,7 +3,9 @@
 //! A deterministic guest always asks the same next question after the same answers. So its traces
 //! merge into a tree of questions, answers and verdicts, and a request whose answers are all known
 //! edges is decided by asking them for real and following them, without entering Wasm. A tree
-//! only ever grows, is read without a lock, and is given up at the first contradiction.
+//! only ever grows, is read without a lock, and is given up at the first contradiction. Where text
+//! of callers branches, each tenant has a part of its own, found under a lock for reading, and parts
+//! that are not in use are forgotten.
 //!
 //! Read next: `node.rs`, then `decide.rs` for who walks and who teaches.
 
@@ -11,22 +13,27 @@ mod branching;
 mod candidates;
 mod discord;
 mod node;
+mod tenants;
 
-use std::sync::OnceLock;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
 use self::candidates::Candidates;
 use self::node::{Ask, Edges, Node, Place};
+use self::tenants::{Forgotten, TenantTree, Tenants};
 use crate::host::Asked;
-use crate::{Answer, Host, Question, Trace, Verdict};
+use crate::{Answer, Environment, Host, Question, Trace, Verdict};
 
 pub use branching::{Branch, NoBranch};
 pub use discord::Discord;
 pub use node::Leaf;
 
 /// Bounds of a tree's growth. Beyond a bound what is there stays walkable and nothing is added.
+/// Where tenants are kept apart, each may have an eighth of the nodes and bytes, and there are at
+/// most as many of them as there may be answers to a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Bounds {
     /// Most questions and leaves.
@@ -72,7 +79,7 @@ pub struct Tree {
     /// Where walks begin, when no answer of raw text branches.
     root: Place,
     /// Where they begin for each tenant and environment, when some do.
-    tenants: Edges,
+    tenants: Tenants,
     nodes: AtomicUsize,
     bytes: AtomicUsize,
     /// Held by whoever adds to the tree.
@@ -85,9 +92,29 @@ pub struct Tree {
 #[derive(Debug)]
 pub enum Walk<'a> {
     /// At a leaf.
-    Arrived(&'a Leaf),
+    Arrived(LeafRef<'a>),
     /// Before an answer that leads nowhere yet. These answers were given, and are to be fed.
     Fell(Trace),
+}
+
+/// A leaf that a walk arrived at. It outlives the tenant's part that it belongs to.
+#[derive(Debug)]
+pub enum LeafRef<'a> {
+    /// Of the tree itself.
+    Shared(&'a Leaf),
+    /// Of a tenant's part, which may be forgotten meanwhile.
+    Tenant(Arc<Leaf>),
+}
+
+impl Deref for LeafRef<'_> {
+    type Target = Leaf;
+
+    fn deref(&self) -> &Leaf {
+        match self {
+            Self::Shared(leaf) => leaf,
+            Self::Tenant(leaf) => leaf,
+        }
+    }
 }
 
 /// Result of offering a run to the tree.
@@ -123,7 +150,7 @@ impl Tree {
             growth,
             branches: branches.into(),
             root: Place::new(),
-            tenants: Edges::of_text(),
+            tenants: Tenants::default(),
             nodes: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
             candidates: Mutex::new(Candidates::new()),
@@ -134,25 +161,22 @@ impl Tree {
     /// Asks the host question after question for as long as the answers are known edges. Dropping
     /// the future abandons the question that is being asked.
     pub async fn walk<H: Host>(&self, host: &mut H) -> Walk<'_> {
-        let mut node = if self.off.load(Ordering::Relaxed) { None } else { self.start(host) };
-        let mut asked: Option<(&Ask, Answer)> = None;
-        while let Some(at) = node {
-            let ask = match at {
-                Node::Leaf(leaf) => return Walk::Arrived(leaf),
-                Node::Ask(ask) => ask,
-            };
-            let answer = match host.ask(&ask.question) {
-                Asked::Ready(answer) => answer,
-                Asked::Pending(later) => later.await,
-            };
-            node = ask.edges.get(&answer).and_then(Place::get);
-            asked = Some((ask, answer));
+        if self.off.load(Ordering::Relaxed) {
+            return Walk::Fell(Trace::new());
         }
-        Walk::Fell(asked.map_or_else(Trace::new, |(ask, answer)| {
-            let mut fed = ask.prefix.clone();
-            fed.push(ask.question.clone(), answer);
-            fed
-        }))
+        if self.branches.is_empty() {
+            return match descend(&self.root, host).await {
+                Ok(leaf) => Walk::Arrived(LeafRef::Shared(leaf)),
+                Err(fed) => Walk::Fell(fed),
+            };
+        }
+
+        let part = host.tenant().and_then(|(at, tenant)| self.tenants.get(at, tenant));
+        let Some(part) = part else { return Walk::Fell(Trace::new()) };
+        match descend(&part.root, host).await {
+            Ok(leaf) => Walk::Arrived(LeafRef::Tenant(Arc::clone(leaf))),
+            Err(fed) => Walk::Fell(fed),
+        }
     }
 
     /// Offers a whole run of the component. The second of two equal ones is admitted.
@@ -160,18 +184,16 @@ impl Tree {
         if self.off.load(Ordering::Relaxed) || !self.is_learnable(trace) {
             return Lesson::Declined;
         }
-        let owner = match self.owner(host) {
-            Ok(owner) => owner,
-            Err(Unowned) => return Lesson::Declined,
+        let owner = match (self.branches.is_empty(), host.tenant()) {
+            (true, _) => None,
+            (false, Some(owner)) => Some(owner),
+            (false, None) => return Lesson::Declined,
         };
 
         let mut candidates = self.candidates.lock();
-        let lesson = match candidates.seen(owner.as_ref(), trace, verdict) {
+        let lesson = match candidates.seen(owner, trace, verdict) {
             Ok(false) => Ok(Lesson::Remembered),
-            Ok(true) => match self.root_for(owner.as_ref()) {
-                Some(root) => self.admit(root, trace, verdict),
-                None => Ok(Lesson::Declined),
-            },
+            Ok(true) => self.teach(owner, trace, verdict),
             Err(discord) => Err(discord),
         };
         drop(candidates);
@@ -217,28 +239,17 @@ impl Tree {
         leaf.walked(self.growth.verify_every)
     }
 
-    fn start<H: Host>(&self, host: &H) -> Option<&Node> {
-        match self.owner(host).ok()? {
-            None => self.root.get(),
-            Some(owner) => self.tenants.get(&owner)?.get(),
-        }
-    }
-
-    /// Whose runs the host's are, where tenants are kept apart.
-    fn owner<H: Host>(&self, host: &H) -> Result<Option<Answer>, Unowned> {
-        if self.branches.is_empty() {
-            return Ok(None);
-        }
-        let (environment, tenant) = host.tenant().ok_or(Unowned)?;
-        Ok(Some(Answer::Text(Some(format!("{environment}/{tenant}").into()))))
-    }
-
-    /// Where the owner's walks begin. To be called by one thread at a time.
-    fn root_for(&self, owner: Option<&Answer>) -> Option<&Place> {
-        match owner {
-            None => Some(&self.root),
-            Some(owner) => self.tenants.place(owner, &self.growth.bounds),
-        }
+    /// Merges a run where its owner's walks begin. To be called by one thread at a time.
+    fn teach(
+        &self,
+        owner: Option<(Environment, &str)>,
+        trace: &Trace,
+        verdict: &Verdict,
+    ) -> Result<Lesson, Box<Discord>> {
+        let Some(owner) = owner else { return self.admit(&self.root, None, (trace, verdict)) };
+        let (part, forgotten) = self.tenants.get_or_add(owner, self.growth.bounds.fan_out_max);
+        self.give_back(forgotten);
+        self.admit(&part.root, Some((owner, &part)), (trace, verdict))
     }
 
     fn is_learnable(&self, trace: &Trace) -> bool {
@@ -251,8 +262,8 @@ impl Tree {
     fn admit(
         &self,
         root: &Place,
-        trace: &Trace,
-        verdict: &Verdict,
+        part: Option<Part<'_>>,
+        (trace, verdict): (&Trace, &Verdict),
     ) -> Result<Lesson, Box<Discord>> {
         let told =
             |known: &Trace, index| Err(Discord::new((known, None), (trace, Some(verdict)), index));
@@ -260,7 +271,7 @@ impl Tree {
         let mut place = root;
         let questions = trace.steps().iter().enumerate().filter(|(_, step)| !step.0.is_command());
         for (index, (question, answer)) in questions {
-            if place.get().is_none() && !self.add_ask(place, trace, index) {
+            if place.get().is_none() && !self.add_ask((place, part), trace, index) {
                 return Ok(Lesson::Declined);
             }
 
@@ -279,7 +290,7 @@ impl Tree {
         }
 
         match place.get() {
-            None => Ok(self.add_leaf(place, trace, verdict)),
+            None => Ok(self.add_leaf((place, part), trace, verdict)),
             Some(Node::Ask(ask)) => told(&ask.prefix, trace.steps().len()),
             Some(Node::Leaf(leaf)) => {
                 Discord::between((leaf.trace(), leaf.verdict()), (trace, verdict))?;
@@ -288,11 +299,17 @@ impl Tree {
         }
     }
 
-    fn add_ask(&self, place: &Place, trace: &Trace, index: usize) -> bool {
+    fn add_ask(
+        &self,
+        (place, part): (&Place, Option<Part<'_>>),
+        trace: &Trace,
+        index: usize,
+    ) -> bool {
         let Some((question, _)) = trace.steps().get(index) else { return false };
         let prefix = trace.prefix(index);
         let edges = Edges::of(question);
-        let fits = self.takes(prefix.weight() + size_of::<Ask>() + edges_weight(question));
+        let bytes = prefix.weight() + size_of::<Ask>() + edges_weight(question);
+        let fits = self.takes(part, bytes);
         if fits {
             let ask = Ask { prefix, question: question.clone(), edges };
             place.get_or_init(|| Node::Ask(Box::new(ask)));
@@ -300,26 +317,79 @@ impl Tree {
         fits
     }
 
-    fn add_leaf(&self, place: &Place, trace: &Trace, verdict: &Verdict) -> Lesson {
+    fn add_leaf(
+        &self,
+        (place, part): (&Place, Option<Part<'_>>),
+        trace: &Trace,
+        verdict: &Verdict,
+    ) -> Lesson {
         // The commands are held twice: in the trace, and apart for walks.
-        if !self.takes(2 * trace.weight() + verdict.weight() + size_of::<Leaf>()) {
+        let bytes = 2 * trace.weight() + verdict.weight() + size_of::<Leaf>();
+        if !self.takes(part, bytes) {
             return Lesson::Declined;
         }
-        place.get_or_init(|| Node::Leaf(Box::new(Leaf::new(trace.clone(), verdict.clone()))));
+        place.get_or_init(|| Node::Leaf(Arc::new(Leaf::new(trace.clone(), verdict.clone()))));
         Lesson::Admitted
     }
 
-    /// Takes a node and its bytes from the bounds, if they are left.
-    fn takes(&self, bytes: usize) -> bool {
-        let nodes = self.nodes.load(Ordering::Relaxed) + 1;
-        let bytes = self.bytes.load(Ordering::Relaxed) + bytes;
-        let fits = nodes <= self.growth.bounds.nodes_max && bytes <= self.growth.bounds.bytes_max;
-        if fits {
-            self.nodes.store(nodes, Ordering::Relaxed);
-            self.bytes.store(bytes, Ordering::Relaxed);
+    /// Takes a node and its bytes from the bounds, if they are left: from the tenant's own, and
+    /// from the tree's, for which the parts of other tenants may be forgotten.
+    fn takes(&self, part: Option<Part<'_>>, bytes: usize) -> bool {
+        let bounds = &self.growth.bounds;
+        if part.is_some_and(|(_, tree)| !tree.takes(bytes, bounds)) {
+            return false;
         }
-        fits
+
+        loop {
+            let nodes = self.nodes.load(Ordering::Relaxed) + 1;
+            let bytes = self.bytes.load(Ordering::Relaxed) + bytes;
+            if nodes <= bounds.nodes_max && bytes <= bounds.bytes_max {
+                self.nodes.store(nodes, Ordering::Relaxed);
+                self.bytes.store(bytes, Ordering::Relaxed);
+                return true;
+            }
+            let forgotten = part.and_then(|(owner, _)| self.tenants.forget_other_than(owner));
+            if forgotten.is_none() {
+                return false;
+            }
+            self.give_back(forgotten);
+        }
     }
+
+    fn give_back(&self, forgotten: Option<Forgotten>) {
+        if let Some(Forgotten { nodes, bytes }) = forgotten {
+            self.nodes.fetch_sub(nodes, Ordering::Relaxed);
+            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A tenant and its part of the tree.
+type Part<'a> = ((Environment, &'a str), &'a TenantTree);
+
+/// Asks question after question from a place on. Fails before an answer that leads nowhere, with
+/// the answers that were given.
+async fn descend<'a, H: Host>(root: &'a Place, host: &mut H) -> Result<&'a Arc<Leaf>, Trace> {
+    let mut node = root.get();
+    let mut asked: Option<(&Ask, Answer)> = None;
+    while let Some(at) = node {
+        let ask = match at {
+            Node::Leaf(leaf) => return Ok(leaf),
+            Node::Ask(ask) => ask,
+        };
+        let answer = match host.ask(&ask.question) {
+            Asked::Ready(answer) => answer,
+            Asked::Pending(later) => later.await,
+        };
+        node = ask.edges.get(&answer).and_then(Place::get);
+        asked = Some((ask, answer));
+    }
+
+    Err(asked.map_or_else(Trace::new, |(ask, answer)| {
+        let mut fed = ask.prefix.clone();
+        fed.push(ask.question.clone(), answer);
+        fed
+    }))
 }
 
 /// Most bytes of a run that is remembered: what keeps the table of candidates small.
@@ -329,9 +399,6 @@ const RUN_BYTES_MAX: usize = 64 << 10;
 fn edges_weight(question: &Question) -> usize {
     if branching::is_text(question) { 64 * 16 } else { 16 }
 }
-
-/// Tenants are kept apart, and the exchange has none.
-struct Unowned;
 
 #[cfg(test)]
 mod tests;

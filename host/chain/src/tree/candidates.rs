@@ -6,7 +6,7 @@
 use std::hash::{BuildHasher, RandomState};
 
 use super::Discord;
-use crate::{Answer, Trace, Verdict};
+use crate::{Environment, Trace, Verdict};
 
 /// Places in the table.
 const PLACES: usize = 512;
@@ -19,7 +19,9 @@ pub(super) struct Candidates {
 }
 
 /// A run, and whose it is where tenants are kept apart.
-type Run = Box<(Option<Answer>, Trace, Verdict)>;
+type Run = Box<(Option<Owner>, Trace, Verdict)>;
+
+type Owner = (Environment, Box<str>);
 
 impl Candidates {
     pub(super) fn new() -> Self {
@@ -33,7 +35,7 @@ impl Candidates {
     /// another way: no pure function does that.
     pub(super) fn seen(
         &mut self,
-        owner: Option<&Answer>,
+        owner: Option<(Environment, &str)>,
         trace: &Trace,
         verdict: &Verdict,
     ) -> Result<bool, Box<Discord>> {
@@ -49,13 +51,14 @@ impl Candidates {
         let Some(place) = self.places.get_mut(index) else { return Ok(false) };
         if place
             .as_ref()
-            .is_some_and(|run| (run.0.as_ref(), &run.1, &run.2) == (owner, trace, verdict))
+            .is_some_and(|run| (borrowed(&run.0), &run.1, &run.2) == (owner, trace, verdict))
         {
             *place = None;
             return Ok(true);
         }
 
-        *place = Some(Box::new((owner.cloned(), trace.clone(), verdict.clone())));
+        let owner = owner.map(|(environment, tenant)| (environment, tenant.into()));
+        *place = Some(Box::new((owner, trace.clone(), verdict.clone())));
         self.last = index;
         Ok(false)
     }
@@ -69,4 +72,8 @@ impl Candidates {
     pub(super) fn clear(&mut self) {
         self.places = Vec::new();
     }
+}
+
+fn borrowed(owner: &Option<Owner>) -> Option<(Environment, &str)> {
+    owner.as_ref().map(|(environment, tenant)| (*environment, &**tenant))
 }

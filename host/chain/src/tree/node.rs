@@ -3,8 +3,11 @@
 //! Nodes are only ever added, each written once, so that a walk reads them without a lock and
 //! without counting references.
 
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+
+use foldhash::fast::RandomState;
 
 use super::Bounds;
 use crate::tally::Tally;
@@ -16,7 +19,7 @@ pub(super) type Place = OnceLock<Node>;
 #[derive(Debug)]
 pub(super) enum Node {
     Ask(Box<Ask>),
-    Leaf(Box<Leaf>),
+    Leaf(Arc<Leaf>),
 }
 
 /// The question that every run asks after the answers that lead here.
@@ -42,6 +45,8 @@ pub struct Leaf {
 pub(super) struct Edges {
     heads: Box<[OnceLock<Box<Edge>>]>,
     count: AtomicUsize,
+    /// Seeded: nobody outside can make texts meet in one list.
+    hasher: RandomState,
 }
 
 #[derive(Debug)]
@@ -105,14 +110,9 @@ impl Edges {
         Self::spread(heads)
     }
 
-    /// No edges yet, for text.
-    pub(super) fn of_text() -> Self {
-        Self::spread(HEADS)
-    }
-
     fn spread(heads: usize) -> Self {
         let heads = (0..heads).map(|_| OnceLock::new()).collect();
-        Self { heads, count: AtomicUsize::new(0) }
+        Self { heads, count: AtomicUsize::new(0), hasher: RandomState::default() }
     }
 
     /// Where the answer leads.
@@ -150,16 +150,11 @@ impl Edges {
 
     fn head(&self, answer: &Answer) -> Option<&OnceLock<Box<Edge>>> {
         let index = if let Answer::Text(Some(text)) = answer {
-            spread(text.as_bytes()) % self.heads.len()
+            let hash = self.hasher.hash_one(text.as_bytes());
+            usize::try_from(hash % HEADS as u64).unwrap_or_default() % self.heads.len()
         } else {
             0
         };
         self.heads.get(index)
     }
-}
-
-/// FNV-1a. Colliding texts cost a comparison each, at most as many as the fan-out's bound.
-fn spread(bytes: &[u8]) -> usize {
-    let fold = |hash: usize, byte: &u8| (hash ^ usize::from(*byte)).wrapping_mul(0x0100_0193);
-    bytes.iter().fold(0x811c_9dc5, fold)
 }

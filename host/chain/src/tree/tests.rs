@@ -108,9 +108,9 @@ fn strangers_runs_replace_each_other_and_hold_no_more_than_their_table() {
 
 #[tokio::test]
 async fn readers_walk_while_a_tree_grows() {
-    let tree = std::sync::Arc::new(Tree::new(Growth::default(), Vec::new()));
+    let tree = Arc::new(Tree::new(Growth::default(), Vec::new()));
     taught(&tree, &trace("first"));
-    let teacher = std::sync::Arc::clone(&tree);
+    let teacher = Arc::clone(&tree);
     let teaching = std::thread::spawn(move || {
         (0..500).all(|index| taught(&teacher, &trace(&format!("s{index}"))) == Lesson::Admitted)
     });
@@ -119,4 +119,62 @@ async fn readers_walk_while_a_tree_grows() {
     }
     assert!(teaching.join().unwrap());
     assert!(arrives(&tree, "s499").await);
+}
+
+/// A tree in which the texts of a header branch, for each tenant apart.
+fn apart(bounds: Bounds) -> Tree {
+    Tree::new(Growth { bounds, ..Growth::default() }, vec![Branch::Header("x-plan".into())])
+}
+
+fn teach(tree: &Tree, tenant: &str, plan: &str) -> Lesson {
+    let mut trace = Trace::new();
+    let question = Question::from(RequestRead::Header("x-plan".into()));
+    trace.push(question, Answer::Text(Some(plan.into())));
+    let host = Script { tenant: Some(tenant.into()), ..Script::default() };
+    tree.learn(&host, &trace, &Verdict::Proceed);
+    tree.learn(&host, &trace, &Verdict::Proceed)
+}
+
+async fn knows(tree: &Tree, tenant: &str, plan: &str) -> bool {
+    let texts = [("x-plan".to_owned(), plan.to_owned())].into();
+    let mut host = Script { tenant: Some(tenant.into()), texts, ..Script::default() };
+    matches!(tree.walk(&mut host).await, Walk::Arrived(_))
+}
+
+#[tokio::test]
+async fn a_tenant_whose_requests_all_differ_stops_learning_for_itself_alone() {
+    let tree = apart(Bounds { nodes_max: 800, ..Bounds::default() });
+    let lessons: Vec<_> =
+        (0..500).map(|index| teach(&tree, "noisy", &format!("plan-{index}"))).collect();
+    assert!(lessons.contains(&Lesson::Declined));
+    assert!(knows(&tree, "noisy", "plan-0").await, "what it knew stays");
+
+    for tenant in ["one", "two", "three"] {
+        for plan in ["gold", "silver"] {
+            assert_eq!(teach(&tree, tenant, plan), Lesson::Admitted, "{tenant}");
+            assert!(knows(&tree, tenant, plan).await);
+        }
+    }
+    assert!(!knows(&tree, "one", "plan-0").await, "tenants are kept apart");
+}
+
+#[tokio::test]
+async fn a_full_tree_forgets_the_tenants_that_are_not_there_any_more() {
+    for bounds in [
+        Bounds { nodes_max: 64, ..Bounds::default() },
+        Bounds { bytes_max: 64 << 10, ..Bounds::default() },
+        Bounds { fan_out_max: 8, ..Bounds::default() },
+    ] {
+        let tree = apart(bounds);
+        for index in 0..200 {
+            assert_ne!(teach(&tree, "steady", "gold"), Lesson::Declined, "{index}");
+            assert!(knows(&tree, "steady", "gold").await, "{index}: it is in use");
+            let tenant = format!("tenant-{index}");
+            assert_eq!(teach(&tree, &tenant, "gold"), Lesson::Admitted, "{bounds:?} {index}");
+            assert!(knows(&tree, &tenant, "gold").await);
+        }
+        assert!(!knows(&tree, "tenant-0", "gold").await);
+        let figures = tree.figures();
+        assert!(figures.nodes <= bounds.nodes_max && figures.bytes <= bounds.bytes_max);
+    }
 }
