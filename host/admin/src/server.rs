@@ -139,10 +139,19 @@ async fn alive() -> Response {
 async fn ready(State(state): State<Arc<AdminState>>) -> Response {
     let unready = StatusCode::SERVICE_UNAVAILABLE;
     match state.readiness.state() {
-        ReadyState::Ready => json(StatusCode::OK, r#"{"status":"ready"}"#),
+        ReadyState::Ready => ready_but_for(&state.readiness.failing_stores()),
         ReadyState::Draining => json(unready, r#"{"status":"unready","reasons":["draining"]}"#),
         ReadyState::Starting => json(unready, r#"{"status":"unready","reasons":["starting"]}"#),
     }
+}
+
+/// A store that fails makes the gateway no less ready: only requests that need it are refused.
+fn ready_but_for(failing: &[&str]) -> Response {
+    if failing.is_empty() {
+        return json(StatusCode::OK, r#"{"status":"ready"}"#);
+    }
+    let body = serde_json::json!({ "status": "ready", "failing_stores": failing });
+    json(StatusCode::OK, body.to_string())
 }
 
 async fn metrics(State(state): State<Arc<AdminState>>) -> Response {
@@ -152,8 +161,8 @@ async fn metrics(State(state): State<Arc<AdminState>>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
-fn json(status: StatusCode, body: &'static str) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+fn json(status: StatusCode, body: impl Into<Body>) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], body.into()).into_response()
 }
 
 fn problem(state: &AdminState, error: &Error, head: &Head) -> Response {

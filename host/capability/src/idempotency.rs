@@ -22,8 +22,8 @@ use tollgate_chain::{
 };
 
 pub use claim::{Claim, Completion, Holder};
-pub use operation::OperationKey;
-pub use record::{TTL_DEFAULT, TTL_MIN, Ticket};
+pub use operation::{OperationKey, RecordOwner};
+pub use record::{RETRYABLE_TTL, TTL_DEFAULT, TTL_MIN, Ticket};
 pub use reply::{BODY_BYTES_MAX, StoredReply};
 
 use crate::later::{BoxFuture, Later};
@@ -33,6 +33,8 @@ use crate::later::{BoxFuture, Later};
 pub struct ClaimRequest {
     /// Identifies the record.
     pub operation: OperationKey,
+    /// The tenant and environment whose record it is.
+    pub owner: RecordOwner,
     /// Digest of the content, which must equal that of the first request for the operation.
     pub fingerprint: Fingerprint,
     /// The time for which the claim holds unless renewed or resolved.
@@ -50,7 +52,8 @@ pub enum ClaimOutcome {
     InProgress,
     /// The key was used with another fingerprint.
     Reused,
-    /// The store does not answer, or is full of operations in progress.
+    /// The store does not answer, or it or the owner's part of it is full of operations in
+    /// progress.
     Unavailable,
 }
 
@@ -63,7 +66,8 @@ pub enum HeldReply {
     Refused(Error),
 }
 
-/// Keeps the records. Bounded; operations in progress are never evicted.
+/// Keeps the records. Bounded for each owner and in all, so that no owner's records refuse another's;
+/// operations in progress are never evicted.
 pub trait IdempotencyStore: fmt::Debug + Send + Sync + 'static {
     /// Claims in one atomic step. A claim whose future is dropped is released.
     fn claim(&self, request: ClaimRequest) -> Later<'_, ClaimOutcome>;
@@ -124,7 +128,7 @@ impl IdempotencyState {
         if self.claim.is_some() || self.run_claim.is_some() {
             return Asked::Ready(Answer::Claimed(Claimed::Claimed));
         }
-        let Some(operation) = context.operation() else {
+        let Some((operation, owner)) = context.operation() else {
             tracing::error!("a policy claimed without an established principal and a valid key");
             *retry_after = Some(RETRY_AFTER);
             return Asked::Ready(Answer::Claimed(Claimed::Unavailable));
@@ -133,7 +137,7 @@ impl IdempotencyState {
         Asked::Pending(Box::pin(async move {
             Answer::Claimed(match context.payload.prepare().await {
                 Ok(fingerprint) => {
-                    let outcome = context.claim(operation, fingerprint).await;
+                    let outcome = context.claim((operation, owner), fingerprint).await;
                     self.claimed(outcome, retry_after)
                 }
                 Err(refusal) => Claimed::BodyRefused(self.hold(HeldReply::Refused(refusal))),
@@ -207,17 +211,21 @@ impl IdempotencyState {
 
 impl ClaimContext<'_> {
     /// Returns the operation of the request: a tenant's, under its idempotency key.
-    fn operation(&self) -> Option<OperationKey> {
+    fn operation(&self) -> Option<(OperationKey, RecordOwner)> {
         let principal = self.principal?;
         match key::read(&self.head.headers) {
-            key::KeyField::Valid(key) => Some(OperationKey::of(principal, self.head, &key)),
+            key::KeyField::Valid(key) => Some(OperationKey::with_owner(principal, self.head, &key)),
             key::KeyField::Absent | key::KeyField::Malformed => None,
         }
     }
 
-    async fn claim(&self, operation: OperationKey, fingerprint: Fingerprint) -> ClaimOutcome {
+    async fn claim(
+        &self,
+        (operation, owner): (OperationKey, RecordOwner),
+        fingerprint: Fingerprint,
+    ) -> ClaimOutcome {
         let lease = self.timeout + LEASE_MARGIN;
-        match self.store.claim(ClaimRequest { operation, fingerprint, lease }) {
+        match self.store.claim(ClaimRequest { operation, owner, fingerprint, lease }) {
             Later::Ready(outcome) => outcome,
             Later::Pending(later) => within(later).await,
         }

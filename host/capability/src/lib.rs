@@ -8,6 +8,7 @@
 //! Read next: `policy_host.rs`, then `quota.rs`, `idempotency.rs` and `credentials.rs`.
 
 mod digest;
+mod health;
 mod later;
 mod log;
 mod notes;
@@ -28,6 +29,7 @@ pub mod testing;
 
 pub use clock::{Clock, SystemClock};
 pub use digest::Sha256Digest;
+pub use health::StoreHealth;
 pub use later::{BoxFuture, Later};
 pub use policy_host::{PolicyHost, RequestContext, Stores};
 pub use upstreams::UpstreamStates;

@@ -60,6 +60,8 @@ catalogue! {
         "1 from the signal to the end of the process, 0 before.";
     EXCHANGES: Counter "tollgate_exchanges_total" ["status"]
         "Exchanges, by status class.";
+    HEADS_UNPARSED: Counter "tollgate_heads_unparsed_total" ["reason"]
+        "Heads that could not be parsed, by the problem that was answered.";
     IDEMPOTENCY_QUEUE_REFUSED: Counter "tollgate_idempotency_queue_refused_total" []
         "Idempotency records refused because the queue to their file was full.";
     POLICY_DECISIONS: Counter "tollgate_policy_decisions_total" ["policy", "hook", "way"]
@@ -68,6 +70,8 @@ catalogue! {
         "The part of a policy in exchanges, by outcome.";
     POLICY_SECONDS: CounterOfSeconds "tollgate_policy_seconds_total" ["policy", "hook", "way"]
         "Time of a policy's decisions, waits for the host included.";
+    PROXY_HEADERS_REFUSED: Counter "tollgate_proxy_headers_refused_total" []
+        "Connections closed because they did not begin with the PROXY header of a trusted proxy.";
     RELOADS: Counter "tollgate_reloads_total" ["outcome"]
         "Attempts to load a changed configuration, by outcome.";
     ROLLOUT_DECISIONS: Counter "tollgate_rollout_decisions_total"
@@ -86,6 +90,8 @@ catalogue! {
         "Responses over HTTP/2 that were cut off because their caller did not take them.";
     SNAPSHOTS_LIVE: Gauge "tollgate_snapshots_live" []
         "Snapshots that serve or that exchanges and streams still hold.";
+    STORE_WORKING: Gauge "tollgate_store_working" ["store"]
+        "1 while a store can be used, 0 while it fails.";
     TLS_HANDSHAKES_FAILED: Counter "tollgate_tls_handshakes_failed_total" []
         "TLS handshakes that failed or took too long.";
     TREE_BYTES: Gauge "tollgate_tree_bytes" ["policy", "hook"]

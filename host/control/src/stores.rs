@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tollgate_capability::credentials::{CredentialStore, Resolver, ResolverOptions};
 use tollgate_capability::idempotency::IdempotencyStore;
 use tollgate_capability::principal::{Audience, PrincipalSigner};
-use tollgate_capability::{Clock, Stores, SystemClock};
+use tollgate_capability::{Clock, StoreHealth, Stores, SystemClock};
 use tollgate_chain::{Environment, Principal};
 use tollgate_config::{self as config, Config, ConfigProblem, with_causes};
 use tollgate_stores::file::{FileCredentials, FileIdempotency, FileIdempotencyOptions, SealingKey};
@@ -134,6 +134,12 @@ impl OpenStores {
         }
     }
 
+    /// Returns the states of the stores that may fail while they are open.
+    #[must_use]
+    pub fn health(&self) -> Vec<StoreHealth> {
+        self.idempotency.iter().map(FileIdempotency::health).collect()
+    }
+
     /// Writes what is pending. Blocks.
     pub fn close(&self) {
         if let Some(file) = &self.idempotency {
@@ -158,15 +164,16 @@ fn idempotency(
     let clock = Arc::clone(clock);
 
     match declared {
-        config::IdempotencyStoreConfig::Memory { entries_max, ttl } => {
+        config::IdempotencyStoreConfig::Memory { entries_max, tenant_entries_max, ttl } => {
             let limits = MemoryIdempotencyLimits {
                 records_max: *entries_max,
+                owner_records_max: *tenant_entries_max,
                 ttl: *ttl,
                 ..MemoryIdempotencyLimits::default()
             };
             Ok((Arc::new(MemoryIdempotency::new(clock, limits)), None))
         }
-        config::IdempotencyStoreConfig::File { path, entries_max, ttl } => {
+        config::IdempotencyStoreConfig::File { path, entries_max, tenant_entries_max, ttl } => {
             let problem = |error: tollgate_stores::Error| {
                 path.problem(&format!("idempotency records: {}", with_causes(&error)))
             };
@@ -175,6 +182,7 @@ fn idempotency(
 
             let options = FileIdempotencyOptions {
                 records_max: u64::try_from(*entries_max).unwrap_or(u64::MAX),
+                owner_records_max: u64::try_from(*tenant_entries_max).unwrap_or(u64::MAX),
                 ttl: *ttl,
                 sealing_key: Some(sealing_key),
             };

@@ -24,6 +24,8 @@ use tollgate_upstream::{CallerKey, Safety, SendBounds};
 use crate::payload::RequestPayload;
 use crate::snapshot::{Call, Snapshot, UpstreamTarget};
 
+pub(crate) use self::deadline::requested as requested_deadline;
+
 /// Longest answer that is read whole, in bytes.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 

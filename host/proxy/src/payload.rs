@@ -11,13 +11,14 @@ use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use parking_lot::Mutex;
 use ring::digest::{Context, SHA256};
 use tokio::sync::OnceCell;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tollgate_chain::{Error, Fingerprint, Head, Payload, Prepared, RouteLimits};
 use tollgate_edge::{BodyTimeouts, Protocol, RequestBody};
 use tollgate_transcode::{JSON, Transcoder};
 
 use self::buffer::BufferRoom;
 use self::messages::CappedMessages;
+use crate::forward::requested_deadline;
 
 /// The media type of a stream of messages, one in each line.
 pub(crate) const NDJSON: &str = "application/x-ndjson";
@@ -211,7 +212,13 @@ impl RequestPayload {
 impl Payload for RequestPayload {
     fn prepare(&self) -> Prepared<'_> {
         Box::pin(async move {
+            let deadline = requested_deadline(&self.head, self.protocol())?;
             let read = self.read().await?;
+
+            // An operation that nobody waits for any more is not claimed.
+            if deadline <= Instant::now() {
+                return Err(Error::UpstreamTimeout);
+            }
             Ok(self.fingerprint(&read.raw))
         })
     }

@@ -13,31 +13,52 @@ use crate::Sha256Digest;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OperationKey(pub Sha256Digest);
 
+/// A tenant in one environment, whose records a store bounds: the first half of a SHA-256 over
+/// both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct RecordOwner(pub [u8; 16]);
+
 impl OperationKey {
     /// Computes the key of the operation that a request asks for. Each part is preceded by its length
     /// (u32, big-endian), so that no two scopes run together.
     #[must_use]
     pub fn of(principal: &Principal, head: &Head, client_key: &str) -> Self {
+        Self::with_owner(principal, head, client_key).0
+    }
+
+    /// Computes the key of the operation, and who owns its record.
+    #[must_use]
+    pub fn with_owner(principal: &Principal, head: &Head, client_key: &str) -> (Self, RecordOwner) {
         let mut context = Context::new(&SHA256);
-        for part in [
-            principal.tenant.as_str(),
-            principal.environment.as_str(),
-            head.method.as_str(),
-            &head.path,
-            client_key,
-        ] {
-            // Heads and keys are far below 4 GiB.
-            let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
-            context.update(&length.to_be_bytes());
-            context.update(part.as_bytes());
-        }
-        Self(Sha256Digest::from(context.finish()))
+        update(&mut context, &[&principal.tenant, principal.environment.as_str()]);
+        let owner = RecordOwner::from_digest(context.clone().finish().as_ref());
+        update(&mut context, &[head.method.as_str(), &head.path, client_key]);
+        (Self(Sha256Digest::from(context.finish())), owner)
     }
 
     /// Returns 64 lower-case hexadecimal digits.
     #[must_use]
     pub fn hex(&self) -> String {
         self.0.hex()
+    }
+}
+
+impl RecordOwner {
+    fn from_digest(digest: &[u8]) -> Self {
+        let mut owner = Self::default();
+        for (to, from) in owner.0.iter_mut().zip(digest) {
+            *to = *from;
+        }
+        owner
+    }
+}
+
+fn update(context: &mut Context, parts: &[&str]) {
+    for part in parts {
+        // Heads and keys are far below 4 GiB.
+        let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
+        context.update(&length.to_be_bytes());
+        context.update(part.as_bytes());
     }
 }
 
@@ -90,6 +111,15 @@ mod tests {
         ] {
             assert_ne!(other, key);
         }
+        let owner = |tenant, environment| {
+            OperationKey::with_owner(&principal(tenant, environment), &head, "k1").1
+        };
+        assert_eq!(
+            owner("t1", live),
+            OperationKey::with_owner(&principal("t1", live), &get, "k2").1
+        );
+        assert_ne!(owner("t1", live), owner("t2", live));
+        assert_ne!(owner("t1", live), owner("t1", Environment::Sandbox));
         let rotated = Principal { key_id: "key-2".into(), ..principal("t1", live) };
         assert_eq!(OperationKey::of(&rotated, &head, "k1"), key);
     }

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use tollgate_chain::Fingerprint;
 
-use super::{OperationKey, StoredReply};
+use super::{ClaimRequest, OperationKey, RecordOwner, StoredReply};
 
 /// Life of a completed record, unless configured.
 pub const TTL_DEFAULT: Duration = Duration::from_secs(72 * 3_600);
 /// The shortest life of a completed record that may be configured.
 pub const TTL_MIN: Duration = Duration::from_secs(24 * 3_600);
+/// Life of a record without a reply that no exchange carries out: the service's own record, not
+/// this one, keeps its operation from being carried out twice.
+pub const RETRYABLE_TTL: Duration = Duration::from_secs(24 * 3_600);
 
 /// Identifies a claim. The generation fences: a holder that was taken over writes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub struct Ticket {
 /// The record of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperationRecord {
+    /// The tenant and environment whose record it is.
+    pub owner: RecordOwner,
     /// Digest of the first request that claimed the operation.
     pub fingerprint: Fingerprint,
     /// Counts the claims of this operation; see [`Ticket`].
@@ -41,7 +46,10 @@ pub enum OperationState {
         lease_until: Duration,
     },
     /// No exchange carries the operation out, and there is no reply to repeat.
-    Retryable,
+    Retryable {
+        /// Moment at which the last exchange gave up, by the wall clock.
+        at: Duration,
+    },
     /// The operation was carried out.
     Completed {
         /// Moment of the completion, by the wall clock.
@@ -82,13 +90,20 @@ impl RecordTime {
         u64::try_from(self.unix.as_micros()).unwrap_or(u64::MAX / 2)
     }
 
-    /// Returns true if a record has outlived its use. Unresolved ones never do.
+    /// Returns true if a record has outlived its use. One in progress never does.
     #[must_use]
     pub fn is_past(self, record: &OperationRecord) -> bool {
         match &record.state {
             OperationState::Completed { at, .. } => self.unix >= at.saturating_add(self.ttl),
-            OperationState::Executing { .. } | OperationState::Retryable => false,
+            OperationState::Retryable { at } => self.unix >= at.saturating_add(RETRYABLE_TTL),
+            OperationState::Executing { .. } => false,
         }
+    }
+
+    /// Returns the state of an operation that an exchange gives up now.
+    #[must_use]
+    pub fn retryable(self) -> OperationState {
+        OperationState::Retryable { at: self.unix }
     }
 }
 
@@ -96,13 +111,13 @@ impl RecordTime {
 #[must_use]
 pub fn claim(
     known: Option<&OperationRecord>,
-    fingerprint: &Fingerprint,
-    lease: Duration,
+    request: &ClaimRequest,
     now: RecordTime,
 ) -> ClaimDecision {
+    let &ClaimRequest { owner, fingerprint, lease, .. } = request;
     let granted = |generation| {
         let state = OperationState::Executing { lease_until: now.monotonic.saturating_add(lease) };
-        ClaimDecision::Granted(OperationRecord { fingerprint: *fingerprint, generation, state })
+        ClaimDecision::Granted(OperationRecord { owner, fingerprint, generation, state })
     };
 
     let Some(record) = known else { return granted(now.first_generation()) };
@@ -110,7 +125,7 @@ pub fn claim(
     if now.is_past(record) {
         return granted(next);
     }
-    if record.fingerprint != *fingerprint {
+    if record.fingerprint != fingerprint {
         return ClaimDecision::Reused;
     }
 
@@ -122,7 +137,7 @@ pub fn claim(
             ClaimDecision::Completed(reply.clone())
         }
         OperationState::Executing { .. }
-        | OperationState::Retryable
+        | OperationState::Retryable { .. }
         | OperationState::Completed { reply: None, .. } => granted(next),
     }
 }
@@ -145,7 +160,7 @@ pub fn completed(reply: StoredReply, now: RecordTime) -> OperationState {
 pub fn stored(record: Option<OperationRecord>) -> Option<StoredReply> {
     match record.map(|record| record.state) {
         Some(OperationState::Completed { reply, .. }) => reply,
-        Some(OperationState::Executing { .. } | OperationState::Retryable) | None => None,
+        Some(OperationState::Executing { .. } | OperationState::Retryable { .. }) | None => None,
     }
 }
 
@@ -170,10 +185,18 @@ mod tests {
         StoredReply::new(StatusCode::CREATED, &HeaderMap::new(), Bytes::from(vec![7; bytes]))
     }
 
+    fn claim(
+        known: Option<&OperationRecord>,
+        fingerprint: &Fingerprint,
+        now: RecordTime,
+    ) -> ClaimDecision {
+        let operation = OperationKey(crate::Sha256Digest([1; 32]));
+        let (owner, fingerprint) = (RecordOwner([7; 16]), *fingerprint);
+        super::claim(known, &ClaimRequest { operation, owner, fingerprint, lease: LEASE }, now)
+    }
+
     fn executing() -> OperationRecord {
-        let ClaimDecision::Granted(record) = claim(None, &MINE, LEASE, now(0)) else {
-            panic!("granted")
-        };
+        let ClaimDecision::Granted(record) = claim(None, &MINE, now(0)) else { panic!("granted") };
         record
     }
 
@@ -184,12 +207,12 @@ mod tests {
     #[test]
     fn a_first_claim_is_granted_for_its_lease() {
         let record = executing();
-        assert_eq!(claim(Some(&record), &MINE, LEASE, now(39)), ClaimDecision::InProgress);
+        assert_eq!(claim(Some(&record), &MINE, now(39)), ClaimDecision::InProgress);
     }
 
     #[test]
     fn after_the_lease_another_takes_over_with_the_next_generation() {
-        let ClaimDecision::Granted(taken) = claim(Some(&executing()), &MINE, LEASE, now(40)) else {
+        let ClaimDecision::Granted(taken) = claim(Some(&executing()), &MINE, now(40)) else {
             panic!("the lease ran out")
         };
         assert_eq!(taken.generation, FIRST + 1);
@@ -201,16 +224,12 @@ mod tests {
         for state in [
             OperationState::Executing { lease_until: now(40).monotonic },
             OperationState::Executing { lease_until: now(0).monotonic },
-            OperationState::Retryable,
+            now(0).retryable(),
             completed(reply(1), now(0)),
             completed(reply(BODY + 1), now(0)),
         ] {
             let record = in_state(state.clone());
-            assert_eq!(
-                claim(Some(&record), &OTHER, LEASE, now(1)),
-                ClaimDecision::Reused,
-                "{state:?}"
-            );
+            assert_eq!(claim(Some(&record), &OTHER, now(1)), ClaimDecision::Reused, "{state:?}");
         }
     }
 
@@ -221,9 +240,9 @@ mod tests {
         let record = in_state(completed(reply(BODY), now(0)));
         let end = TTL_DEFAULT.as_secs();
         let again = ClaimDecision::Completed(reply(BODY));
-        assert_eq!(claim(Some(&record), &MINE, LEASE, now(end - 1)), again);
+        assert_eq!(claim(Some(&record), &MINE, now(end - 1)), again);
         for fingerprint in [MINE, OTHER] {
-            let found = claim(Some(&record), &fingerprint, LEASE, now(end));
+            let found = claim(Some(&record), &fingerprint, now(end));
             assert!(
                 matches!(found, ClaimDecision::Granted(OperationRecord { generation: SECOND, .. })),
                 "{found:?}"
@@ -232,16 +251,18 @@ mod tests {
     }
 
     #[test]
-    fn unresolved_records_outlive_every_ttl() {
+    fn an_operation_in_progress_outlives_every_ttl_and_one_given_up_lives_a_day() {
         let far = now(TTL_DEFAULT.as_secs() * 10);
-        assert!(!far.is_past(&in_state(OperationState::Retryable)));
         assert!(!far.is_past(&executing()));
+        let (given_up, day) = (in_state(now(0).retryable()), RETRYABLE_TTL.as_secs());
+        assert!(!now(day - 1).is_past(&given_up));
+        assert!(now(day).is_past(&given_up));
     }
 
     #[test]
     fn a_retryable_or_elided_record_is_carried_out_again() {
-        for state in [OperationState::Retryable, completed(reply(BODY + 1), now(0))] {
-            let found = claim(Some(&in_state(state)), &MINE, LEASE, now(1));
+        for state in [now(0).retryable(), completed(reply(BODY + 1), now(0))] {
+            let found = claim(Some(&in_state(state)), &MINE, now(1));
             assert!(
                 matches!(found, ClaimDecision::Granted(OperationRecord { generation: SECOND, .. })),
                 "{found:?}"
@@ -253,7 +274,7 @@ mod tests {
     fn only_the_executing_generation_holds() {
         assert!(holds(&executing(), FIRST));
         assert!(!holds(&executing(), SECOND));
-        assert!(!holds(&in_state(OperationState::Retryable), FIRST));
+        assert!(!holds(&in_state(now(0).retryable()), FIRST));
         assert!(!holds(&in_state(completed(reply(1), now(0))), FIRST));
     }
 }

@@ -48,13 +48,16 @@ fn idempotency_store(
     let reader = reader.unwrap_or_else(|| ItemReader::absent(checker.sink));
 
     let entries_max = reader.size(&idempotency::ENTRIES_MAX);
+    let tenant_entries_max = reader.size(&idempotency::TENANT_ENTRIES_MAX);
     let ttl = Duration::from_hours(reader.integer(&idempotency::TTL_HOURS));
     match back_end {
-        IdempotencyBackEnd::Memory => Some(IdempotencyStoreConfig::Memory { entries_max, ttl }),
+        IdempotencyBackEnd::Memory => {
+            Some(IdempotencyStoreConfig::Memory { entries_max, tenant_entries_max, ttl })
+        }
         IdempotencyBackEnd::File => {
             let path = reader.path(&idempotency::PATH);
             let path = needed(&reader, &idempotency::PATH, "file", path)?;
-            Some(IdempotencyStoreConfig::File { path, entries_max, ttl })
+            Some(IdempotencyStoreConfig::File { path, entries_max, tenant_entries_max, ttl })
         }
     }
 }

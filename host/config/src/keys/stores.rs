@@ -38,6 +38,9 @@ pub(crate) mod idempotency {
         PATH = ConfigKey::optional(
             "path", ValueType::Path, "The file, with kind `file`; a key beside it seals records");
         ENTRIES_MAX = ConfigKey::optional("entries_max", ENTRIES, "Most records at once");
+        TENANT_ENTRIES_MAX = ConfigKey::optional(
+            "tenant_entries_max", integer(100, 10_000_000, 10_000),
+            "Most records at once of a tenant in one environment");
         TTL_HOURS = ConfigKey::optional(
             "ttl_hours", integer(24, 720, 72), "Time for which a record answers retries");
     }

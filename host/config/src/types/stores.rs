@@ -30,8 +30,8 @@ pub enum QuotaStoreConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields say it")]
 pub enum IdempotencyStoreConfig {
-    Memory { entries_max: usize, ttl: Duration },
-    File { path: Located<PathBuf>, entries_max: usize, ttl: Duration },
+    Memory { entries_max: usize, tenant_entries_max: usize, ttl: Duration },
+    File { path: Located<PathBuf>, entries_max: usize, tenant_entries_max: usize, ttl: Duration },
 }
 
 /// The store of credentials: `[stores.credentials]`.

@@ -32,7 +32,7 @@ fn field(protocol: Protocol) -> HeaderName {
 ///
 /// # Errors
 /// [`Error::MalformedRequest`] when the field of the caller's protocol cannot be read.
-pub(super) fn requested(head: &Head, protocol: Protocol) -> Result<Instant, Error> {
+pub(crate) fn requested(head: &Head, protocol: Protocol) -> Result<Instant, Error> {
     let field = field(protocol);
     let now = Instant::now();
     let Some(value) = head.headers.get(&field) else { return Ok(now + FAR) };

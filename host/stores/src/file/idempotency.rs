@@ -5,6 +5,7 @@
 //! the database open, so nobody else can hold a claim when it is opened.
 
 mod form;
+mod tables;
 mod writer;
 
 use std::fs::OpenOptions;
@@ -20,11 +21,11 @@ use tollgate_capability::idempotency::{
     ClaimOutcome, ClaimRequest, Completion, Holder, IdempotencyStore, StoredReply, TTL_DEFAULT,
     TTL_MIN, Ticket,
 };
-use tollgate_capability::{Clock, Later};
+use tollgate_capability::{Clock, Later, StoreHealth};
 use tollgate_chain::metric;
 
 pub use self::form::SealingKey;
-use self::writer::{RecordWriter, WriterOperation};
+use self::writer::{OpenDatabase, RecordWriter, WriterOperation};
 use crate::Error;
 
 /// Most operations that wait for the writer; more are answered *unavailable*.
@@ -33,8 +34,10 @@ const QUEUE_MAX: usize = 1_024;
 /// Bounds of the file, and how replies are sealed in it.
 #[derive(Debug, Clone)]
 pub struct FileIdempotencyOptions {
-    /// Most records. Beyond it the oldest completed one is forgotten.
+    /// Most records. Beyond it the resolved one that is next to end is forgotten.
     pub records_max: u64,
+    /// Most records of one owner, a tenant in one environment. Beyond it, its own are forgotten.
+    pub owner_records_max: u64,
     /// Life of a completed record; at least [`TTL_MIN`].
     pub ttl: Duration,
     /// Seals stored replies, which are tenants' data. Without it they are in the clear.
@@ -43,7 +46,12 @@ pub struct FileIdempotencyOptions {
 
 impl Default for FileIdempotencyOptions {
     fn default() -> Self {
-        Self { records_max: 1_000_000, ttl: TTL_DEFAULT, sealing_key: None }
+        Self {
+            records_max: 1_000_000,
+            owner_records_max: 100_000,
+            ttl: TTL_DEFAULT,
+            sealing_key: None,
+        }
     }
 }
 
@@ -53,6 +61,7 @@ impl Default for FileIdempotencyOptions {
 pub struct FileIdempotency {
     queue: Arc<WriterQueue>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+    health: StoreHealth,
 }
 
 /// The bounded queue before the writer.
@@ -72,31 +81,44 @@ impl FileIdempotency {
         clock: Arc<dyn Clock>,
         options: FileIdempotencyOptions,
     ) -> Result<Self, Error> {
-        let path_text = || path.display().to_string().into_boxed_str();
-        let file_error = |source| Error::IdempotencyFile { path: path_text(), source };
-        let database_error = |source: redb::Error| Error::IdempotencyDatabase {
-            path: path_text(),
-            source: Box::new(source),
-        };
+        let file = path.to_owned();
+        // Every opening makes the file anew where it is gone, and locks it.
+        let open = Box::new(move || {
+            let handle = private(&file).map_err(redb::StorageError::Io)?;
+            let backend = redb::backends::FileBackend::new(handle)?;
+            Ok(redb::Builder::new().create_with_backend(backend)?)
+        });
 
-        let handle = private(path).map_err(file_error)?;
-        let backend = redb::backends::FileBackend::new(handle)
-            .map_err(|error| database_error(error.into()))?;
-        let database = redb::Builder::new()
-            .create_with_backend(backend)
-            .map_err(|error| database_error(error.into()))?;
+        private(path).map_err(|source| Error::IdempotencyFile { path: text_of(path), source })?;
+        Self::open_with(open, path, clock, options)
+    }
 
+    fn open_with(
+        open: OpenDatabase,
+        path: &Path,
+        clock: Arc<dyn Clock>,
+        options: FileIdempotencyOptions,
+    ) -> Result<Self, Error> {
         let options = FileIdempotencyOptions { ttl: options.ttl.max(TTL_MIN), ..options };
         let (operations, waiting) = sync_channel(QUEUE_MAX);
         let queue = Arc::new(WriterQueue { operations });
-        let writer = RecordWriter::new(database, clock, options, Arc::downgrade(&queue));
-        writer.recover().map_err(database_error)?;
+        let health = StoreHealth::new("idempotency");
+        let shared = (Arc::downgrade(&queue), health.clone());
+        let writer = RecordWriter::open(open, clock, options, shared).map_err(|source| {
+            Error::IdempotencyDatabase { path: text_of(path), source: Box::new(source) }
+        })?;
 
         let thread = std::thread::Builder::new()
             .name("idempotency".into())
             .spawn(move || writer.run(&waiting))
-            .map_err(file_error)?;
-        Ok(Self { queue, thread: Arc::new(Mutex::new(Some(thread))) })
+            .map_err(|source| Error::IdempotencyFile { path: text_of(path), source })?;
+        Ok(Self { queue, thread: Arc::new(Mutex::new(Some(thread))), health })
+    }
+
+    /// Returns whether records can be written, for readiness and metrics.
+    #[must_use]
+    pub fn health(&self) -> StoreHealth {
+        self.health.clone()
     }
 
     /// Carries out the queued operations and closes the file; later claims are *unavailable*. Blocks.
@@ -107,6 +129,10 @@ impl FileIdempotency {
             let _ = thread.join();
         }
     }
+}
+
+fn text_of(path: &Path) -> Box<str> {
+    path.display().to_string().into_boxed_str()
 }
 
 /// Opens or creates a file that only its owner can read.

@@ -1,7 +1,8 @@
 //! Idempotency records in this process, for tests and for gateways that can lose them at a restart.
 //! Sharded, so that workers do not wait for each other.
 
-use std::collections::{HashMap, VecDeque};
+mod records;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,11 +17,15 @@ use tollgate_capability::idempotency::{
 };
 use tollgate_capability::{Clock, Later};
 
+use self::records::Records;
+
 /// Bounds of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryIdempotencyLimits {
     /// Most records.
     pub records_max: usize,
+    /// Most records of one owner, a tenant in one environment.
+    pub owner_records_max: usize,
     /// Most bytes of stored bodies, together; at least one body of 256 KiB.
     pub body_bytes_max: usize,
     /// Life of a completed record.
@@ -29,7 +34,12 @@ pub struct MemoryIdempotencyLimits {
 
 impl Default for MemoryIdempotencyLimits {
     fn default() -> Self {
-        Self { records_max: 100_000, body_bytes_max: 64 * 1024 * 1024, ttl: TTL_DEFAULT }
+        Self {
+            records_max: 100_000,
+            owner_records_max: 10_000,
+            body_bytes_max: 64 * 1024 * 1024,
+            ttl: TTL_DEFAULT,
+        }
     }
 }
 
@@ -37,8 +47,9 @@ impl Default for MemoryIdempotencyLimits {
 const SHARDS_MAX: usize = 16;
 const SHARD_RECORDS_MIN: usize = 512;
 
-/// Idempotency store in memory. If there is no room, the oldest resolved record of a shard is
-/// forgotten; one in progress never is. Shards have equal parts of the bounds; a store of fewer than 1,024 records, or of less than 512 KiB for bodies, is
+/// Idempotency store in memory. If an owner has no room, the oldest resolved record of that owner
+/// is forgotten, and if a shard has none, its oldest; one in progress never is. Of the bytes of
+/// bodies no owner has more than an eighth, or one largest body. Shards have equal parts of the bounds; a store of fewer than 1,024 records, or of less than 512 KiB for bodies, is
 /// a single one.
 #[derive(Debug, Clone)]
 pub struct MemoryIdempotency {
@@ -52,24 +63,17 @@ struct RecordShard {
     records: Mutex<Records>,
 }
 
-#[derive(Debug, Default)]
-struct Records {
-    by_operation: HashMap<OperationKey, OperationRecord>,
-    /// The resolved records in the order of their resolution, oldest first. A ticket whose record
-    /// has moved on is stale and skipped.
-    resolved: VecDeque<Ticket>,
-    body_bytes: usize,
-}
-
 impl MemoryIdempotency {
     /// Creates an empty store.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, limits: MemoryIdempotencyLimits) -> Self {
-        let MemoryIdempotencyLimits { records_max, body_bytes_max, ttl } = limits;
+        let MemoryIdempotencyLimits { records_max, owner_records_max, body_bytes_max, ttl } =
+            limits;
         let worth = (records_max / SHARD_RECORDS_MIN).min(body_bytes_max / BODY_BYTES_MAX);
         let count = worth.clamp(1, SHARDS_MAX);
         let limits = MemoryIdempotencyLimits {
             records_max: records_max.div_ceil(count),
+            owner_records_max: owner_records_max.div_ceil(count),
             body_bytes_max: (body_bytes_max / count).max(BODY_BYTES_MAX),
             ttl,
         };
@@ -90,7 +94,7 @@ impl MemoryIdempotency {
     /// Returns the number of records that are held now.
     #[must_use]
     pub fn records(&self) -> usize {
-        self.shards.iter().map(|shard| shard.records.lock().by_operation.len()).sum()
+        self.shards.iter().map(|shard| shard.records.lock().len()).sum()
     }
 }
 
@@ -120,16 +124,17 @@ impl RecordShard {
         RecordTime { monotonic, unix, ttl: self.limits.ttl }
     }
 
-    /// Returns None if the store is full of operations in progress.
+    /// Returns None if the owner's part of the store, or all of it, is full of operations in
+    /// progress.
     fn claim(&self, request: &ClaimRequest) -> Option<ClaimDecision> {
         let now = self.now();
         let mut records = self.records.lock();
         records.forget_past(now);
-        let known = records.by_operation.get(&request.operation);
+        let known = records.get(request.operation);
         let is_new = known.is_none();
-        let found = record::claim(known, &request.fingerprint, request.lease, now);
+        let found = record::claim(known, request, now);
         if let ClaimDecision::Granted(record) = &found {
-            if is_new && !records.make_room(self.limits.records_max) {
+            if is_new && !records.make_room(record.owner, &self.limits) {
                 return None;
             }
             records.write(request.operation, record.clone());
@@ -143,25 +148,24 @@ impl Holder for RecordShard {
         let now = self.now();
         let mut records = self.records.lock();
         let Some(record) = records.held(ticket) else {
-            let record = records.by_operation.get(&ticket.operation).cloned();
+            let record = records.get(ticket.operation).cloned();
             return Later::Ready(Completion::Superseded(record::stored(record)));
         };
         let elided = reply.is_elided();
-        let record = OperationRecord { state: record::completed(reply, now), ..record };
-        records.write(ticket.operation, record);
-        records.resolve(ticket);
-        records.bound_bodies(self.limits.body_bytes_max);
+        let (owner, state) = (record.owner, record::completed(reply, now));
+        records.write(ticket.operation, OperationRecord { state, ..record });
+        records.resolve(owner, ticket);
+        records.bound_bodies(owner, self.limits.body_bytes_max);
         Later::Ready(if elided { Completion::Elided } else { Completion::Stored })
     }
 
     fn retryable(&self, ticket: Ticket) -> Later<'static, ()> {
+        let state = self.now().retryable();
         let mut records = self.records.lock();
         if let Some(record) = records.held(ticket) {
-            records.write(
-                ticket.operation,
-                OperationRecord { state: OperationState::Retryable, ..record },
-            );
-            records.resolve(ticket);
+            let owner = record.owner;
+            records.write(ticket.operation, OperationRecord { state, ..record });
+            records.resolve(owner, ticket);
         }
         Later::Ready(())
     }
@@ -173,91 +177,6 @@ impl Holder for RecordShard {
             let state = OperationState::Executing { lease_until };
             records.write(ticket.operation, OperationRecord { state, ..record });
         }
-    }
-}
-
-impl Records {
-    /// Returns the record if the ticket still holds it.
-    fn held(&self, ticket: Ticket) -> Option<OperationRecord> {
-        let record = self.by_operation.get(&ticket.operation)?;
-        record::holds(record, ticket.generation).then(|| record.clone())
-    }
-
-    fn write(&mut self, operation: OperationKey, record: OperationRecord) {
-        self.body_bytes += body_bytes(&record);
-        if let Some(old) = self.by_operation.insert(operation, record) {
-            self.body_bytes -= body_bytes(&old);
-        }
-    }
-
-    fn forget(&mut self, operation: OperationKey) {
-        if let Some(old) = self.by_operation.remove(&operation) {
-            self.body_bytes -= body_bytes(&old);
-        }
-    }
-
-    /// Queues a resolved record. One that is retried for ever must not fill the queue.
-    fn resolve(&mut self, ticket: Ticket) {
-        if self.resolved.len() > 2 * self.by_operation.len() + 16 {
-            let mut queue = std::mem::take(&mut self.resolved);
-            queue.retain(|old| self.resolved(*old).is_some());
-            self.resolved = queue;
-        }
-        self.resolved.push_back(ticket);
-    }
-
-    /// Returns the record that a queued ticket was made for, unless it has moved on since.
-    fn resolved(&self, ticket: Ticket) -> Option<&OperationRecord> {
-        let record = self.by_operation.get(&ticket.operation)?;
-        let executing = matches!(record.state, OperationState::Executing { .. });
-        (record.generation == ticket.generation && !executing).then_some(record)
-    }
-
-    /// Forgets from the front what is past its life. A retryable record in front of them
-    /// goes to the back: it has no life to outlive.
-    fn forget_past(&mut self, now: RecordTime) {
-        for _ in 0..8 {
-            let Some(ticket) = self.resolved.front().copied() else { return };
-            match self.resolved(ticket) {
-                Some(record) if now.is_past(record) => self.forget(ticket.operation),
-                Some(record) if record.state == OperationState::Retryable => {
-                    self.resolved.push_back(ticket);
-                }
-                Some(_) => return,
-                None => {}
-            }
-            self.resolved.pop_front();
-        }
-    }
-
-    /// Forgets the oldest resolved records until there is room for one more. Returns false if none
-    /// is resolved.
-    fn make_room(&mut self, records_max: usize) -> bool {
-        while self.by_operation.len() >= records_max {
-            let Some(ticket) = self.resolved.pop_front() else { return false };
-            if self.resolved(ticket).is_some() {
-                self.forget(ticket.operation);
-            }
-        }
-        true
-    }
-
-    fn bound_bodies(&mut self, body_bytes_max: usize) {
-        while self.body_bytes > body_bytes_max {
-            let Some(ticket) = self.resolved.pop_front() else { return };
-            if self.resolved(ticket).is_some() {
-                self.forget(ticket.operation);
-            }
-        }
-    }
-}
-
-fn body_bytes(record: &OperationRecord) -> usize {
-    match &record.state {
-        OperationState::Completed { reply: Some(reply), .. } => reply.body.len(),
-        OperationState::Completed { reply: None, .. }
-        | OperationState::Executing { .. }
-        | OperationState::Retryable => 0,
     }
 }
 

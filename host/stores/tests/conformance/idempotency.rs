@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tollgate_capability::Sha256Digest;
 use tollgate_capability::idempotency::{
     BODY_BYTES_MAX, Claim, ClaimOutcome, ClaimRequest, Completion, IdempotencyStore, OperationKey,
-    StoredReply, TTL_MIN,
+    RETRYABLE_TTL, RecordOwner, StoredReply, TTL_MIN,
 };
 use tollgate_capability::testing::ManualClock;
 use tollgate_stores::file::{FileIdempotency, FileIdempotencyOptions, SealingKey};
@@ -31,6 +31,9 @@ suite! {
         a_body_that_is_too_long_is_carried_out_again,
         a_record_is_repeated_for_its_life_and_no_longer,
         a_full_store_forgets_the_oldest_completed_and_nothing_in_progress,
+        operations_that_failed_make_room_for_others,
+        an_operation_that_failed_is_forgotten_after_a_day,
+        a_tenant_at_its_bound_forgets_its_own_and_refuses_nobody_else,
         many_claims_at_once_grant_one,
     ]
 }
@@ -38,7 +41,12 @@ suite! {
 const LEASE: Duration = Duration::from_secs(40);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// An open store and the clock that it goes by. Completed records live for [`TTL_MIN`].
+/// Most records of one tenant.
+const OWNER_RECORDS_MAX: usize = 100;
+/// Life of completed records.
+const TTL_MAX: Duration = TTL_MIN.saturating_mul(2);
+
+/// An open store and the clock that it goes by. Completed records live for [`TTL_MAX`].
 struct Bench {
     clock: Arc<ManualClock>,
     store: Arc<dyn IdempotencyStore>,
@@ -49,7 +57,12 @@ type Open = fn(records_max: usize) -> Bench;
 
 fn memory(records_max: usize) -> Bench {
     let clock = Arc::new(ManualClock::new());
-    let limits = MemoryIdempotencyLimits { records_max, ttl: TTL_MIN, ..Default::default() };
+    let limits = MemoryIdempotencyLimits {
+        records_max,
+        owner_records_max: OWNER_RECORDS_MAX,
+        ttl: TTL_MAX,
+        ..Default::default()
+    };
     let store = MemoryIdempotency::new(Arc::clone(&clock) as _, limits);
     Bench { clock, store: Arc::new(store), _folder: None }
 }
@@ -66,7 +79,9 @@ fn file_with(records_max: usize, sealing_key: Option<SealingKey>) -> Bench {
     let clock = Arc::new(ManualClock::new());
     let folder = tempfile::tempdir().expect("a folder");
     let records_max = u64::try_from(records_max).expect("a small number");
-    let options = FileIdempotencyOptions { records_max, ttl: TTL_MIN, sealing_key };
+    let owner_records_max = u64::try_from(OWNER_RECORDS_MAX).expect("a small number");
+    let options =
+        FileIdempotencyOptions { records_max, owner_records_max, ttl: TTL_MAX, sealing_key };
     let path = folder.path().join("idempotency.redb");
     let store = FileIdempotency::open(&path, Arc::clone(&clock) as _, options).expect("it opens");
     Bench { clock, store: Arc::new(store), _folder: Some(folder) }
@@ -74,10 +89,15 @@ fn file_with(records_max: usize, sealing_key: Option<SealingKey>) -> Bench {
 
 impl Bench {
     fn request(number: u32, fingerprint: u8) -> ClaimRequest {
-        let mut key = [0; 32];
+        Self::request_of(1, number, fingerprint)
+    }
+
+    fn request_of(tenant: u8, number: u32, fingerprint: u8) -> ClaimRequest {
+        let mut key = [tenant; 32];
         key[..4].copy_from_slice(&number.to_be_bytes());
         ClaimRequest {
             operation: OperationKey(Sha256Digest(key)),
+            owner: RecordOwner([tenant; 16]),
             fingerprint: [fingerprint; 32],
             lease: LEASE,
         }
@@ -229,7 +249,7 @@ async fn a_body_that_is_too_long_is_carried_out_again(open: Open) {
 async fn a_record_is_repeated_for_its_life_and_no_longer(open: Open) {
     let bench = open(100);
     bench.granted(1).await.complete(reply("a")).await;
-    bench.clock.advance(TTL_MIN - SECOND);
+    bench.clock.advance(TTL_MAX - SECOND);
     assert_eq!(bench.completed(1).await, reply("a"));
     bench.clock.advance(SECOND);
     let outcome = bench.claim(1, 2).await;
@@ -252,6 +272,52 @@ async fn a_full_store_forgets_the_oldest_completed_and_nothing_in_progress(open:
     for claim in [held, second, third] {
         assert_eq!(claim.complete(reply("b")).await, Completion::Stored);
     }
+}
+
+async fn operations_that_failed_make_room_for_others(open: Open) {
+    let bench = open(3);
+    bench.granted(1).await.complete(reply("a")).await;
+    for number in 2..20 {
+        bench.clock.advance(SECOND);
+        bench.granted(number).await.retryable().await;
+    }
+    bench.granted(19).await.complete(reply("b")).await;
+    assert_eq!(bench.completed(19).await, reply("b"));
+}
+
+async fn an_operation_that_failed_is_forgotten_after_a_day(open: Open) {
+    let bench = open(100);
+    bench.granted(1).await.retryable().await;
+    bench.clock.advance(RETRYABLE_TTL - SECOND);
+    assert!(bench.is_reused(1, 2).await);
+    bench.clock.advance(SECOND);
+    let outcome = bench.claim(1, 2).await;
+    assert!(matches!(outcome, ClaimOutcome::Claimed(_)), "{outcome:?}");
+}
+
+async fn a_tenant_at_its_bound_forgets_its_own_and_refuses_nobody_else(open: Open) {
+    let bench = open(1_000);
+    let of = |tenant, number| bench.store.claim(Bench::request_of(tenant, number, 1)).get();
+    let ClaimOutcome::Claimed(other) = of(2, 0).await else { panic!("the other tenant's") };
+    other.complete(reply("other")).await;
+
+    let bound = u32::try_from(OWNER_RECORDS_MAX).expect("a small number");
+    for number in 0..2 * bound {
+        bench.clock.advance(SECOND);
+        bench.granted(number).await.retryable().await;
+    }
+    let mut held = Vec::new();
+    for number in 0..bound {
+        held.push(bench.granted(number).await);
+    }
+    let outcome = bench.claim(bound, 1).await;
+    assert!(matches!(outcome, ClaimOutcome::Unavailable), "{outcome:?}");
+
+    assert!(matches!(of(2, 0).await, ClaimOutcome::Completed(_)));
+    let ClaimOutcome::Claimed(another) = of(2, 1).await else { panic!("there is room") };
+    assert_eq!(another.complete(reply("another")).await, Completion::Stored);
+    held.pop().expect("held").complete(reply("a")).await;
+    drop(bench.granted(bound).await);
 }
 
 async fn many_claims_at_once_grant_one(open: Open) {

@@ -117,6 +117,22 @@ async fn a_failure_of_the_way_is_tried_again_and_a_refusal_of_the_service_is_fin
 }
 
 #[tokio::test]
+async fn an_operation_whose_deadline_has_passed_or_is_malformed_is_not_claimed() -> Result<()> {
+    let writer = Writer::new().await?;
+    for (timeout, status) in [("0", StatusCode::GATEWAY_TIMEOUT), ("soon", StatusCode::BAD_REQUEST)]
+    {
+        let late = [("idempotency-key", "\"order-5\""), ("x-request-timeout", timeout)];
+        let refused = writer.post(&late, "{\"amount\":1}").await?;
+        assert_eq!(refused.status, status, "{}", refused.text());
+    }
+    // A claim would have kept the key for the first body.
+    let other = writer.post(&[("idempotency-key", "\"order-5\"")], "{\"amount\":2}").await?;
+    assert_eq!(other.status, StatusCode::OK, "{}", other.text());
+    assert_eq!(writer.echo.calls(), 1);
+    Ok(())
+}
+
+#[tokio::test]
 async fn of_a_hundred_at_once_one_is_carried_out() -> Result<()> {
     let writer = std::sync::Arc::new(Writer::new().await?);
     let mut tasks = tokio::task::JoinSet::new();

@@ -11,7 +11,7 @@ use prost::Message;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
 use tollgate_capability::idempotency::record::{OperationRecord, OperationState};
-use tollgate_capability::idempotency::{OperationKey, StoredReply};
+use tollgate_capability::idempotency::{OperationKey, RecordOwner, StoredReply};
 use zeroize::Zeroizing;
 
 use super::private;
@@ -29,12 +29,15 @@ struct RecordForm {
     generation: u64,
     #[prost(uint32, tag = "3")]
     state: u32,
-    /// Milliseconds: the end of the lease, or the moment of completion.
+    /// Milliseconds: the end of the lease, or the moment of completion or of giving up.
     #[prost(uint64, tag = "4")]
     at: u64,
     /// A `ReplyForm`, sealed if there is a key.
     #[prost(bytes = "vec", optional, tag = "5")]
     reply: Option<Vec<u8>>,
+    /// 16 bytes; empty in records of before owners were kept.
+    #[prost(bytes = "vec", tag = "6")]
+    owner: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -119,7 +122,7 @@ pub(super) fn encode(
 ) -> Vec<u8> {
     let (state, at, reply) = match &record.state {
         OperationState::Executing { lease_until } => (EXECUTING, millis(*lease_until), None),
-        OperationState::Retryable => (RETRYABLE, 0, None),
+        OperationState::Retryable { at } => (RETRYABLE, millis(*at), None),
         OperationState::Completed { at, reply } => (COMPLETED, millis(*at), reply.as_ref()),
     };
     let reply = reply.and_then(|reply| {
@@ -129,8 +132,9 @@ pub(super) fn encode(
             None => Some(text),
         }
     });
-    let fingerprint = record.fingerprint.to_vec();
-    RecordForm { fingerprint, generation: record.generation, state, at, reply }.encode_to_vec()
+    let (fingerprint, owner) = (record.fingerprint.to_vec(), record.owner.0.to_vec());
+    let generation = record.generation;
+    RecordForm { fingerprint, generation, state, at, reply, owner }.encode_to_vec()
 }
 
 /// Decodes a record; None if the bytes are no record. A reply that cannot be opened because the
@@ -145,7 +149,7 @@ pub(super) fn decode(
 
     let state = match form.state {
         EXECUTING => OperationState::Executing { lease_until: at },
-        RETRYABLE => OperationState::Retryable,
+        RETRYABLE => OperationState::Retryable { at },
         COMPLETED => {
             let text = form.reply.and_then(|text| match key {
                 Some(key) => key.open(operation, text),
@@ -157,7 +161,8 @@ pub(super) fn decode(
     };
 
     let fingerprint = form.fingerprint.try_into().ok()?;
-    Some(OperationRecord { fingerprint, generation: form.generation, state })
+    let owner = RecordOwner(form.owner.try_into().unwrap_or_default());
+    Some(OperationRecord { owner, fingerprint, generation: form.generation, state })
 }
 
 fn reply_form(reply: &StoredReply) -> ReplyForm {

@@ -1,10 +1,12 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tempfile::TempDir;
 use tollgate_capability::Sha256Digest;
-use tollgate_capability::idempotency::{Claim, OperationKey};
+use tollgate_capability::idempotency::{Claim, OperationKey, RecordOwner};
 use tollgate_capability::testing::ManualClock;
 
 const LEASE: Duration = Duration::from_secs(40);
@@ -38,7 +40,8 @@ fn operation(number: u32) -> OperationKey {
 
 async fn ask(store: &FileIdempotency, number: u32, fingerprint: u8) -> ClaimOutcome {
     let fingerprint = [fingerprint; 32];
-    let request = ClaimRequest { operation: operation(number), fingerprint, lease: LEASE };
+    let (operation, owner) = (operation(number), RecordOwner([1; 16]));
+    let request = ClaimRequest { operation, owner, fingerprint, lease: LEASE };
     store.claim(request).get().await
 }
 
@@ -132,4 +135,97 @@ fn the_file_is_its_owners_alone_and_one_process_s_at_a_time() {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
     let second = FileIdempotency::open(&path, clock, FileIdempotencyOptions::default());
     assert!(matches!(second, Err(Error::IdempotencyDatabase { .. })));
+}
+
+/// A disk on which nothing more can be written while it is full.
+#[derive(Debug)]
+struct Disk {
+    file: redb::backends::FileBackend,
+    full: Arc<AtomicBool>,
+}
+
+impl Disk {
+    fn room(&self) -> std::io::Result<()> {
+        match self.full.load(Ordering::SeqCst) {
+            true => Err(std::io::ErrorKind::StorageFull.into()),
+            false => Ok(()),
+        }
+    }
+}
+
+impl redb::StorageBackend for Disk {
+    fn len(&self) -> std::io::Result<u64> {
+        self.file.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+        self.file.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> std::io::Result<()> {
+        self.room()?;
+        self.file.set_len(len)
+    }
+
+    fn sync_data(&self) -> std::io::Result<()> {
+        self.room()?;
+        self.file.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+        self.room()?;
+        self.file.write(offset, data)
+    }
+}
+
+#[tokio::test]
+async fn after_a_full_disk_records_are_written_again_and_none_is_lost() {
+    let bench = Bench::new();
+    let path = bench.folder.path().join("idempotency.redb");
+    let full = Arc::new(AtomicBool::new(false));
+    let (file, disk) = (path.clone(), Arc::clone(&full));
+    let open = Box::new(move || {
+        let handle = private(&file).map_err(redb::StorageError::Io)?;
+        let file = redb::backends::FileBackend::new(handle)?;
+        Ok(redb::Builder::new().create_with_backend(Disk { file, full: Arc::clone(&disk) })?)
+    });
+    let clock = Arc::clone(&bench.clock) as Arc<dyn Clock>;
+    let options = FileIdempotencyOptions::default();
+    let store = FileIdempotency::open_with(open, &path, clock, options).expect("it opens");
+    granted(&store, 1).await.complete(reply("{}")).await;
+    let held = granted(&store, 2).await;
+    assert!(store.health().is_working());
+
+    full.store(true, Ordering::SeqCst);
+    for number in 3..6 {
+        assert!(matches!(ask(&store, number, 1).await, ClaimOutcome::Unavailable));
+        assert!(!store.health().is_working());
+    }
+
+    full.store(false, Ordering::SeqCst);
+    let third = granted(&store, 3).await;
+    assert!(store.health().is_working());
+    assert_eq!(completed(&store, 1).await, reply("{}"));
+    assert!(matches!(ask(&store, 2, 1).await, ClaimOutcome::InProgress));
+    for claim in [held, third] {
+        assert_eq!(claim.complete(reply("{}")).await, Completion::Stored);
+    }
+}
+
+#[tokio::test]
+async fn the_bound_of_an_owner_holds_in_the_next_process() {
+    let bench = Bench::new();
+    let options = || FileIdempotencyOptions { owner_records_max: 2, ..Default::default() };
+    let store = bench.open(options());
+    for number in 1..=2 {
+        granted(&store, number).await.complete(reply("{}")).await;
+        bench.clock.advance(Duration::from_secs(1));
+    }
+    store.close();
+
+    let next = bench.open(options());
+    let _third = granted(&next, 3).await;
+    assert_eq!(completed(&next, 2).await, reply("{}"));
+    let _first_again = granted(&next, 1).await;
+    assert!(matches!(ask(&next, 2, 1).await, ClaimOutcome::Unavailable), "it made room for 1");
 }

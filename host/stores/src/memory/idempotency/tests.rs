@@ -2,14 +2,19 @@ use super::*;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use tollgate_capability::Sha256Digest;
-use tollgate_capability::idempotency::TTL_MIN;
+use tollgate_capability::idempotency::{RecordOwner, TTL_MIN};
 use tollgate_capability::testing::ManualClock;
 
 const LEASE: Duration = Duration::from_secs(40);
 
 fn store_of(records_max: usize) -> (Arc<ManualClock>, MemoryIdempotency) {
     let clock = Arc::new(ManualClock::new());
-    let limits = MemoryIdempotencyLimits { records_max, body_bytes_max: 0, ttl: TTL_MIN };
+    let limits = MemoryIdempotencyLimits {
+        records_max,
+        owner_records_max: records_max,
+        body_bytes_max: 0,
+        ttl: TTL_MIN,
+    };
     (Arc::clone(&clock), MemoryIdempotency::new(clock, limits))
 }
 
@@ -17,7 +22,11 @@ async fn ask(store: &MemoryIdempotency, operation: u32) -> ClaimOutcome {
     let mut key = [0; 32];
     key[..4].copy_from_slice(&operation.to_be_bytes());
     let operation = OperationKey(Sha256Digest(key));
-    store.claim(ClaimRequest { operation, fingerprint: [1; 32], lease: LEASE }).get().await
+    store.claim(request(operation)).get().await
+}
+
+fn request(operation: OperationKey) -> ClaimRequest {
+    ClaimRequest { operation, owner: RecordOwner([1; 16]), fingerprint: [1; 32], lease: LEASE }
 }
 
 async fn granted(store: &MemoryIdempotency, operation: u32) -> Claim {
@@ -49,13 +58,13 @@ async fn a_store_full_of_operations_in_progress_is_unavailable_and_evicts_none()
 #[tokio::test]
 async fn the_bounds_hold_over_all_shards() {
     let clock = Arc::new(ManualClock::new());
-    let limits = MemoryIdempotencyLimits { records_max: 2_048, ..Default::default() };
+    let (records_max, owner_records_max) = (2_048, 2_048);
+    let limits = MemoryIdempotencyLimits { records_max, owner_records_max, ..Default::default() };
     let store = MemoryIdempotency::new(clock, limits);
     assert_eq!(store.shards.len(), 4);
     for operation in 0..10_000_u32 {
         let operation = OperationKey(Sha256Digest::of(&operation.to_be_bytes()));
-        let request = ClaimRequest { operation, fingerprint: [1; 32], lease: LEASE };
-        let again = request;
+        let (request, again) = (request(operation), request(operation));
         let ClaimOutcome::Claimed(claim) = store.claim(request).get().await else { panic!("new") };
         assert_eq!(claim.complete(reply(1)).await, Completion::Stored);
         assert!(matches!(store.claim(again).get().await, ClaimOutcome::Completed(_)));
@@ -96,6 +105,7 @@ async fn an_operation_that_is_retried_for_ever_does_not_grow_the_store() {
         granted(&store, 1).await.retryable().await;
     }
     let [shard] = &*store.shards else { panic!("a small store is a single shard") };
-    assert!(shard.records.lock().resolved.len() <= 2 * 2 + 17);
+    let (all, of_owner) = shard.records.lock().queued();
+    assert!(all <= 2 * 2 + 17 && of_owner <= 2 * 2 + 17, "{all}, {of_owner}");
     assert!(matches!(ask(&store, 0).await, ClaimOutcome::Completed(_)));
 }
