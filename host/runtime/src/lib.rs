@@ -21,6 +21,7 @@ mod inspect;
 mod instance;
 mod limits;
 mod prepare;
+mod run_clock;
 mod schema;
 mod sections;
 mod snapshot;

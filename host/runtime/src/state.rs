@@ -2,12 +2,13 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::time::Instant;
 
 use tollgate_chain::{Answer, Departure, Failure, Host, Mismatch, Question, Run};
 use wasmtime::{ResourceLimiter, StoreContextMut, Trap, UpdateDeadline};
 
 use crate::limits::widen;
-use crate::ticker::TICK;
+use crate::run_clock::{RunClock, thread_time};
 use crate::{ExceededLimit, LoadError, RunLimits};
 
 /// Data of a store.
@@ -16,7 +17,7 @@ pub(crate) struct State<H> {
     /// Absent while the guest is configured, when it may ask nothing.
     pub(crate) run: Option<Run<H>>,
     limits: RunLimits,
-    ticks_left: u32,
+    clock: RunClock,
     /// True when the host waited since the last tick that the guest saw.
     waited: bool,
     /// True when the guest gives way to others at each tick.
@@ -51,10 +52,10 @@ pub(crate) enum Stop {
 
 impl<H: Host> State<H> {
     pub(crate) fn new(limits: RunLimits, gives_way: bool) -> Self {
-        let mut state = Self {
+        Self {
             run: None,
             limits,
-            ticks_left: 0,
+            clock: RunClock::new(limits.time()),
             waited: false,
             gives_way,
             memory_bytes: 0,
@@ -62,15 +63,12 @@ impl<H: Host> State<H> {
             argument_bytes: 0,
             aside_bytes: 0,
             exceeded: None,
-        };
-        state.wind_up();
-        state
+        }
     }
 
     /// Gives the guest its whole time again.
     pub(crate) fn wind_up(&mut self) {
-        let ticks = self.limits.time().as_nanos() / TICK.as_nanos();
-        self.ticks_left = u32::try_from(ticks).unwrap_or(u32::MAX);
+        self.clock = RunClock::new(self.limits.time());
     }
 
     /// Lets the memory grow by so much beyond its limit.
@@ -121,19 +119,26 @@ impl<H: Host> State<H> {
     /// Called whenever a running guest finds that the clock has ticked.
     pub(crate) fn tick(mut store: StoreContextMut<'_, Self>) -> wasmtime::Result<UpdateDeadline> {
         let state = store.data_mut();
-        // The first tick after a wait of the host is the wait's, not the guest's.
-        if !std::mem::take(&mut state.waited) {
-            state.ticks_left = state.ticks_left.saturating_sub(1);
-        }
-        if state.ticks_left == 0 {
+        let waited = std::mem::take(&mut state.waited);
+        if !state.clock.tick(thread_time(), Instant::now(), waited) {
             let allowed_ms = u64::try_from(state.limits.time().as_millis()).unwrap_or(u64::MAX);
             state.exceeded = Some(ExceededLimit::Time { allowed_ms });
             return Err(Stop::Time.into());
         }
+
+        let resumed = state.clock.resumed();
         Ok(if state.gives_way {
-            // tokio's own yield lets sockets and timers have their turn as well.
-            UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))
+            UpdateDeadline::YieldCustom(
+                1,
+                Box::pin(async move {
+                    // tokio's own yield lets sockets and timers have their turn as well. The guest
+                    // may go on in another thread.
+                    tokio::task::yield_now().await;
+                    resumed.now();
+                }),
+            )
         } else {
+            resumed.now();
             UpdateDeadline::Continue(1)
         })
     }

@@ -1,5 +1,7 @@
 //! A plugin that misbehaves ends its own request, closed, and nothing else.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -45,6 +47,49 @@ async fn a_guest_that_loops_allocates_or_traps_is_stopped_and_the_next_request_w
         assert!(gate.metric("tollgate_policy_runs_total", "outcome=\"failure\"").await? >= 1.0);
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn a_guest_that_loops_runs_no_longer_than_its_time_on_a_busy_machine() -> Result<()> {
+    let echo = Echo::start().await?;
+    let mut looping = folder(&echo, "loop", "security")?;
+    looping.toml = looping.toml.replace("time_ms = 50", "time_ms = 20");
+    let gate = Gate::start(&looping).await?;
+
+    let _busy = Busy::start(8 * std::thread::available_parallelism()?.get());
+    let mut fastest = Duration::MAX;
+    for _ in 0..5 {
+        let began = Instant::now();
+        let bad = gate.send(Method::GET, "/bad", &[], "").await?;
+        fastest = fastest.min(began.elapsed());
+        assert_eq!(bad.json()?["code"], "plugin_failure", "{}", bad.text());
+    }
+    assert!(fastest < Duration::from_millis(500), "{fastest:?}");
+    Ok(())
+}
+
+/// Threads that keep the machine busy until they are dropped.
+struct Busy(Arc<AtomicBool>);
+
+impl Busy {
+    fn start(threads: usize) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        for _ in 0..threads {
+            let stop = Arc::clone(&stop);
+            std::thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        Self(stop)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[tokio::test]
