@@ -50,6 +50,12 @@ pub enum Error {
     /// A method that this server does not know at all.
     #[error("the method is not known to this server")]
     MethodUnknown,
+    /// A `https` target that was asked for in clear (RFC 9110 §7.4).
+    #[error("a target of scheme https is served over TLS only")]
+    Misdirected,
+    /// Native gRPC over HTTP/1.
+    #[error("gRPC needs HTTP/2")]
+    VersionTooLow,
     /// A transfer coding that this server does not know.
     #[error("the transfer coding is not supported")]
     CodingUnknown,
@@ -192,6 +198,8 @@ impl Error {
             | Self::TargetTooLong
             | Self::ExpectationFailed
             | Self::MethodUnknown
+            | Self::Misdirected
+            | Self::VersionTooLow
             | Self::CodingUnknown
             | Self::RouteNotFound
             | Self::MethodNotAllowed { .. }

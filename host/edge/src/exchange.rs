@@ -2,23 +2,26 @@
 //! keep the record.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 use time::OffsetDateTime;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tollgate_chain::{Error, Head};
 
 use crate::access_log::{AccessLog, AccessRecord, Facts, Recording, bounded, protocol};
 use crate::body::RecordedBody;
 use crate::head::{self, Checked, METHODS, Origin, RequestId};
-use crate::listener::{InFlight, Link, outgoing};
-use crate::respond::{Caller, Ended, Protocol, Responder, Stamp};
+use crate::listener::{ConnectionState, InFlight, Link, outgoing};
+use crate::respond::{Caller, Ended, Protocol, Responder, Stamp, closes};
 use crate::{RequestBody, ResponseBody};
 
 /// Answers requests whose head passed its checks.
@@ -45,40 +48,71 @@ pub(crate) async fn exchange<H: Handler>(
         Ok(request_id) => (request_id, Ok(())),
         Err(error) => (RequestId::unknown(), Err(error)),
     };
+    let head = (version, &parts.headers);
+    let body = RequestBody::incoming(incoming, head, &settings.limits, &link.state);
     let checked =
         drawn.and_then(|()| head::check(&mut parts, link.origin(), &settings.limits, &request_id));
+
     let log = settings.access_log.as_ref();
     let mut ending = Ending { flight, recording: None };
+    let mut is_framed = true;
     let (mut response, secure) = match checked {
         Ok(Checked::Request(mut head)) => {
             head.source = link.source(head.client);
             let secure = head.secure;
             ending.recording = log.map(|log| record(log, &head, version));
-            let limits = &settings.limits;
-            let (limit, timeouts) = (limits.body_bytes_max, limits.body_timeouts);
-            let body = RequestBody::incoming(incoming, limit, timeouts, &link.state);
             (link.shared.handler.handle(head, body).await, secure)
         }
         Ok(Checked::ServerOptions) => {
             ending.recording = log.map(|log| unchecked(log, &parts, &request_id, link.origin()));
+            drop(body);
             (server_options(), link.secure)
         }
         Err(error) => {
             ending.recording = log.map(|log| unchecked(log, &parts, &request_id, link.origin()));
-            if !incoming.is_end_stream() {
-                link.state.left_unread();
-            }
+            is_framed = head::is_framing_sound(&parts);
+            drop(body);
             (refuse(&settings.responder, &error, &parts, &request_id), link.secure)
         }
     };
 
-    let last = link.shared.draining.load(Ordering::Relaxed) || link.state.is_old();
+    let last = link.shared.draining.load(Ordering::Relaxed)
+        || link.state.is_old()
+        || !is_framed
+        || (link.state.is_within_body() && !is_drained(&link.state, response.status()).await);
     let stamp = Stamp { request_id, secure, head: is_head, version, last };
     settings.responder.finish(&mut response, &stamp);
     ending.note(&mut response);
 
     Ok(RecordedBody::of(response, version, ending))
 }
+
+/// Reads what is left of the request's body if that is little and comes soon, so that the
+/// connection can carry the next request. Returns false where the connection has to end with this
+/// response, which then says so: a next request that is on its way already would be lost.
+async fn is_drained(state: &ConnectionState, status: StatusCode) -> bool {
+    let Some(mut rest) = state.settle_body() else { return false };
+    let is_worth_it = !closes(status) && rest.size_hint().lower() <= DRAINED_BYTES_MAX;
+    let mut left = DRAINED_BYTES_MAX;
+    let reading = async {
+        while let Some(frame) = poll_fn(|cx| Pin::new(&mut rest).poll_frame(cx)).await {
+            let frame = frame.ok()?;
+            left = left.checked_sub(frame.data_ref().map_or(0, Bytes::len) as u64)?;
+        }
+        Some(())
+    };
+
+    if is_worth_it && matches!(timeout(DRAIN_MAX, reading).await, Ok(Some(()))) {
+        state.body_ended();
+        return true;
+    }
+    state.left_unread();
+    false
+}
+
+/// The most bytes of an unread body, and the longest wait for them, before its answer is sent.
+const DRAINED_BYTES_MAX: u64 = 64 * 1024;
+const DRAIN_MAX: Duration = Duration::from_millis(100);
 
 fn server_options() -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::empty());
@@ -93,8 +127,11 @@ fn refuse(
     parts: &Parts,
     request_id: &RequestId,
 ) -> Response<ResponseBody> {
+    // A caller of gRPC over HTTP/1 cannot read a gRPC status either.
+    let protocol =
+        if *error == Error::VersionTooLow { Protocol::Json } else { Protocol::of(&parts.headers) };
     let caller = Caller {
-        protocol: Protocol::of(&parts.headers),
+        protocol,
         request_id: request_id.as_str(),
         instance: parts.uri.path(),
         retry_after: None,

@@ -15,6 +15,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
+use http::uri::Scheme;
 use http::{Method, Version};
 use tollgate_chain::{Error, Head, check_path};
 
@@ -67,6 +68,7 @@ pub fn check(
     request_id: &RequestId,
 ) -> Result<Checked, Error> {
     method(&parts.method)?;
+    fields::join_cookies(parts)?;
 
     if parts.method == Method::POST
         && !is_h2(parts.version)
@@ -85,10 +87,19 @@ pub fn check(
         return Err(Error::HeadTooLarge);
     }
 
-    let findings = fields::scan(parts)?;
+    let findings = fields::scan(parts, limits.head_bytes_max)?;
     let client = client::resolve(origin, &parts.headers, findings.forwarding);
     let secure = client.secure;
     let authority = authority::of(parts, secure)?;
+
+    // A `https` target in clear was meant for somebody else (RFC 9110 §7.4), unless a proxy that
+    // is trusted took the TLS off.
+    if parts.uri.scheme() == Some(&Scheme::HTTPS)
+        && !secure
+        && !origin.trusted.contains(origin.peer.to_canonical())
+    {
+        return Err(Error::Misdirected);
+    }
 
     if parts.uri.path() == "*" {
         return if parts.method == Method::OPTIONS {
@@ -115,6 +126,12 @@ pub fn check(
         request_id: request_id.as_str().into(),
         source: 0,
     }))
+}
+
+/// Tells whether the end of a refused HTTP/1 message is where its fields say it is; where it is
+/// not, the connection ends (RFC 9112 §6.1).
+pub(crate) fn is_framing_sound(parts: &Parts) -> bool {
+    is_h2(parts.version) || fields::is_framing_sound(&parts.headers)
 }
 
 /// Known methods pass; TRACE and CONNECT are never allowed; all others are unknown.

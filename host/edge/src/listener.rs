@@ -9,6 +9,8 @@ mod connection;
 mod frames;
 mod io;
 pub(crate) mod outgoing;
+mod proxy_header;
+mod refusal;
 mod registry;
 mod state;
 mod watch;
@@ -130,12 +132,8 @@ impl Listener {
             draining: AtomicBool::new(false),
         });
         let accepting = accept(&self.socket, &admission, |stream, peer, place| {
-            let connection =
-                connection::serve(stream, peer, Arc::clone(&shared), Arc::clone(&registry));
-            tracker.spawn(async move {
-                connection.await;
-                drop(place);
-            });
+            let (shared, registry) = (Arc::clone(&shared), Arc::clone(&registry));
+            tracker.spawn(connection::serve(stream, (peer, place), shared, registry));
         });
 
         tokio::select! {

@@ -241,7 +241,7 @@ pub(crate) fn trailers(error: &Error) -> HeaderMap {
 }
 
 /// Statuses after which an HTTP/1 connection cannot be trusted to be at a message's end.
-fn closes(status: StatusCode) -> bool {
+pub(crate) fn closes(status: StatusCode) -> bool {
     matches!(
         status,
         StatusCode::REQUEST_TIMEOUT

@@ -17,6 +17,9 @@ pub struct ListenerSettings {
     pub limits: Limits,
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
+    /// True where each connection comes from a trusted proxy and begins with a header of the PROXY
+    /// protocol, version 2; all others are closed.
+    pub proxy_protocol: bool,
     /// Writes every refusal.
     pub responder: Arc<Responder>,
     /// Receives one record for each exchange.
@@ -32,6 +35,7 @@ impl ListenerSettings {
             tls: None,
             limits: Limits::default(),
             trusted_proxies: TrustedProxies::default(),
+            proxy_protocol: false,
             responder,
             access_log: None,
         }
@@ -72,8 +76,6 @@ pub struct Limits {
     pub streams_max: u32,
     /// HTTP/2 receive window of a stream, in bytes.
     pub stream_window: u32,
-    /// HTTP/2 receive window of a connection, in bytes.
-    pub connection_window: u32,
     /// HTTP/2 streams that the peer reset before they were accepted (rapid reset).
     pub pending_resets_max: usize,
     /// HTTP/2 streams that we reset for the peer's errors (made-you-reset).
@@ -85,6 +87,17 @@ pub struct Limits {
     /// Time that a drain gives to exchanges in flight before it cuts them off.
     pub drain_timeout: Duration,
 }
+
+impl Limits {
+    /// HTTP/2 receive window of a connection, in bytes: all its streams' windows together. With a
+    /// smaller one, streams whose bodies wait for a busy upstream keep the bytes of all others out.
+    pub(crate) fn connection_window(&self) -> u32 {
+        self.streams_max.saturating_mul(self.stream_window).min(WINDOW_MAX)
+    }
+}
+
+/// Largest window of HTTP/2 (RFC 9113 §6.9.1).
+const WINDOW_MAX: u32 = (1 << 31) - 1;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -103,7 +116,6 @@ impl Default for Limits {
             body_timeouts: BodyTimeouts::default(),
             streams_max: 100,
             stream_window: 64 * 1024,
-            connection_window: 1024 * 1024,
             pending_resets_max: 20,
             local_resets_max: 128,
             control_frames_max: 100,

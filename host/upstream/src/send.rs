@@ -226,6 +226,7 @@ impl Upstream {
             request.headers_mut().insert(TE, HeaderValue::from_static("trailers"));
         } else {
             *request.version_mut() = Version::HTTP_11;
+            frame(request);
         }
         Ok(())
     }
@@ -280,6 +281,20 @@ impl Upstream {
 
     fn is_grpc(&self) -> bool {
         self.settings.protocol == WireProtocol::Grpc
+    }
+}
+
+/// Writes the framing that hyper leaves out: the length of an empty body where the method gives a
+/// body a meaning (RFC 9110 §8.6), and the coding of a body of unknown length where it gives none.
+fn frame(request: &mut Request<OutboundBody>) {
+    let body = request.body();
+    let (is_empty, is_open) = (body.is_empty(), body.size_hint().exact().is_none());
+    let method = request.method();
+
+    if is_empty && [Method::POST, Method::PUT, Method::PATCH].contains(method) {
+        request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    } else if is_open && [Method::GET, Method::HEAD].contains(method) {
+        request.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
 }
 

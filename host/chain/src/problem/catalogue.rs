@@ -84,8 +84,9 @@ catalogue! {
         slug: "expectation-failed", title: "Expectation failed",
         status: 417, grpc: InvalidArgument,
         sources: [Gateway],
-        arises: "The `Expect` field asks for something other than `100-continue`.",
-        remedy: "Leave the `Expect` field out, or send `100-continue`.",
+        arises: "The `Expect` field asks for something other than `100-continue`, or a caller over \
+            HTTP/2 withholds the body until a `100 Continue` comes.",
+        remedy: "Repeat the request without the `Expect` field.",
     }
     METHOD_UNKNOWN {
         slug: "method-unknown", title: "Method unknown",
@@ -93,6 +94,20 @@ catalogue! {
         sources: [Gateway],
         arises: "The gateway knows no such HTTP method.",
         remedy: "Use a method that the documentation of the API names.",
+    }
+    MISDIRECTED {
+        slug: "misdirected-request", title: "Misdirected request",
+        status: 421, grpc: InvalidArgument,
+        sources: [Gateway],
+        arises: "The target has the scheme `https`, and the connection is not TLS.",
+        remedy: "Send the request to the TLS port, or with a target of scheme `http`.",
+    }
+    VERSION_TOO_LOW {
+        slug: "http-version-not-supported", title: "HTTP version not supported",
+        status: 505, grpc: Unimplemented,
+        sources: [Gateway],
+        arises: "A gRPC call came over HTTP/1, which cannot carry its status.",
+        remedy: "Call over HTTP/2, or with gRPC-Web.",
     }
     CODING_UNKNOWN {
         slug: "coding-unknown", title: "Transfer coding unknown",

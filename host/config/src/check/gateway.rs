@@ -32,12 +32,19 @@ pub(super) fn listener(reader: &ItemReader<'_>, chains: &NameIndex<'_>) -> Optio
         None
     };
 
+    let proxy_protocol = reader.boolean(&listener::PROXY_PROTOCOL);
+    if proxy_protocol && proxies.is_empty() {
+        let message = "expected networks in `trusted_proxies`: no other peer may connect";
+        reader.problem_at(&listener::PROXY_PROTOCOL, message);
+    }
+
     Some(ListenerConfig {
         name: reader.name(),
         address: address?,
         chain: chain?,
         tls,
         trusted_proxies: proxies.into_iter().map(Located::into_value).collect(),
+        proxy_protocol,
         connections_max: reader.size(&listener::CONNECTIONS_MAX),
         connections_per_address_max: reader.size(&listener::CONNECTIONS_PER_ADDRESS_MAX),
         idle_timeout: reader.milliseconds(&listener::IDLE_TIMEOUT_MS),

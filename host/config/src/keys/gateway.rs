@@ -28,6 +28,10 @@ pub(crate) mod listener {
         TRUSTED_PROXIES = ConfigKey::optional(
             "trusted_proxies", list(&text("a network, as `10.0.0.0/8`"), 0, 1_024),
             "Networks of peers whose forwarding headers are believed");
+        PROXY_PROTOCOL = ConfigKey::optional(
+            "proxy_protocol", ValueType::Boolean { default: false },
+            "`true` takes connections from `trusted_proxies` alone, each of which begins with a \
+             header of the PROXY protocol, version 2");
         CONNECTIONS_MAX = ConfigKey::optional(
             "connections_max", integer(1, 1_000_000, 10_000), "Most connections at once");
         CONNECTIONS_PER_ADDRESS_MAX = ConfigKey::optional(

@@ -22,6 +22,8 @@ pub struct ListenerConfig {
     pub tls: Option<TlsFiles>,
     /// Peers whose forwarding headers are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// True where trusted proxies begin each connection with a header of the PROXY protocol.
+    pub proxy_protocol: bool,
     /// Most connections at once.
     pub connections_max: usize,
     /// Most connections at once from one address.

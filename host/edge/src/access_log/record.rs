@@ -52,9 +52,12 @@ pub(crate) struct AccessRecord {
     pub(crate) time: OffsetDateTime,
     pub(crate) request_id: Box<str>,
     pub(crate) client: IpAddr,
+    /// Empty, like the two that follow, where the parser refused the head.
+    #[serde(skip_serializing_if = "str::is_empty")]
     pub(crate) method: Box<str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     pub(crate) authority: Box<str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
     pub(crate) path: Box<str>,
     pub(crate) protocol: &'static str,
     pub(crate) tls: bool,

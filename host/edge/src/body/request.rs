@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::header::EXPECT;
+use http::{HeaderMap, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tollgate_chain::Error;
 
 use super::pieces::Pieces;
 use super::waiting::{BodyTimeouts, Waiting};
+use crate::Limits;
 use crate::listener::ConnectionState;
 
 /// A request's body. As a [`Body`] it streams within limit and time; [`RequestBody::collect`]
@@ -24,8 +27,16 @@ pub struct RequestBody {
     limit: usize,
     received: usize,
     waiting: Waiting,
-    /// Notified when the body is dropped unread, so that the connection closes with patience.
-    state: Option<Arc<ConnectionState>>,
+    /// Set while an HTTP/2 sender may be waiting for a `100 Continue`, which hyper cannot send.
+    withheld: bool,
+    connection: Option<BodyConnection>,
+}
+
+/// The connection that a body comes on. It learns of a body that is dropped unread.
+#[derive(Debug)]
+enum BodyConnection {
+    Http1(Arc<ConnectionState>),
+    Http2(Arc<ConnectionState>),
 }
 
 #[derive(Debug)]
@@ -39,35 +50,41 @@ impl RequestBody {
     /// No body.
     #[must_use]
     pub fn empty() -> Self {
-        Self::of(RequestSource::Nothing, usize::MAX, BodyTimeouts::default(), None)
+        Self::of(RequestSource::Nothing, usize::MAX, BodyTimeouts::default())
     }
 
     /// A body that is there already, for replays and tests.
     #[must_use]
     pub fn from_bytes(bytes: Bytes) -> Self {
-        Self::of(RequestSource::Whole(bytes), usize::MAX, BodyTimeouts::default(), None)
+        Self::of(RequestSource::Whole(bytes), usize::MAX, BodyTimeouts::default())
     }
 
     pub(crate) fn incoming(
         incoming: Incoming,
-        limit: usize,
-        timeouts: BodyTimeouts,
+        (version, headers): (Version, &HeaderMap),
+        limits: &Limits,
         state: &Arc<ConnectionState>,
     ) -> Self {
+        let (limit, timeouts) = (limits.body_bytes_max, limits.body_timeouts);
         if incoming.is_end_stream() {
-            return Self::of(RequestSource::Nothing, limit, timeouts, None);
+            return Self::of(RequestSource::Nothing, limit, timeouts);
         }
-        Self::of(RequestSource::Incoming(incoming), limit, timeouts, Some(Arc::clone(state)))
+
+        let mut body = Self::of(RequestSource::Incoming(incoming), limit, timeouts);
+        if version == Version::HTTP_2 {
+            body.withheld = headers.contains_key(EXPECT);
+            body.connection = Some(BodyConnection::Http2(Arc::clone(state)));
+        } else {
+            state.body_began(headers.contains_key(EXPECT));
+            body.connection = Some(BodyConnection::Http1(Arc::clone(state)));
+        }
+        body
     }
 
-    fn of(
-        source: RequestSource,
-        limit: usize,
-        timeouts: BodyTimeouts,
-        state: Option<Arc<ConnectionState>>,
-    ) -> Self {
+    fn of(source: RequestSource, limit: usize, timeouts: BodyTimeouts) -> Self {
         let (ahead, waiting) = (Pieces::default(), Waiting::new(timeouts));
-        Self { source, ahead, limit, received: 0, waiting, state }
+        let (received, withheld, connection) = (0, false, None);
+        Self { source, ahead, limit, received, waiting, withheld, connection }
     }
 
     /// Sets the bound in bytes and the bounds in time, in place of the listener's.
@@ -162,6 +179,7 @@ impl RequestBody {
             Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                 Ok(bytes) => {
                     self.waiting.over();
+                    self.withheld = false;
                     Poll::Ready(self.account(bytes))
                 }
                 Err(_trailers) => {
@@ -174,10 +192,17 @@ impl RequestBody {
                 self.end();
                 Poll::Ready(None)
             }
-            Poll::Pending => {
-                self.waiting.poll_overdue(cx, self.received).map(|()| Some(Err(Error::BodyTimeout)))
-            }
+            Poll::Pending => self
+                .waiting
+                .poll_overdue(cx, self.received, self.withheld)
+                .map(|()| Some(Err(self.overdue()))),
         }
+    }
+
+    /// The refusal of a body that did not come. A sender that waits for a `100 Continue` repeats
+    /// the request without the expectation (RFC 9110 §10.1.1).
+    fn overdue(&self) -> Error {
+        if self.withheld { Error::ExpectationFailed } else { Error::BodyTimeout }
     }
 
     fn account(&mut self, bytes: Bytes) -> Option<Result<Bytes, Error>> {
@@ -193,7 +218,9 @@ impl RequestBody {
 
     fn end(&mut self) {
         self.source = RequestSource::Nothing;
-        self.state = None;
+        if let Some(BodyConnection::Http1(state)) = self.connection.take() {
+            state.body_ended();
+        }
     }
 }
 
@@ -243,8 +270,15 @@ impl RequestSource {
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        if let Some(state) = &self.state {
-            state.left_unread();
+        match (self.connection.take(), std::mem::replace(&mut self.source, RequestSource::Nothing))
+        {
+            (Some(BodyConnection::Http1(state)), RequestSource::Incoming(incoming)) => {
+                state.leave_body(incoming);
+            }
+            (Some(BodyConnection::Http1(state) | BodyConnection::Http2(state)), _) => {
+                state.left_unread();
+            }
+            (None, _) => {}
         }
     }
 }

@@ -114,6 +114,16 @@ impl ResponseBody {
         matches!(self.source, ResponseSource::Incoming(_) | ResponseSource::Stream(_))
     }
 
+    /// The bytes of a body that is no stream; none of one that is.
+    pub(crate) fn into_whole(self) -> Bytes {
+        match self.0 {
+            ResponseSource::Whole(bytes) => bytes,
+            ResponseSource::Nothing | ResponseSource::Incoming(_) | ResponseSource::Stream(_) => {
+                Bytes::new()
+            }
+        }
+    }
+
     /// Reads the body to its end. A body of one piece is not copied; trailers are dropped.
     /// Dropping the future drops the body, and with it the upstream's stream.
     ///

@@ -54,6 +54,9 @@ impl BodyTimeouts {
     }
 }
 
+/// The time within which a withheld body may come all the same: many senders do not wait.
+const WITHHELD_MAX: Duration = Duration::from_millis(250);
+
 /// Measures the waits of one body. The timer exists only once a wait began.
 #[derive(Debug)]
 pub(super) struct Waiting {
@@ -72,13 +75,20 @@ impl Waiting {
         self.bounds = bounds;
     }
 
-    /// The sender gave nothing yet; ready when it has had its time.
-    pub(super) fn poll_overdue(&mut self, cx: &mut Context<'_>, received: usize) -> Poll<()> {
+    /// The sender gave nothing yet; ready when it has had its time, which is short where the body
+    /// is withheld: the sender may be waiting for a `100 Continue` that never comes.
+    pub(super) fn poll_overdue(
+        &mut self,
+        cx: &mut Context<'_>,
+        received: usize,
+        withheld: bool,
+    ) -> Poll<()> {
         let Self { bounds, waited, since, timer } = self;
         if since.is_none() {
             let now = Instant::now();
             *since = Some(now);
-            let deadline = now + bounds.allowed(*waited, received);
+            let longest = if withheld { WITHHELD_MAX } else { Duration::MAX };
+            let deadline = now + bounds.allowed(*waited, received).min(longest);
             match timer {
                 Some(timer) => timer.as_mut().reset(deadline),
                 None => *timer = Some(Box::pin(tokio::time::sleep_until(deadline))),

@@ -1,8 +1,8 @@
 //! Checks header fields, and drops those that end at this hop.
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TE,
-    TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST, HeaderMap, HeaderName,
+    HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
 use tollgate_chain::Error;
@@ -23,6 +23,7 @@ pub(super) struct FieldFindings {
     length: bool,
     expect: bool,
     host: bool,
+    media_type: bool,
     reserved: bool,
     /// `Via` is there.
     pub(super) via: bool,
@@ -30,10 +31,35 @@ pub(super) struct FieldFindings {
     pub(super) forwarding: bool,
 }
 
+/// Joins the cookie fields of HTTP/2, which are sent one by one for the sake of compression, into
+/// the one field that they stand for (RFC 9113 §8.2.3).
+pub(super) fn join_cookies(parts: &mut Parts) -> Result<(), Error> {
+    let headers = &mut parts.headers;
+    // No name is there twice: the test costs a request of an ordinary client next to nothing.
+    if !is_h2(parts.version) || headers.keys_len() == headers.len() {
+        return Ok(());
+    }
+
+    let crumbs: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if crumbs.len() > 1 {
+        let cookie = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]))
+            .map_err(|_| malformed("the Cookie field is not valid"))?;
+        headers.insert(COOKIE, cookie);
+    }
+    Ok(())
+}
+
+/// Tells whether the fields that frame an HTTP/1 message are there at most once and valid.
+pub(super) fn is_framing_sound(headers: &HeaderMap) -> bool {
+    (!headers.contains_key(TRANSFER_ENCODING) || transfer_encoding(headers).is_ok())
+        && (!headers.contains_key(CONTENT_LENGTH) || content_length(headers).is_ok())
+}
+
 /// Passes once over the fields and refuses what must be refused.
-pub(super) fn scan(parts: &Parts) -> Result<FieldFindings, Error> {
+pub(super) fn scan(parts: &Parts, bytes_max: usize) -> Result<FieldFindings, Error> {
     let mut findings = FieldFindings::default();
     let h2 = is_h2(parts.version);
+    let mut bytes = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
 
     for (name, value) in &parts.headers {
         let text = name.as_str();
@@ -42,6 +68,16 @@ pub(super) fn scan(parts: &Parts) -> Result<FieldFindings, Error> {
         }
         findings.note(text);
         findings.padded |= h2 && trimmed(value).len() != value.len();
+        bytes += text.len() + value.len() + LINE_BYTES;
+    }
+
+    if bytes > bytes_max {
+        return Err(Error::HeadTooLarge);
+    }
+
+    // Callers of gRPC over HTTP/1 see no trailers, and the call would end without a status.
+    if findings.media_type && !h2 && parts.headers.get(CONTENT_TYPE).is_some_and(is_grpc) {
+        return Err(Error::VersionTooLow);
     }
 
     if findings.transfer {
@@ -66,6 +102,7 @@ impl FieldFindings {
         match bytes.first() {
             Some(b'c') if name == "connection" => self.connection = true,
             Some(b'c') if name == "content-length" => self.length = true,
+            Some(b'c') if name == "content-type" => self.media_type = true,
             Some(b'e') if name == "expect" => self.expect = true,
             Some(b'h') if name == "host" => self.host = true,
             Some(b'k') if name == "keep-alive" => self.hop = true,
@@ -84,6 +121,21 @@ impl FieldFindings {
         }
     }
 }
+
+/// Tells whether the media type is native gRPC: gRPC-Web, which needs no trailers, is not.
+fn is_grpc(media_type: &HeaderValue) -> bool {
+    match media_type.as_bytes().split_at_checked(GRPC.len()) {
+        Some((start, rest)) => {
+            start.eq_ignore_ascii_case(GRPC) && !matches!(rest.first(), Some(b'-'))
+        }
+        None => false,
+    }
+}
+
+const GRPC: &[u8] = b"application/grpc";
+
+/// What a field line has beside its name and value: a colon, a space and the line's end.
+const LINE_BYTES: usize = 4;
 
 /// Exactly one line, exactly `chunked`: anything else the parser below would decode only in part.
 fn transfer_encoding(headers: &HeaderMap) -> Result<(), Error> {

@@ -12,7 +12,6 @@ use crate::{ListenerSettings, TrustedProxies};
 pub(super) struct Admission {
     places: Arc<Semaphore>,
     addresses: Arc<Addresses>,
-    per_address: usize,
     trusted: TrustedProxies,
 }
 
@@ -21,19 +20,25 @@ pub(super) struct Admission {
 pub(super) struct Admitted {
     #[expect(dead_code, reason = "held for its drop")]
     place: OwnedSemaphorePermit,
-    address: Option<(Arc<Addresses>, IpAddr)>,
+    addresses: Arc<Addresses>,
+    charged: Option<IpAddr>,
 }
 
-#[derive(Debug, Default)]
-struct Addresses(Mutex<HashMap<IpAddr, usize>>);
+#[derive(Debug)]
+struct Addresses {
+    open: Mutex<HashMap<IpAddr, usize>>,
+    per_address: usize,
+}
 
 impl Admission {
     pub(super) fn new(settings: &ListenerSettings) -> Self {
         let places = settings.limits.connections_max.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             places: Arc::new(Semaphore::new(places)),
-            addresses: Arc::default(),
-            per_address: settings.limits.connections_per_address_max.max(1),
+            addresses: Arc::new(Addresses {
+                open: Mutex::default(),
+                per_address: settings.limits.connections_per_address_max.max(1),
+            }),
             trusted: settings.trusted_proxies.clone(),
         }
     }
@@ -50,29 +55,36 @@ impl Admission {
 
     /// Charges the address, unless it is a trusted proxy's: many callers share that one.
     pub(super) fn admit(&self, place: OwnedSemaphorePermit, peer: IpAddr) -> Option<Admitted> {
-        if self.trusted.contains(peer) {
-            return Some(Admitted { place, address: None });
-        }
-        let key = network(peer);
-        let mut open = self.addresses.0.lock();
+        let addresses = Arc::clone(&self.addresses);
+        let mut admitted = Admitted { place, addresses, charged: None };
+        (self.trusted.contains(peer) || admitted.charge(peer)).then_some(admitted)
+    }
+}
+
+impl Admitted {
+    /// Charges an address in place of the proxy's, which is charged nothing. False where the
+    /// address has its share already.
+    pub(super) fn charge(&mut self, address: IpAddr) -> bool {
+        let key = network(address);
+        let mut open = self.addresses.open.lock();
         let count = open.entry(key).or_default();
-        if *count >= self.per_address {
-            return None;
+        if *count >= self.addresses.per_address {
+            return false;
         }
         *count += 1;
-        drop(open);
-        Some(Admitted { place, address: Some((Arc::clone(&self.addresses), key)) })
+        self.charged = Some(key);
+        true
     }
 }
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        let Some((addresses, key)) = &self.address else { return };
-        let mut open = addresses.0.lock();
-        if let Some(count) = open.get_mut(key) {
+        let Some(key) = self.charged else { return };
+        let mut open = self.addresses.open.lock();
+        if let Some(count) = open.get_mut(&key) {
             *count -= 1;
             if *count == 0 {
-                open.remove(key);
+                open.remove(&key);
             }
         }
     }
@@ -114,7 +126,7 @@ mod tests {
         assert!(admission.admit(admission.place().await, neighbour).is_none(), "same /64");
         drop(first);
         assert!(admission.admit(admission.place().await, neighbour).is_some());
-        assert!(admission.addresses.0.lock().is_empty(), "no entry is left behind");
+        assert!(admission.addresses.open.lock().is_empty(), "no entry is left behind");
     }
 
     #[tokio::test]

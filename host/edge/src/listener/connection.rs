@@ -18,27 +18,42 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tollgate_chain::metric;
 
+use super::admission::Admitted;
 use super::frames::Frames;
 use super::io::{Guarded, Spoken, sniff};
 use super::outgoing::StreamRunner;
 use super::registry::ConnectionRegistry;
 use super::state::{ConnectionState, DrainDemand};
 use super::watch::{Clocks, End, Graceful, Watched};
-use super::{Link, ListenerShared};
-use crate::Limits;
+use super::{Link, ListenerShared, proxy_header};
 use crate::body::RecordedBody;
 use crate::exchange::{Handler, exchange};
+use crate::{Limits, ListenerSettings};
 
-/// Serves a connection to its end.
+/// Serves a connection to its end, and frees its place then.
 pub(super) async fn serve<H: Handler>(
-    stream: TcpStream,
-    peer: IpAddr,
+    mut stream: TcpStream,
+    (peer, mut place): (IpAddr, Admitted),
     shared: Arc<ListenerShared<H>>,
     registry: Arc<ConnectionRegistry>,
 ) {
     let limits = &shared.settings.limits;
     let state = Arc::new(ConnectionState::new(about(limits.age_max)));
     let _entry = registry.enter(&state);
+
+    let peer = if shared.settings.proxy_protocol {
+        let caller = proxied(&mut stream, peer, &shared.settings);
+        match unless_told(&state, caller).await {
+            Some(Some(caller)) if caller == peer || place.charge(caller) => caller,
+            Some(Some(_)) => {
+                metrics::counter!("tollgate_connections_refused_total").increment(1);
+                return;
+            }
+            Some(None) | None => return,
+        }
+    } else {
+        peer
+    };
     let link = Link {
         shared: Arc::clone(&shared),
         peer,
@@ -75,6 +90,28 @@ pub(super) async fn serve<H: Handler>(
     }
 }
 
+/// The address that a trusted proxy speaks for. None where the connection is to be closed.
+async fn proxied(
+    stream: &mut TcpStream,
+    peer: IpAddr,
+    settings: &ListenerSettings,
+) -> Option<IpAddr> {
+    let reading = timeout(settings.limits.handshake_timeout, proxy_header::read(stream));
+    let failure = if !settings.trusted_proxies.contains(peer) {
+        "the peer is no trusted proxy".to_owned()
+    } else {
+        match reading.await {
+            Ok(Ok(caller)) => return Some(caller.unwrap_or(peer)),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the PROXY header took too long".to_owned(),
+        }
+    };
+
+    metrics::counter!("tollgate_proxy_headers_refused_total").increment(1);
+    tracing::debug!(%peer, failure, "connection closed");
+    None
+}
+
 /// Speaks HTTP in the version that the handshake settled, or that the first bytes show.
 async fn converse<H: Handler, S>(mut stream: S, spoken: Option<Spoken>, link: Link<H>)
 where
@@ -95,8 +132,12 @@ where
     let peer = link.peer;
     let link = Arc::new(link);
 
-    match run(stream, spoken, read, link).await {
+    match run(stream, spoken, read, Arc::clone(&link)).await {
         End::Closed(Ok(())) => {}
+        End::Closed(Err(error)) if error.is_parse() => {
+            link.note_refusal(&error);
+            tracing::debug!(%peer, %error, "connection closed: the head cannot be parsed");
+        }
         End::Closed(Err(error)) => tracing::debug!(%peer, %error, "connection failed"),
         End::SlowHead => {
             metrics::counter!(metric::SLOW_HEADS).increment(1);
@@ -118,8 +159,8 @@ where
     let state = Arc::clone(&link.state);
     let limits = &link.shared.settings.limits.clone();
     let frames = (spoken == Spoken::Http2).then(|| Frames::new(limits.control_frames_max));
-    let io =
-        TokioIo::new(Guarded::new(stream, read, Arc::clone(&state), frames, limits.stall_timeout));
+    let stall = limits.stall_timeout;
+    let io = TokioIo::new(Guarded::new(stream, read, Arc::clone(&link), frames, stall));
     let service = service_fn(move |request| exchange(Arc::clone(&link), request));
     let clocks = Clocks {
         head: (spoken == Spoken::Http1).then_some(limits.head_timeout),
@@ -143,9 +184,15 @@ where
 /// The head's own timer stays off: it would be one more allocation and timer for each request;
 /// [`Watched`] keeps that clock. The number of fields is checked with the head for both
 /// protocols: a limit here makes the parser allocate for each request.
+///
+/// A caller that closes its sending side after the request gets its answer (RFC 9112 §9.6). The
+/// buffer has room for twice the largest head: one that is somewhat too large is answered by us.
 fn http1_builder(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
-    builder.header_read_timeout(None).max_buf_size(limits.head_bytes_max.max(8 * 1024));
+    builder
+        .header_read_timeout(None)
+        .half_close(true)
+        .max_buf_size(limits.head_bytes_max.max(8 * 1024) * 2);
     builder
 }
 
@@ -154,7 +201,7 @@ fn http2_builder(limits: &Limits) -> http2::Builder<StreamRunner> {
     builder
         .max_concurrent_streams(limits.streams_max)
         .initial_stream_window_size(limits.stream_window)
-        .initial_connection_window_size(limits.connection_window)
+        .initial_connection_window_size(limits.connection_window())
         .max_pending_accept_reset_streams(limits.pending_resets_max)
         .max_local_error_reset_streams(limits.local_resets_max)
         .max_header_list_size(u32::try_from(limits.head_bytes_max).unwrap_or(u32::MAX));

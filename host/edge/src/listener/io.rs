@@ -12,9 +12,9 @@ use bytes::{BufMut, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::Link;
 use super::frames::Frames;
 use super::outgoing::Patience;
-use super::state::ConnectionState;
 
 /// Which protocol a connection speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,16 +42,18 @@ pub(super) async fn sniff(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(
 const PREFACE: &[u8] = b"PRI";
 
 /// A socket with what was read from it already.
-pub(super) struct Guarded<S> {
+pub(super) struct Guarded<S, H> {
     stream: S,
     read: Bytes,
-    state: Arc<ConnectionState>,
+    link: Arc<Link<H>>,
     frames: Option<Frames>,
     linger: Option<Linger>,
     patience: Patience,
     blocked_since: Option<Instant>,
     /// Bytes that the peer took since it last let us wait.
     taken: u64,
+    /// The bytes that are sent in place of the parser's own refusal.
+    refusal: Bytes,
 }
 
 struct Linger {
@@ -59,18 +61,18 @@ struct Linger {
     left: usize,
 }
 
-impl<S> Guarded<S> {
+impl<S, H> Guarded<S, H> {
     /// `frames` counts those of HTTP/2; without it the connection is HTTP/1.
     pub(super) fn new(
         stream: S,
         read: Bytes,
-        state: Arc<ConnectionState>,
+        link: Arc<Link<H>>,
         frames: Option<Frames>,
         stall_timeout: Duration,
     ) -> Self {
         let patience = Patience::new(stall_timeout);
-        let (linger, blocked_since, taken) = (None, None, 0);
-        Self { stream, read, state, frames, linger, patience, blocked_since, taken }
+        let (linger, blocked_since, taken, refusal) = (None, None, 0, Bytes::new());
+        Self { stream, read, link, frames, linger, patience, blocked_since, taken, refusal }
     }
 
     /// Notes whether the peer takes what we send, when that changes.
@@ -79,12 +81,12 @@ impl<S> Guarded<S> {
             (true, None) => {
                 self.patience.count(Duration::ZERO, std::mem::take(&mut self.taken));
                 self.blocked_since = Some(Instant::now());
-                self.state.block(self.patience.left());
+                self.link.state.block(self.patience.left());
             }
             (false, Some(since)) => {
                 self.patience.count(since.elapsed(), 0);
                 self.blocked_since = None;
-                self.state.unblock();
+                self.link.state.unblock();
             }
             (true, Some(_)) | (false, None) => {}
         }
@@ -99,15 +101,29 @@ impl<S> Guarded<S> {
         }
     }
 
+    /// Tells whether the bytes are the parser's own refusal, and prepares what is sent instead.
+    fn is_refusal(&mut self, bytes: &[u8]) -> bool {
+        if !self.refusal.is_empty() {
+            return true;
+        }
+        match self.link.problem_instead(bytes) {
+            Some(problem) => {
+                self.refusal = problem;
+                true
+            }
+            None => false,
+        }
+    }
+
     fn noticed(&mut self, bytes: &[u8]) -> io::Result<()> {
         if bytes.is_empty() {
             return Ok(());
         }
         match &mut self.frames {
-            None => self.state.received(),
+            None => self.link.state.received(),
             Some(frames) => {
                 if !frames.feed(bytes) {
-                    self.state.flood();
+                    self.link.state.flood();
                     return Err(io::Error::other("the peer floods us with control frames"));
                 }
             }
@@ -116,7 +132,22 @@ impl<S> Guarded<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
+impl<S: AsyncWrite + Unpin, H> Guarded<S, H> {
+    /// Sends the prepared answer, and then says that `replaced` bytes were sent.
+    fn poll_refuse(&mut self, cx: &mut Context<'_>, replaced: usize) -> Poll<io::Result<usize>> {
+        while !self.refusal.is_empty() {
+            let polled = Pin::new(&mut self.stream).poll_write(cx, &self.refusal);
+            let written = ready!(self.note_blocked(polled))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            drop(self.refusal.split_to(written));
+        }
+        Poll::Ready(Ok(replaced))
+    }
+}
+
+impl<S: AsyncRead + Unpin, H> AsyncRead for Guarded<S, H> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -135,12 +166,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin, H> AsyncWrite for Guarded<S, H> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.frames.is_none() && self.is_refusal(buf) {
+            return self.poll_refuse(cx, buf.len());
+        }
         let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
         let written = ready!(self.note_blocked(polled))?;
         self.wrote(written);
@@ -152,6 +186,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let (None, [buf]) = (&self.frames, bufs)
+            && self.is_refusal(buf)
+        {
+            return self.poll_refuse(cx, buf.len());
+        }
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
         let written = ready!(self.note_blocked(polled))?;
         self.wrote(written);
@@ -175,7 +214,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
 
         if this.linger.is_none() {
             ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
-            if !this.state.is_unread() {
+            if !this.link.state.is_unread() {
                 return Poll::Ready(Ok(()));
             }
         }
@@ -204,7 +243,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 1024 * 1024;
 
-impl<S> std::fmt::Debug for Guarded<S> {
+impl<S, H> std::fmt::Debug for Guarded<S, H> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Guarded").field("frames", &self.frames).finish_non_exhaustive()
     }

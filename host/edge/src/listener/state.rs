@@ -1,12 +1,16 @@
 //! The state of a connection, as atomics that its exchanges, its socket and the drain
 //! share. No lock is taken for a request.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
+use hyper::body::Incoming;
+use parking_lot::Mutex;
 use tokio::time::Instant;
+
+use crate::head::RequestId;
 
 /// The state of one connection. Times are in microseconds since it opened, 0 for none.
 #[derive(Debug)]
@@ -24,6 +28,10 @@ pub(crate) struct ConnectionState {
     /// When the response in flight must be over; HTTP/1 has one at a time.
     respond_by: AtomicU64,
     unread: AtomicBool,
+    body: AtomicU8,
+    expecting: AtomicBool,
+    leftover: Mutex<Option<Incoming>>,
+    refusal: OnceLock<RequestId>,
     flooded: AtomicBool,
     order: AtomicU8,
     waker: AtomicWaker,
@@ -51,6 +59,10 @@ impl ConnectionState {
             blocked_until: AtomicU64::new(0),
             respond_by: AtomicU64::new(0),
             unread: AtomicBool::new(false),
+            body: AtomicU8::new(BODY_NONE),
+            expecting: AtomicBool::new(false),
+            leftover: Mutex::new(None),
+            refusal: OnceLock::new(),
             flooded: AtomicBool::new(false),
             order: AtomicU8::new(0),
             waker: AtomicWaker::new(),
@@ -79,6 +91,21 @@ impl ConnectionState {
         {
             self.head_since.store(self.now(), Ordering::Relaxed);
         }
+    }
+
+    /// Tells whether bytes came in that begin a head, outside an exchange.
+    pub(super) fn is_within_head(&self) -> bool {
+        self.head_since.load(Ordering::Relaxed) != 0 && self.in_flight.load(Ordering::Relaxed) == 0
+    }
+
+    /// Notes under which identifier the parser's refusal is answered. False for a second one.
+    pub(super) fn refused(&self, request_id: RequestId) -> bool {
+        self.refusal.set(request_id).is_ok()
+    }
+
+    /// The identifier under which the parser's refusal was answered.
+    pub(super) fn refusal(&self) -> Option<RequestId> {
+        self.refusal.get().cloned()
     }
 
     /// The peer takes nothing of what we send, and may do so for this long.
@@ -146,6 +173,48 @@ impl ConnectionState {
         self.unread.load(Ordering::Relaxed)
     }
 
+    /// The body of an HTTP/1 request begins: until it ends, the connection is within a message.
+    /// Reading one whose sender expects a `100 Continue` would send that.
+    pub(crate) fn body_began(&self, is_expecting: bool) {
+        self.expecting.store(is_expecting, Ordering::Relaxed);
+        self.body.store(BODY_OPEN, Ordering::Relaxed);
+    }
+
+    /// The body of an HTTP/1 request was read to its end.
+    pub(crate) fn body_ended(&self) {
+        self.body.store(BODY_NONE, Ordering::Relaxed);
+    }
+
+    /// Tells whether an answer that is ready now overtakes the body of its request.
+    pub(crate) fn is_within_body(&self) -> bool {
+        self.body.load(Ordering::Relaxed) != BODY_NONE
+    }
+
+    /// Leaves what is unread of a body to [`settle_body`](Self::settle_body); after it, drops it.
+    pub(crate) fn leave_body(&self, incoming: Incoming) {
+        let mut leftover = self.leftover.lock();
+        if self.body.load(Ordering::Relaxed) == BODY_OPEN {
+            *leftover = Some(incoming);
+        } else {
+            self.left_unread();
+        }
+    }
+
+    /// Takes what was left of a body. None while somebody still reads it, and where its sender
+    /// expects a `100 Continue` before it sends the body.
+    pub(crate) fn settle_body(&self) -> Option<Incoming> {
+        let mut leftover = self.leftover.lock();
+        self.body.store(BODY_ANSWERED, Ordering::Relaxed);
+        let incoming = leftover.take()?;
+        drop(leftover);
+
+        if self.expecting.load(Ordering::Relaxed) {
+            self.left_unread();
+            return None;
+        }
+        Some(incoming)
+    }
+
     /// The peer sends more control frames than it may.
     pub(super) fn flood(&self) {
         self.flooded.store(true, Ordering::Relaxed);
@@ -181,6 +250,13 @@ impl ConnectionState {
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
+
+/// No body, or one that was read to its end.
+const BODY_NONE: u8 = 0;
+/// A body that the exchange, or whoever it gave the body to, may still read.
+const BODY_OPEN: u8 = 1;
+/// A body that was not at its end when the answer was ready.
+const BODY_ANSWERED: u8 = 2;
 
 /// The time at which a connection has been idle from the start.
 const FRESH: u64 = 1;

@@ -46,6 +46,8 @@ fn every() -> Vec<(Error, u16, &'static str, u32)> {
         (Error::TargetTooLong, 414, "target-too-long", 3),
         (Error::ExpectationFailed, 417, "expectation-failed", 3),
         (Error::MethodUnknown, 501, "method-unknown", 12),
+        (Error::Misdirected, 421, "misdirected-request", 3),
+        (Error::VersionTooLow, 505, "http-version-not-supported", 12),
         (Error::CodingUnknown, 501, "coding-unknown", 12),
         (Error::RouteNotFound, 404, "route-not-found", 12),
         (Error::MethodNotAllowed { allow: "GET".into() }, 405, "method-not-allowed", 12),
@@ -100,6 +102,8 @@ fn listed(error: &Error) {
         | Error::TargetTooLong
         | Error::ExpectationFailed
         | Error::MethodUnknown
+        | Error::Misdirected
+        | Error::VersionTooLow
         | Error::CodingUnknown
         | Error::RouteNotFound
         | Error::MethodNotAllowed { .. }

@@ -106,6 +106,8 @@ pub(super) fn problem_type(error: &Error) -> &'static ProblemType {
         Error::TargetTooLong => &ProblemType::TARGET_TOO_LONG,
         Error::ExpectationFailed => &ProblemType::EXPECTATION_FAILED,
         Error::MethodUnknown => &ProblemType::METHOD_UNKNOWN,
+        Error::Misdirected => &ProblemType::MISDIRECTED,
+        Error::VersionTooLow => &ProblemType::VERSION_TOO_LOW,
         Error::CodingUnknown => &ProblemType::CODING_UNKNOWN,
         Error::RouteNotFound => &ProblemType::ROUTE_NOT_FOUND,
         Error::MethodNotAllowed { .. } => &ProblemType::METHOD_NOT_ALLOWED,

@@ -1,13 +1,17 @@
 //! HTTP/2 with prior knowledge: pseudo-header rules, and floods below the implementation.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
+use tollgate_edge::TrustedProxies;
 
-use super::support::{Edge, http2_client, read_to_end};
+use super::support::{Edge, PATIENCE, http2_client, http2_client_of, read_to_end};
 
 async fn json(response: Response<Incoming>) -> Value {
     let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -71,6 +75,92 @@ async fn many_fields_are_refused_where_the_implementation_counts_bytes_only() {
     let response = client.send_request(request).await.unwrap();
     assert_eq!(response.status(), 431);
     assert!(response.headers().contains_key("x-request-id"));
+}
+
+#[tokio::test]
+async fn the_cookies_of_one_field_each_are_counted_as_one() {
+    let edge = Edge::start();
+    let response = ask(&edge, "http://a/echo", &[("cookie", "a=b"); 70]).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(json(response).await["fields"], serde_json::json!(["cookie"]));
+}
+
+#[tokio::test]
+async fn uploads_that_nobody_reads_leave_room_for_other_streams() {
+    const STUCK: u32 = 18;
+    let edge = Edge::start();
+    let (mut client, _driving) = http2_client(edge.connect().await).await;
+    let upload = |path, bytes| {
+        let body = Full::new(Bytes::from(vec![b'a'; bytes]));
+        Request::post(format!("http://a{path}")).body(body).unwrap()
+    };
+
+    let mut stuck = Vec::new();
+    for _ in 0..STUCK {
+        stuck.push(tokio::spawn(client.send_request(upload("/held", 256 * 1024))));
+        edge.entered().await;
+    }
+
+    let response = client.send_request(upload("/echo", 3)).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(json(response).await["body"], "aaa");
+    edge.echo.release.add_permits(STUCK as usize);
+    for stuck in stuck {
+        assert_eq!(stuck.await.unwrap().unwrap().status(), 200);
+    }
+}
+
+/// A body that is withheld.
+struct Withheld;
+
+impl http_body::Body for Withheld {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        std::task::Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_waits_for_a_continue_over_http_2_is_told_at_once_not_to() {
+    let edge = Edge::with(|settings| {
+        settings.limits.body_timeouts.floor_after = Duration::from_secs(3600);
+        settings.limits.body_timeouts.idle = Duration::from_secs(3600);
+        settings.limits.body_timeouts.whole = Duration::from_secs(3600);
+    });
+    let (mut client, _driving) = http2_client_of(edge.connect().await).await;
+    let request = Request::post("http://a/echo").header("expect", "100-continue");
+    let answering = client.send_request(request.body(Withheld).unwrap());
+    let response = timeout(PATIENCE, answering).await.expect("an answer").unwrap();
+    assert_eq!(response.status(), 417);
+    assert_eq!(json(response).await["code"], "expectation_failed");
+}
+
+#[tokio::test]
+async fn a_caller_over_http_2_that_does_not_wait_for_a_continue_is_served() {
+    let edge = Edge::start();
+    let (mut client, _driving) = http2_client(edge.connect().await).await;
+    let request = Request::post("http://a/echo").header("expect", "100-continue");
+    let request = request.body(Full::new(Bytes::from_static(b"sent"))).unwrap();
+    let response = client.send_request(request).await.unwrap();
+    assert_eq!(json(response).await["body"], "sent");
+}
+
+#[tokio::test]
+async fn https_in_clear_is_refused_unless_a_trusted_proxy_took_the_tls_off() {
+    let edge = Edge::start();
+    let response = ask(&edge, "https://a/echo", &[]).await;
+    assert_eq!(response.status(), 421);
+    assert_eq!(json(response).await["code"], "misdirected_request");
+
+    let behind = Edge::with(|settings| {
+        settings.trusted_proxies = TrustedProxies::new(["127.0.0.0/8".parse().unwrap()]);
+    });
+    assert_eq!(ask(&behind, "https://a/echo", &[]).await.status(), 200);
 }
 
 #[tokio::test]

@@ -11,7 +11,9 @@
 
 mod clocks;
 mod drain;
+mod framing;
 mod http2;
+mod proxied;
 mod records;
 mod secure;
 mod support;

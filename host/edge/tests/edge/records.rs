@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tollgate_edge::AccessLog;
 
-use super::support::{Edge, Lines, PATIENCE};
+use super::support::{Edge, Lines, PATIENCE, http2_client, post};
 
 fn logged() -> (Edge, Lines, AccessLog) {
     let lines = Lines::default();
@@ -71,12 +74,42 @@ async fn refusals_are_recorded_with_their_code() {
 }
 
 #[tokio::test]
+async fn heads_that_the_parser_refuses_are_answered_with_a_problem_and_recorded() {
+    let (edge, lines, _log) = logged();
+    let refused = [
+        ("GET / HTTP/1.1\r\nHost: a\r\nx: a\0b\r\n\r\n".to_owned(), 400, "malformed_request"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nx: a\r\n b\r\n\r\n".to_owned(), 400, "malformed_request"),
+        (post("/", "Content-Length: 2\r\n", 1), 400, "malformed_request"),
+        ("\u{7f}\r\n\r\n".to_owned(), 400, "malformed_request"),
+        (format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "a".repeat(90_000)), 431, "head_too_large"),
+        (format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(90_000)), 431, "head_too_large"),
+    ];
+
+    for (index, (request, status, code)) in refused.iter().enumerate() {
+        let answer = edge.ask(request).await;
+        assert_eq!(answer.status, *status, "{answer:?}");
+        assert!(answer.has("connection: close") && answer.has("x-content-type-options: nosniff"));
+        assert!(answer.head.lines().any(|line| line.starts_with("date: ")), "{}", answer.head);
+        let problem = answer.json();
+        assert_eq!(problem["code"], *code);
+
+        let record = records(&lines, index + 1).await.remove(index);
+        assert_eq!(record["request_id"], problem["request_id"], "{record}");
+        assert_eq!((&record["status"], &record["code"]), (&(*status).into(), &(*code).into()));
+        assert_eq!(record["client"], "127.0.0.1");
+        assert!(record["internal"].as_str().is_some_and(|reason| !reason.is_empty()), "{record}");
+    }
+}
+
+#[tokio::test]
 async fn a_caller_that_goes_away_and_a_body_that_breaks_are_recorded_as_incomplete() {
     let (edge, lines, _log) = logged();
-    let mut stream = edge.connect().await;
-    stream.write_all(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    let (mut client, driving) = http2_client(edge.connect().await).await;
+    let request = Request::get("http://a/held").body(Full::<Bytes>::default()).unwrap();
+    let asking = tokio::spawn(client.send_request(request));
     edge.entered().await;
-    drop(stream);
+    driving.abort();
+    asking.abort();
     let record = records(&lines, 1).await.remove(0);
     assert_eq!((&record["status"], &record["complete"]), (&0.into(), &false.into()));
 

@@ -209,12 +209,21 @@ pub(crate) fn post(path: &str, fields: &str, length: usize) -> String {
     format!("POST {path} HTTP/1.1\r\nHost: a\r\n{fields}Content-Length: {length}\r\n\r\n")
 }
 
-type Http2Client = hyper::client::conn::http2::SendRequest<http_body_util::Full<Bytes>>;
+type Http2Client<B = http_body_util::Full<Bytes>> = hyper::client::conn::http2::SendRequest<B>;
 
 /// An HTTP/2 client on a stream.
 pub(crate) async fn http2_client<S>(stream: S) -> (Http2Client, JoinHandle<()>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    http2_client_of(stream).await
+}
+
+/// An HTTP/2 client on a stream, for bodies of another kind.
+pub(crate) async fn http2_client_of<S, B>(stream: S) -> (Http2Client<B>, JoinHandle<()>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    B: http_body::Body<Data = Bytes, Error = std::convert::Infallible> + Send + Unpin + 'static,
 {
     let (client, connection) = hyper::client::conn::http2::handshake(
         hyper_util::rt::TokioExecutor::new(),

@@ -75,6 +75,17 @@ const ODD: &[(&str, u16, &str)] = &[
         "malformed_request",
     ),
     ("GET / HTTP/1.1\nHost: a\n\n", 200, ""),
+    ("GET https://a/ HTTP/1.1\r\nHost: a\r\n\r\n", 421, "misdirected_request"),
+    (
+        "POST /a.B/C HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc+proto\r\nContent-Length: 0\r\n\r\n",
+        505,
+        "http_version_not_supported",
+    ),
+    (
+        "POST /a.B/C HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web\r\nContent-Length: 0\r\n\r\n",
+        200,
+        "",
+    ),
 ];
 
 #[tokio::test]
@@ -93,8 +104,10 @@ async fn heads_over_their_limits_are_refused() {
     let many: String = (0..70).map(|number| format!("x-{number}: 1\r\n")).collect();
     let many = format!("GET / HTTP/1.1\r\nHost: a\r\n{many}\r\n");
     asks(&edge, &many, 431, "head_too_large").await;
-    let large = format!("GET / HTTP/1.1\r\nHost: a\r\nx: {}\r\n\r\n", "a".repeat(450_000));
-    asks(&edge, &large, 431, "").await;
+    for length in [20_000, 450_000] {
+        let large = format!("GET / HTTP/1.1\r\nHost: a\r\nx: {}\r\n\r\n", "a".repeat(length));
+        asks(&edge, &large, 431, "head_too_large").await;
+    }
 }
 
 async fn asks(edge: &Edge, request: &str, status: u16, code: &str) {

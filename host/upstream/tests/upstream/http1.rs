@@ -423,3 +423,40 @@ async fn extensions_of_the_caller_do_not_reach_the_connection() {
     let answer = upstream.send_bytes(request, SendBounds::new(soon(), Safety::Once)).await.unwrap();
     assert!(answer.extensions().is_empty());
 }
+
+#[tokio::test]
+async fn an_empty_body_keeps_its_length_where_the_method_has_a_body() {
+    let server = mirror().await;
+    let upstream = server.upstream(WireProtocol::Http);
+    for (method, length) in [("POST", 1), ("PUT", 1), ("PATCH", 1), ("GET", 0), ("DELETE", 0)] {
+        let request = || {
+            let request = Request::builder().method(method).uri("/").header("content-length", "0");
+            request.body(Bytes::new()).unwrap()
+        };
+        let head = read(upstream.send_bytes(request(), soon(), Safety::Once).await.unwrap()).await;
+        assert_eq!(head.matches("content-length: 0\r\n").count(), length, "{head}");
+    }
+
+    let request = Request::post("/").body(http_body_util::Empty::<Bytes>::new()).unwrap();
+    let head = read(upstream.send(request, soon(), Safety::Once).await.unwrap()).await;
+    assert!(head.contains("content-length: 0\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn a_body_of_unknown_length_is_sent_with_whatever_method() {
+    let server = Server::start(|request: Request<hyper::body::Incoming>| async move {
+        let body = request.into_body().collect().await.unwrap().to_bytes();
+        text(body)
+    })
+    .await;
+    let upstream = server.upstream(WireProtocol::Http);
+    for method in ["GET", "DELETE", "OPTIONS", "POST"] {
+        let pieces = ["chunk", "ed"].map(|piece| {
+            Ok::<_, std::convert::Infallible>(Frame::data(Bytes::from_static(piece.as_bytes())))
+        });
+        let body = StreamBody::new(futures_util::stream::iter(pieces));
+        let request = Request::builder().method(method).uri("/").body(body).unwrap();
+        let answer = upstream.send(request, soon(), Safety::Once).await.unwrap();
+        assert_eq!(read(answer).await, "chunked", "{method}");
+    }
+}
