@@ -94,28 +94,34 @@ impl ListenerParts {
     }
 
     /// Starts the access log and binds the listeners of the configuration that the parts were
-    /// prepared from.
+    /// prepared from, each for at most so many connections.
     ///
     /// # Errors
     /// A socket cannot be bound, or the thread of the access log cannot be started.
-    pub fn bind(self, config: &Config) -> Result<BoundListeners, BindError> {
+    pub fn bind(
+        self,
+        config: &Config,
+        connections: &[usize],
+    ) -> Result<BoundListeners, BindError> {
         let access_log = start_access_log(config.access_log(), self.access_log)?;
         let responder = Arc::new(Responder::new(config.problem_type_base()));
         let mut bound = BoundListeners { listeners: Vec::new(), handles: Vec::new(), access_log };
 
-        for (declared, tls) in config.listeners().iter().zip(self.tls) {
+        let parts = self.tls.into_iter().zip(connections);
+        for (declared, (tls, connections_max)) in config.listeners().iter().zip(parts) {
             let trusted_proxies = TrustedProxies::new(declared.trusted_proxies.clone());
             let settings = ListenerSettings {
                 address: *declared.address,
                 tls: tls.clone(),
                 limits: Limits {
-                    connections_max: declared.connections_max,
+                    connections_max: *connections_max,
                     connections_per_address_max: declared.connections_per_address_max,
                     idle_timeout: declared.idle_timeout,
                     drain_timeout: config.drain().wait,
                     ..Limits::default()
                 },
                 trusted_proxies: trusted_proxies.clone(),
+                proxy_protocol: declared.proxy_protocol,
                 responder: Arc::clone(&responder),
                 access_log: bound.access_log.clone(),
             };

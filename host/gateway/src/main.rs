@@ -6,6 +6,7 @@
 
 mod check;
 mod cli;
+mod descriptors;
 mod parts;
 mod schema;
 mod serve;

@@ -23,6 +23,7 @@ use tollgate_insight::Redactor;
 use tollgate_proxy::{Gateway, Ledger, Live, Readiness, ReceiptLog};
 use tollgate_supervisor::{RestartPolicy, Supervisor};
 
+use crate::descriptors::{ADMIN_CONNECTIONS_MAX, Descriptors};
 use crate::parts;
 use crate::signals::{SignalEvent, Signals};
 
@@ -34,6 +35,7 @@ const TASKS_END_MAX: Duration = Duration::from_secs(10);
 /// Serves until told to stop.
 pub(crate) fn serve(folder: &Path) -> Result<ExitCode> {
     let metrics = tollgate_admin::start_metrics()?;
+    let descriptors = Descriptors::raise().context("the limit of file descriptors")?;
     let config = tollgate_config::load(folder).map_err(refused)?;
     // One worker needs no queues that others could steal from.
     let mut builder = match config.engine().workers {
@@ -44,7 +46,7 @@ pub(crate) fn serve(folder: &Path) -> Result<ExitCode> {
         builder.worker_threads(workers);
     }
     let runtime = builder.enable_all().build().context("start the runtime")?;
-    runtime.block_on(run(folder, config, metrics))
+    runtime.block_on(run(folder, config, metrics, descriptors))
 }
 
 /// Puts problems where `main` reports them.
@@ -52,7 +54,12 @@ fn refused(problems: Problems) -> anyhow::Error {
     anyhow::anyhow!("the configuration was refused\n{problems}")
 }
 
-async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result<ExitCode> {
+async fn run(
+    folder: &Path,
+    config: Config,
+    metrics: PrometheusHandle,
+    descriptors: Descriptors,
+) -> Result<ExitCode> {
     let signals = Signals::listen()?;
     let (parts, admin_token) = parts::prepare(&config, Purpose::Serve).map_err(refused)?;
     let (stop, stop_admin) = (CancellationToken::new(), CancellationToken::new());
@@ -85,9 +92,12 @@ async fn run(folder: &Path, config: Config, metrics: PrometheusHandle) -> Result
     let ((builder, first), stamp) = built.await.context("compile")??;
     let drain = builder.config().drain();
     let stores = builder.stores().clone();
+    readiness.report(stores.health());
     let live = Live::new(first);
 
-    let BoundListeners { listeners: bound, handles, access_log } = parts.bind(builder.config())?;
+    let connections = descriptors.connections(builder.config());
+    let BoundListeners { listeners: bound, handles, access_log } =
+        parts.bind(builder.config(), &connections)?;
     let mut on_swap = OnSwap { listeners: handles, admin: None };
     if let Some(prepared) = admin_token {
         let token = Arc::clone(&prepared.token);
@@ -272,6 +282,7 @@ fn start_admin(
     let Some(address) = config.admin().map(|address| **address) else { return Ok(()) };
     let mut settings = ListenerSettings::plaintext(address, Arc::clone(&admin.responder));
     settings.limits.drain_timeout = Duration::from_secs(1);
+    settings.limits.connections_max = ADMIN_CONNECTIONS_MAX;
     let listener = Listener::bind(settings).context("admin listener")?;
     tracing::info!(address = %listener.local_addr(), "health and metrics");
     let work = listener.serve(Admin::new(admin), stop.clone());

@@ -46,7 +46,7 @@ pub(super) async fn serve<H: Handler>(
         match unless_told(&state, caller).await {
             Some(Some(caller)) if caller == peer || place.charge(caller) => caller,
             Some(Some(_)) => {
-                metrics::counter!("tollgate_connections_refused_total").increment(1);
+                metrics::counter!(metric::CONNECTIONS_REFUSED).increment(1);
                 return;
             }
             Some(None) | None => return,
@@ -107,7 +107,7 @@ async fn proxied(
         }
     };
 
-    metrics::counter!("tollgate_proxy_headers_refused_total").increment(1);
+    metrics::counter!(metric::PROXY_HEADERS_REFUSED).increment(1);
     tracing::debug!(%peer, failure, "connection closed");
     None
 }

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use http::{Response, StatusCode, Version};
 use time::OffsetDateTime;
-use tollgate_chain::Error;
+use tollgate_chain::{Error, metric};
 
 use super::Link;
 use crate::ResponseBody;
@@ -65,7 +65,7 @@ impl<H> Link<H> {
         let mut response = self.refusal(&error, request_id.clone());
         let code = response.extensions_mut().remove::<Ended>().map(|ended| ended.code);
         let reason = code.as_deref().unwrap_or_default().to_owned();
-        metrics::counter!("tollgate_heads_unparsed_total", "reason" => reason).increment(1);
+        metrics::counter!(metric::HEADS_UNPARSED, "reason" => reason).increment(1);
 
         let Some(log) = &self.shared.settings.access_log else { return };
         // Sent when it is dropped.

@@ -4,6 +4,7 @@
 #![expect(clippy::large_futures, reason = "a test's future is polled once, by its own runtime")]
 
 mod crashes;
+mod descriptors;
 mod explains;
 mod failures;
 mod fairness;
