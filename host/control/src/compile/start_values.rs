@@ -64,6 +64,7 @@ impl StartValues {
             let values = [
                 ("address", old.address == new.address),
                 ("tls", old.tls.is_some() == new.tls.is_some()),
+                ("proxy_protocol", old.proxy_protocol == new.proxy_protocol),
                 ("connections_max", old.connections_max == new.connections_max),
                 (
                     "connections_per_address_max",
