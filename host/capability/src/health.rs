@@ -1,4 +1,4 @@
-//! Whether a store works: written by the store, read by whoever reports it.
+//! The state of a store: written by the store, read by whoever reports it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

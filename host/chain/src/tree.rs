@@ -100,9 +100,9 @@ pub enum Walk<'a> {
 /// A leaf that a walk arrived at. It outlives the tenant's part that it belongs to.
 #[derive(Debug)]
 pub enum LeafRef<'a> {
-    /// Of the tree itself.
+    /// A leaf of the tree itself.
     Shared(&'a Leaf),
-    /// Of a tenant's part, which may be forgotten meanwhile.
+    /// A leaf of a tenant's part, which may be forgotten meanwhile.
     Tenant(Arc<Leaf>),
 }
 

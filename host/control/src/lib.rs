@@ -8,6 +8,7 @@
 //! Read next: `compile.rs`, then `reload.rs`; `listeners.rs` binds what carries the requests.
 
 mod compile;
+mod descriptors;
 mod listeners;
 mod reload;
 mod rollouts;
@@ -15,6 +16,7 @@ mod schema;
 mod stores;
 
 pub use compile::{BuildMode, Error, SnapshotBuilder, inputs};
+pub use descriptors::{ADMIN_CONNECTIONS_MAX, DescriptorLimit};
 pub use listeners::{BindError, BoundListeners, ListenerHandle, ListenerParts, Purpose};
 pub use reload::{ConfigObserver, FollowError, Follower, InputStamp, OnSwap};
 pub use rollouts::{ActiveRollout, DifferenceForm, FiguresForm, RolloutForm, Rollouts, ShadowForm};

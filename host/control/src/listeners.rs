@@ -98,11 +98,7 @@ impl ListenerParts {
     ///
     /// # Errors
     /// A socket cannot be bound, or the thread of the access log cannot be started.
-    pub fn bind(
-        self,
-        config: &Config,
-        connections: &[usize],
-    ) -> Result<BoundListeners, BindError> {
+    pub fn bind(self, config: &Config, connections: &[usize]) -> Result<BoundListeners, BindError> {
         let access_log = start_access_log(config.access_log(), self.access_log)?;
         let responder = Arc::new(Responder::new(config.problem_type_base()));
         let mut bound = BoundListeners { listeners: Vec::new(), handles: Vec::new(), access_log };

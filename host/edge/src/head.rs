@@ -25,7 +25,6 @@ pub use request_id::RequestId;
 pub use via::received;
 
 use crate::Limits;
-use crate::respond::Protocol;
 
 /// Facts about a request that its connection tells.
 #[derive(Debug, Clone, Copy)]
@@ -69,13 +68,6 @@ pub fn check(
 ) -> Result<Checked, Error> {
     method(&parts.method)?;
     fields::join_cookies(parts)?;
-
-    if parts.method == Method::POST
-        && !is_h2(parts.version)
-        && Protocol::of(&parts.headers) == Protocol::Grpc
-    {
-        return Err(malformed("gRPC needs HTTP/2: its status is told in trailers"));
-    }
 
     if parts.uri.path_and_query().map_or(0, |target| target.as_str().len())
         > limits.target_bytes_max

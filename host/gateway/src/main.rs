@@ -6,7 +6,6 @@
 
 mod check;
 mod cli;
-mod descriptors;
 mod parts;
 mod schema;
 mod serve;

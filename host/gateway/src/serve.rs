@@ -15,15 +15,14 @@ use tollgate_admin::{Admin, AdminState, PrometheusHandle};
 use tollgate_chain::metric;
 use tollgate_config::{Config, DrainConfig, Problems};
 use tollgate_control::{
-    BoundListeners, BuildMode, Follower, InputStamp, OnSwap, OpenStores, Purpose, Rollouts,
-    SnapshotBuilder, inputs,
+    ADMIN_CONNECTIONS_MAX, BoundListeners, BuildMode, DescriptorLimit, Follower, InputStamp,
+    OnSwap, OpenStores, Purpose, Rollouts, SnapshotBuilder, inputs,
 };
 use tollgate_edge::{AccessLog, Drained, Listener, ListenerSettings, Responder};
 use tollgate_insight::Redactor;
 use tollgate_proxy::{Gateway, Ledger, Live, Readiness, ReceiptLog};
 use tollgate_supervisor::{RestartPolicy, Supervisor};
 
-use crate::descriptors::{ADMIN_CONNECTIONS_MAX, Descriptors};
 use crate::parts;
 use crate::signals::{SignalEvent, Signals};
 
@@ -35,7 +34,7 @@ const TASKS_END_MAX: Duration = Duration::from_secs(10);
 /// Serves until told to stop.
 pub(crate) fn serve(folder: &Path) -> Result<ExitCode> {
     let metrics = tollgate_admin::start_metrics()?;
-    let descriptors = Descriptors::raise().context("the limit of file descriptors")?;
+    let descriptors = DescriptorLimit::raise().context("the limit of file descriptors")?;
     let config = tollgate_config::load(folder).map_err(refused)?;
     // One worker needs no queues that others could steal from.
     let mut builder = match config.engine().workers {
@@ -58,7 +57,7 @@ async fn run(
     folder: &Path,
     config: Config,
     metrics: PrometheusHandle,
-    descriptors: Descriptors,
+    descriptors: DescriptorLimit,
 ) -> Result<ExitCode> {
     let signals = Signals::listen()?;
     let (parts, admin_token) = parts::prepare(&config, Purpose::Serve).map_err(refused)?;

@@ -15,7 +15,7 @@ use crate::ticker::TICK;
 /// The wall-clock time that a guest may take, as a multiple of its running time.
 const WALL_FACTOR: u32 = 10;
 
-/// What is left of a guest's time.
+/// The time that a guest has left.
 #[derive(Debug)]
 pub(crate) struct RunClock {
     left: Duration,

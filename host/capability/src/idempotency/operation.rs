@@ -111,6 +111,7 @@ mod tests {
         ] {
             assert_ne!(other, key);
         }
+
         let owner = |tenant, environment| {
             OperationKey::with_owner(&principal(tenant, environment), &head, "k1").1
         };
@@ -120,6 +121,7 @@ mod tests {
         );
         assert_ne!(owner("t1", live), owner("t2", live));
         assert_ne!(owner("t1", live), owner("t1", Environment::Sandbox));
+
         let rotated = Principal { key_id: "key-2".into(), ..principal("t1", live) };
         assert_eq!(OperationKey::of(&rotated, &head, "k1"), key);
     }

@@ -116,11 +116,12 @@ impl ResponseBody {
 
     /// The bytes of a body that is no stream; none of one that is.
     pub(crate) fn into_whole(self) -> Bytes {
-        match self.0 {
+        match self.source {
             ResponseSource::Whole(bytes) => bytes,
-            ResponseSource::Nothing | ResponseSource::Incoming(_) | ResponseSource::Stream(_) => {
-                Bytes::new()
-            }
+            ResponseSource::Nothing
+            | ResponseSource::Incoming(_)
+            | ResponseSource::Stream(_)
+            | ResponseSource::SelfEnding(_) => Bytes::new(),
         }
     }
 

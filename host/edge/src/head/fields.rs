@@ -1,5 +1,6 @@
 //! Checks header fields, and drops those that end at this hop.
 
+use http::Method;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST, HeaderMap, HeaderName,
     HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
@@ -76,7 +77,11 @@ pub(super) fn scan(parts: &Parts, bytes_max: usize) -> Result<FieldFindings, Err
     }
 
     // Callers of gRPC over HTTP/1 see no trailers, and the call would end without a status.
-    if findings.media_type && !h2 && parts.headers.get(CONTENT_TYPE).is_some_and(is_grpc) {
+    if findings.media_type
+        && !h2
+        && parts.method == Method::POST
+        && parts.headers.get(CONTENT_TYPE).is_some_and(is_grpc)
+    {
         return Err(Error::VersionTooLow);
     }
 
@@ -134,7 +139,7 @@ fn is_grpc(media_type: &HeaderValue) -> bool {
 
 const GRPC: &[u8] = b"application/grpc";
 
-/// What a field line has beside its name and value: a colon, a space and the line's end.
+/// Bytes of a field line beside its name and value: a colon, a space and the line's end.
 const LINE_BYTES: usize = 4;
 
 /// Exactly one line, exactly `chunked`: anything else the parser below would decode only in part.

@@ -1,4 +1,4 @@
-//! What the HTTP/1 parser refuses before there is an exchange: answered with a problem in place of
+//! Refusals of the HTTP/1 parser, before there is an exchange: answered with a problem in place of
 //! the parser's bare status, counted, and recorded.
 //!
 //! hyper answers such a head by itself and lets nobody change the answer, so it is recognised on

@@ -49,6 +49,7 @@ impl ConnectionState {
     pub(super) fn new(age_max: Duration) -> Self {
         static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
         let opened = Instant::now();
+
         Self {
             number: CONNECTIONS.fetch_add(1, Ordering::Relaxed),
             opened,

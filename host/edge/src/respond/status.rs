@@ -16,7 +16,7 @@ pub fn grpc_of_http(status: u16) -> GrpcCode {
         200..=299 => GrpcCode::Ok,
         401 => GrpcCode::Unauthenticated,
         403 => GrpcCode::PermissionDenied,
-        404 | 405 | 415 | 501 => GrpcCode::Unimplemented,
+        404 | 405 | 415 | 501 | 505 => GrpcCode::Unimplemented,
         408 | 504 => GrpcCode::DeadlineExceeded,
         409 => GrpcCode::Aborted,
         412 | 422 | 428 => GrpcCode::FailedPrecondition,

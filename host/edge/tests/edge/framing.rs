@@ -86,6 +86,7 @@ async fn a_request_after_a_refused_one_with_a_body_is_never_lost() {
             stream.flush().await.unwrap();
             tokio::task::yield_now().await;
             stream.write_all(body.as_bytes()).await.unwrap();
+
             let answer = read(&mut stream).await;
             assert_eq!(answer.status, 404);
             if !answer.has("connection: close") {

@@ -433,12 +433,16 @@ async fn an_empty_body_keeps_its_length_where_the_method_has_a_body() {
             let request = Request::builder().method(method).uri("/").header("content-length", "0");
             request.body(Bytes::new()).unwrap()
         };
-        let head = read(upstream.send_bytes(request(), soon(), Safety::Once).await.unwrap()).await;
+        let head = read(
+            upstream.send_bytes(request(), SendBounds::new(soon(), Safety::Once)).await.unwrap(),
+        )
+        .await;
         assert_eq!(head.matches("content-length: 0\r\n").count(), length, "{head}");
     }
 
     let request = Request::post("/").body(http_body_util::Empty::<Bytes>::new()).unwrap();
-    let head = read(upstream.send(request, soon(), Safety::Once).await.unwrap()).await;
+    let head =
+        read(upstream.send(request, SendBounds::new(soon(), Safety::Once)).await.unwrap()).await;
     assert!(head.contains("content-length: 0\r\n"), "{head}");
 }
 
@@ -456,7 +460,7 @@ async fn a_body_of_unknown_length_is_sent_with_whatever_method() {
         });
         let body = StreamBody::new(futures_util::stream::iter(pieces));
         let request = Request::builder().method(method).uri("/").body(body).unwrap();
-        let answer = upstream.send(request, soon(), Safety::Once).await.unwrap();
+        let answer = upstream.send(request, SendBounds::new(soon(), Safety::Once)).await.unwrap();
         assert_eq!(read(answer).await, "chunked", "{method}");
     }
 }

@@ -18,22 +18,22 @@ pub(super) struct Records {
     by_operation: HashMap<OperationKey, OperationRecord>,
     owners: HashMap<RecordOwner, Holdings>,
     /// The resolved records of all owners.
-    resolved: Resolved,
+    resolved: ResolvedQueue,
     body_bytes: usize,
 }
 
-/// What one owner has.
+/// The records of one owner.
 #[derive(Debug, Default)]
 struct Holdings {
     records: usize,
     body_bytes: usize,
-    resolved: Resolved,
+    resolved: ResolvedQueue,
 }
 
 /// Tickets of resolved records in the order of their resolution, oldest first. One whose record has
 /// moved on is stale and skipped.
 #[derive(Debug, Default)]
-struct Resolved(VecDeque<Ticket>);
+struct ResolvedQueue(VecDeque<Ticket>);
 
 impl Records {
     pub(super) fn len(&self) -> usize {
@@ -165,7 +165,7 @@ impl Records {
     }
 }
 
-impl Resolved {
+impl ResolvedQueue {
     /// Queues a ticket. A record that is retried for ever must not fill the queue.
     fn push(
         &mut self,

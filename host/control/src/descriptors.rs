@@ -7,21 +7,21 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tollgate_config::Config;
 
 /// Most connections of the admin port.
-pub(crate) const ADMIN_CONNECTIONS_MAX: usize = 32;
+pub const ADMIN_CONNECTIONS_MAX: usize = 32;
 /// Descriptors that no caller may take: those of the admin port, and of files, databases, event
 /// queues and listening sockets.
 const RESERVED: usize = ADMIN_CONNECTIONS_MAX + 48;
 
 /// The descriptors that the process may have.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Descriptors(usize);
+pub struct DescriptorLimit(usize);
 
-impl Descriptors {
+impl DescriptorLimit {
     /// Raises the soft limit to the hard one. Where that fails the soft limit stays as it is.
     ///
     /// # Errors
     /// The system does not tell the limit.
-    pub(crate) fn raise() -> io::Result<Self> {
+    pub fn raise() -> io::Result<Self> {
         let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
         let limit = match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
             Ok(()) => hard,
@@ -35,7 +35,8 @@ impl Descriptors {
 
     /// Returns how many connections each listener may have, in the order of the configuration: as
     /// many as it declares, or its part of what the limit leaves.
-    pub(crate) fn connections(self, config: &Config) -> Vec<usize> {
+    #[must_use]
+    pub fn connections(self, config: &Config) -> Vec<usize> {
         let declared: Vec<usize> =
             config.listeners().iter().map(|listener| listener.connections_max).collect();
         let upstream = config
