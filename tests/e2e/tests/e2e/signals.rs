@@ -79,6 +79,18 @@ async fn readiness_falls_before_the_listener_closes() -> Result<()> {
 
 #[tokio::test]
 async fn an_operation_whose_caller_left_is_finished_before_the_process_ends() -> Result<()> {
+    an_operation_outlives(Client::h2(), "listener drained").await
+}
+
+/// TCP does not tell a caller that closed its sending side from one that left: the drain itself
+/// waits for the answer.
+#[tokio::test]
+async fn an_operation_whose_caller_left_over_http_1_is_finished_within_the_drain() -> Result<()> {
+    an_operation_outlives(Client::h1(), "\"draining\"").await
+}
+
+/// Lets the caller of an operation leave, and the service answer only after this was logged.
+async fn an_operation_outlives(client: Client, logged: &str) -> Result<()> {
     let (echo, key) = (Echo::start().await?, Key::new("sandbox", 8));
     let port = echo.url().rsplit(':').next().context("a port")?.parse()?;
     let relay = Relay::start(port).await?;
@@ -92,16 +104,14 @@ async fn an_operation_whose_caller_left_is_finished_before_the_process_ends() ->
         .header("content-type", "application/json")
         .header("idempotency-key", "left-alone")
         .body(Bytes::from_static(b"{}"))?;
-    let caller = tokio::spawn(async move { Client::h1().send(request).await });
+    let caller = tokio::spawn(async move { client.send(request).await });
     eventually("an answer on its way", SOON, async || (relay.waiting() > 0).then_some(())).await?;
     caller.abort();
     assert!(caller.await.is_err(), "the caller left");
 
     gate.process.signal(Signal::SIGTERM)?;
-    eventually("the drain of the listener", SOON, async || {
-        gate.process.log().contains("listener drained").then_some(())
-    })
-    .await?;
+    eventually("the drain", SOON, async || gate.process.log().contains(logged).then_some(()))
+        .await?;
     let early = gate.process.ended(Duration::from_secs(2)).await;
     assert!(early.is_err(), "it left the operation: {early:?}\n{}", gate.process.log());
 
