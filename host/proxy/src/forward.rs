@@ -110,6 +110,8 @@ struct ForwardContext<'a> {
     target: &'a UpstreamTarget,
     claim: Option<&'a Claim>,
     bounds: SendBounds,
+    /// The deadline as the service may be told it.
+    told: Instant,
 }
 
 /// Sends the request to the chosen upstream and gives its answer.
@@ -182,7 +184,8 @@ impl<'a> ForwardRequest<'a> {
     /// Finds the bounds within which the request is sent.
     fn context(&self, target: &'a UpstreamTarget) -> Result<ForwardContext<'a>, Error> {
         let requested = deadline::requested(self.head, self.payload.protocol())?;
-        let deadline = self.deadline.min(requested);
+        let told = self.deadline.min(requested);
+        let deadline = deadline::enforced(told, self.deadline, self.payload.protocol());
         let is_repeatable = self.claim.is_some() || self.head.method.is_idempotent();
         let safety = if is_repeatable { Safety::Repeatable } else { Safety::Once };
         let caller = match self.principal {
@@ -193,7 +196,7 @@ impl<'a> ForwardRequest<'a> {
         };
         let idle = self.payload.is_stream().then_some(self.route.limits.stream_idle_timeout);
         let bounds = SendBounds { deadline, idle, safety, caller };
-        Ok(ForwardContext { target, claim: self.claim, bounds })
+        Ok(ForwardContext { target, claim: self.claim, bounds, told })
     }
 
     /// Returns the gRPC call of the Route, where its requests are translated.

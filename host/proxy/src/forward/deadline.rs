@@ -17,6 +17,10 @@ const CONNECT_TIMEOUT: HeaderName = HeaderName::from_static("connect-timeout-ms"
 /// Later than any Route allows.
 const FAR: Duration = Duration::from_secs(25 * 3600);
 
+/// The time that a service has, past the deadline that it was told, to say that it passed. Its
+/// caller has a clock of its own and does not wait for it.
+const GRACE: Duration = Duration::from_millis(100);
+
 /// Returns the field by which callers of a protocol set a deadline.
 fn field(protocol: Protocol) -> HeaderName {
     match protocol {
@@ -49,6 +53,16 @@ pub(crate) fn requested(head: &Head, protocol: Protocol) -> Result<Instant, Erro
     };
     let malformed = || Error::MalformedRequest { detail: expected.to_owned() };
     Ok(now + timeout.ok_or_else(malformed)?.min(FAR))
+}
+
+/// Returns the end that the gateway itself sets to a call. A service that was told the deadline is
+/// given [`GRACE`] to end the call in its own words, with its own details and trailers; past the
+/// Route's time it is not waited for.
+pub(super) fn enforced(told: Instant, of_route: Instant, protocol: Protocol) -> Instant {
+    if protocol == Protocol::Json || told >= of_route {
+        return told;
+    }
+    (told + GRACE).min(of_route)
 }
 
 /// Tells the upstream how much time is left to a caller who set a deadline by the RPC protocol that
@@ -100,6 +114,17 @@ mod tests {
         for text in ["", "12345678901", "-1", "+1", "1.5", "1e3", " 1", "0x10"] {
             assert_eq!(milliseconds(&value(text), 10), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_service_that_was_told_a_deadline_may_speak_first_within_the_routes_time() {
+        let now = Instant::now();
+        let (soon, late) = (now + Duration::from_secs(1), now + Duration::from_secs(9));
+        assert_eq!(enforced(soon, late, Protocol::Grpc), soon + GRACE);
+        assert_eq!(enforced(soon, late, Protocol::ConnectStreamJson), soon + GRACE);
+        assert_eq!(enforced(soon, soon + GRACE / 2, Protocol::GrpcWeb), soon + GRACE / 2);
+        assert_eq!(enforced(late, late, Protocol::Connect), late);
+        assert_eq!(enforced(soon, late, Protocol::Json), soon);
     }
 
     #[test]

@@ -128,7 +128,7 @@ fn request<B>(
 
     // The service hears of a deadline that the caller set, not of the Route's own bound.
     if ASKED_TIMEOUTS.iter().any(|name| forwarded.head.headers.contains_key(*name)) {
-        let left = context.bounds.deadline.saturating_duration_since(Instant::now());
+        let left = context.told.saturating_duration_since(Instant::now());
         headers.insert(GRPC_TIMEOUT, grpc::timeout(left).ok_or(Error::UpstreamTimeout)?);
     }
     identify(forwarded, context, headers)?;

@@ -57,7 +57,7 @@ fn request<B>(
     *request.uri_mut() = uri(forwarded.head)?;
     *request.headers_mut() = headers(forwarded.head, context.target)?;
     let (protocol, asked) = (forwarded.payload.protocol(), &forwarded.head.headers);
-    deadline::pass_on(asked, protocol, context.bounds.deadline, request.headers_mut())?;
+    deadline::pass_on(asked, protocol, context.told, request.headers_mut())?;
     identify(forwarded, context, request.headers_mut())?;
     Ok(request)
 }
