@@ -3,8 +3,9 @@
 use crate::keys::{write_private, write_public};
 use anyhow::{Context, Result};
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    RevokedCertParams, SanType, SerialNumber,
 };
 use std::path::Path;
 use time::{Duration, OffsetDateTime};
@@ -109,7 +110,51 @@ impl Ca {
         self.issue(&[], name, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
+    /// Signs a client certificate with a URI among its names and this serial number, good for a
+    /// year.
+    ///
+    /// # Errors
+    /// When a name is not valid.
+    pub fn client_of(&self, name: &str, uri: &str, serial: u64) -> Result<Issued> {
+        let mut params = Self::params(&[], name, ExtendedKeyUsagePurpose::ClientAuth)?;
+        params.subject_alt_names.push(SanType::URI(uri.try_into().context("read the URI")?));
+        params.serial_number = Some(SerialNumber::from(serial));
+        self.sign(&params)
+    }
+
+    /// Signs a list of revoked serial numbers that the next list follows in so many days, in PEM.
+    ///
+    /// # Errors
+    /// When it cannot be signed.
+    pub fn revocation_list(&self, revoked: &[u64], days: i64) -> Result<String> {
+        let now = OffsetDateTime::now_utc();
+        let revoked = revoked.iter().map(|serial| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: now,
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let params = CertificateRevocationListParams {
+            this_update: now - Duration::days(30),
+            next_update: now + Duration::days(days),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = params.signed_by(&self.issuer).context("sign a revocation list")?;
+        list.pem().context("write a revocation list")
+    }
+
     fn issue(&self, names: &[&str], cn: &str, purpose: ExtendedKeyUsagePurpose) -> Result<Issued> {
+        self.sign(&Self::params(names, cn, purpose)?)
+    }
+
+    fn params(
+        names: &[&str],
+        cn: &str,
+        purpose: ExtendedKeyUsagePurpose,
+    ) -> Result<CertificateParams> {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).context("read the certificate's names")?;
         params.distinguished_name.push(DnType::CommonName, cn);
@@ -117,6 +162,10 @@ impl Ca {
         params.extended_key_usages = vec![purpose];
         params.use_authority_key_identifier_extension = true;
         lasts(&mut params, 365);
+        Ok(params)
+    }
+
+    fn sign(&self, params: &CertificateParams) -> Result<Issued> {
         let key = KeyPair::generate().context("make a key")?;
         let cert = params.signed_by(&key, &self.issuer).context("sign a certificate")?;
         Ok(Issued { cert_pem: cert.pem(), key_pem: key.serialize_pem() })

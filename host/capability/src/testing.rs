@@ -26,6 +26,7 @@ pub fn deposit_head(fields: &[(&str, &str)]) -> Result<Head, http::Error> {
         query: None,
         headers,
         server_name: Some("api.example.com".into()),
+        client_certificate: None,
         secure: true,
         client: [192, 0, 2, 1].into(),
         request_id: "req-00000001".into(),

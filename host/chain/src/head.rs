@@ -1,8 +1,11 @@
 //! The head of a request after its checks: what every later step derives from.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use http::{HeaderMap, Method};
+
+use crate::ClientCertificate;
 
 /// Where a request is addressed to: lower case, no trailing dot, no default port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,6 +51,8 @@ pub struct Head {
     pub headers: HeaderMap,
     /// The TLS server name, lower case, when there was one.
     pub server_name: Option<Box<str>>,
+    /// The certificate that the connection's peer showed, when it showed one.
+    pub client_certificate: Option<Arc<ClientCertificate>>,
     /// True when the caller used TLS, as the connection or a trusted proxy says.
     pub secure: bool,
     /// The caller's address: the peer's, or what a trusted proxy says.

@@ -8,6 +8,7 @@
 //! Read next: `question.rs`, then `run.rs`, then `request.rs`.
 
 mod answer;
+mod client_certificate;
 mod continuation;
 mod decide;
 mod error;
@@ -41,6 +42,7 @@ pub use answer::{
     Answer, Claimed, IdempotencyKey, Mismatch, OriginKind, Presence, Presented, Resolution,
     RouteMatch, ServerName, Taken, UpstreamState,
 };
+pub use client_certificate::{CertificateIdentity, ClientCertificate};
 pub use continuation::{Continue, Guard, Observer, Standing};
 pub use error::{Error, GrpcFailure, Violation};
 pub use fault::{Cause, Closed, FAULTS, Fate, Row, When};

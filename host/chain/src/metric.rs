@@ -92,8 +92,8 @@ catalogue! {
         "Snapshots that serve or that exchanges and streams still hold.";
     STORE_WORKING: Gauge "tollgate_store_working" ["store"]
         "1 while a store can be used, 0 while it fails.";
-    TLS_HANDSHAKES_FAILED: Counter "tollgate_tls_handshakes_failed_total" []
-        "TLS handshakes that failed or took too long.";
+    TLS_HANDSHAKES_FAILED: Counter "tollgate_tls_handshakes_failed_total" ["reason"]
+        "TLS handshakes that failed or took too long, by reason.";
     TREE_BYTES: Gauge "tollgate_tree_bytes" ["policy", "hook"]
         "Bytes of a policy's tree, estimated.";
     TREE_NODES: Gauge "tollgate_tree_nodes" ["policy", "hook"]

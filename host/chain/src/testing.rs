@@ -143,6 +143,7 @@ pub(crate) fn head() -> Head {
         query: None,
         headers: http::HeaderMap::new(),
         server_name: None,
+        client_certificate: None,
         secure: false,
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
         request_id: "request-1".into(),

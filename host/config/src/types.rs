@@ -19,8 +19,8 @@ use tollgate_chain::Growth;
 use crate::Located;
 
 pub use gateway::{
-    AccessLogConfig, DescriptorsConfig, DrainConfig, EngineConfig, ListenerConfig, ReceiptsConfig,
-    SigningConfig, TlsFiles,
+    AccessLogConfig, ClientAuth, ClientTlsFiles, DescriptorsConfig, DrainConfig, EngineConfig,
+    ListenerConfig, ReceiptsConfig, SigningConfig, TlsFiles,
 };
 pub use policies::{
     AttributeDeclaration, ChainConfig, LimitsConfig, PluginConfig, PolicyConfig, RolloutConfig,

@@ -266,6 +266,10 @@ pub fn inputs(config: &Config) -> Vec<PathBuf> {
 
     for tls in config.listeners().iter().filter_map(|listener| listener.tls.as_ref()) {
         inputs.extend([tls.certificate.to_path_buf(), tls.key.to_path_buf()]);
+        let clients = tls.clients.iter();
+        inputs.extend(
+            clients.flat_map(|one| one.crl.iter().chain([&one.ca])).map(|path| path.to_path_buf()),
+        );
     }
 
     if let tollgate_config::CredentialStoreConfig::File { path } = &config.stores().credentials {

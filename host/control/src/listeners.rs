@@ -9,12 +9,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tollgate_config::{
-    AccessLogConfig, Config, ConfigProblem, ListenerConfig, Located, Problems, TlsFiles,
-    with_causes,
+    AccessLogConfig, ClientAuth, Config, ConfigProblem, ListenerConfig, Located, Problems,
+    TlsFiles, with_causes,
 };
 use tollgate_edge::{
-    AccessLog, Error as EdgeError, Limits, Listener, ListenerSettings, Responder, Tls,
-    TrustedProxies,
+    AccessLog, ClientTrustFiles, Error as EdgeError, Limits, Listener, ListenerSettings, Responder,
+    ServerTlsFiles, Tls, TrustedProxies,
 };
 
 /// Access records that may wait for the disk.
@@ -133,18 +133,22 @@ impl ListenerParts {
 
 impl ListenerHandle {
     /// Applies what a reloaded configuration says about this listener: trusted proxies, and the
-    /// certificate, which is read again. One that cannot be used is logged, and the previous one
-    /// kept.
+    /// files of TLS, which are read again. Where one of them cannot be used that is logged, and
+    /// all that were loaded before are kept.
     pub(crate) fn apply(&self, config: &Config) {
         let declared = config.listeners().iter().find(|listener| listener.name == self.name);
         let Some(declared) = declared else { return };
         self.trusted_proxies.replace(declared.trusted_proxies.iter().copied());
 
         if let (Some(current), Some(files)) = (&self.tls, &declared.tls)
-            && let Err(error) = current.replace(&files.certificate, &files.key)
+            && let Err(error) = current.replace(&server_files(files))
         {
             let error = with_causes(&error);
-            tracing::error!(listener = %self.name, error, "certificate reload failed; keeping the previous certificate");
+            tracing::error!(
+                listener = %self.name,
+                error,
+                "certificate reload failed; keeping the previous certificates and revocation lists"
+            );
         }
     }
 }
@@ -176,17 +180,22 @@ fn overlap(one: &SocketAddr, other: &SocketAddr) -> bool {
 
 fn tls(listener: &ListenerConfig, problems: &mut Vec<ConfigProblem>) -> Option<Arc<Tls>> {
     let files = listener.tls.as_ref()?;
-    let missing = [(&files.certificate, "a certificate"), (&files.key, "a private key")];
-    let missing = missing.map(|(path, expected)| {
+    let mut expected = vec![(&files.certificate, "a certificate"), (&files.key, "a private key")];
+    if let Some(clients) = &files.clients {
+        expected.push((&clients.ca, "certificates of authorities"));
+        expected.extend(clients.crl.iter().map(|path| (path, "a revocation list")));
+    }
+    let missing = expected.into_iter().filter_map(|(path, expected)| {
         fs::metadata(path).err().map(|error| path.unreadable(expected, &error))
     });
+
     let before = problems.len();
-    problems.extend(missing.into_iter().flatten());
+    problems.extend(missing);
     if problems.len() > before {
         return None;
     }
 
-    match Tls::from_files(&files.certificate, &files.key) {
+    match Tls::open(&server_files(files)) {
         Ok(tls) => Some(Arc::new(tls)),
         Err(error) => {
             problems.push(tls_problem(files, &error));
@@ -195,26 +204,66 @@ fn tls(listener: &ListenerConfig, problems: &mut Vec<ConfigProblem>) -> Option<A
     }
 }
 
-/// Puts a failure at the one of the two keys that is at fault.
+fn server_files(files: &TlsFiles) -> ServerTlsFiles {
+    let clients = files.clients.as_ref().map(|clients| ClientTrustFiles {
+        authorities: clients.ca.to_path_buf(),
+        revocation_lists: clients.crl.iter().map(|path| path.to_path_buf()).collect(),
+        required: clients.auth == ClientAuth::Required,
+    });
+    ServerTlsFiles {
+        certificate: files.certificate.to_path_buf(),
+        key: files.key.to_path_buf(),
+        clients,
+    }
+}
+
+/// Puts a failure at the one of the keys that is at fault.
 fn tls_problem(files: &TlsFiles, error: &EdgeError) -> ConfigProblem {
     let message = with_causes(error);
+    if let Some(problem) = client_problem(files, error, &message) {
+        return problem;
+    }
+
     match error {
         EdgeError::Pem { path, .. } if *path == *files.key => {
             let hint = if is_encrypted(&files.key) { "; it is encrypted" } else { "" };
             files.key.problem(&format!("expected a private key: {message}{hint}"))
+        }
+        EdgeError::Read { path, .. } if *path == *files.key => {
+            files.key.problem(&format!("expected a private key: {message}"))
         }
         EdgeError::Certificate { .. } => {
             let certificate = files.certificate.display();
             files.key.problem(&format!("expected the key of {certificate}: {message}"))
         }
         EdgeError::Pem { .. }
+        | EdgeError::Read { .. }
         | EdgeError::NoCertificate { .. }
+        | EdgeError::Authority { .. }
+        | EdgeError::RevocationList { .. }
+        | EdgeError::ClientVerifier { .. }
         | EdgeError::Tls(_)
         | EdgeError::Bind { .. }
         | EdgeError::AccessLog(_) => {
             files.certificate.problem(&format!("expected a certificate: {message}"))
         }
     }
+}
+
+/// The problem of a failure that is about one of the files for callers' certificates.
+fn client_problem(files: &TlsFiles, error: &EdgeError, message: &str) -> Option<ConfigProblem> {
+    let clients = files.clients.as_ref()?;
+    let path = error.path()?;
+    if **clients.ca == *path {
+        let expected = "expected certificates of authorities that are valid";
+        return Some(clients.ca.problem(&format!("{expected}: {message}")));
+    }
+    let list = clients.crl.iter().find(|list| ***list == *path)?;
+    Some(
+        list.problem(&format!(
+            "expected revocation lists of authorities of `client_ca`: {message}"
+        )),
+    )
 }
 
 fn is_encrypted(key: &Path) -> bool {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::uri::Scheme;
 use http::{Method, Version};
-use tollgate_chain::{Error, Head, check_path};
+use tollgate_chain::{ClientCertificate, Error, Head, check_path};
 
 pub use authority::canonical as canonical_authority;
 pub use client::TrustedProxies;
@@ -37,6 +37,8 @@ pub struct Origin<'a> {
     pub secure: bool,
     /// The TLS server name, lower case.
     pub server_name: Option<&'a str>,
+    /// The certificate that the peer showed.
+    pub client_certificate: Option<&'a Arc<ClientCertificate>>,
 }
 
 /// The purpose of a head that passed its checks.
@@ -113,6 +115,7 @@ pub fn check(
         query: parts.uri.query().map(Into::into),
         headers: std::mem::take(&mut parts.headers),
         server_name: origin.server_name.map(Into::into),
+        client_certificate: origin.client_certificate.cloned(),
         secure,
         client: client.address,
         request_id: request_id.as_str().into(),

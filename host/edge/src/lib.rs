@@ -25,4 +25,6 @@ pub use head::TrustedProxies;
 pub use listener::{Drained, Listener};
 pub use respond::{Caller, LastOfConnection, Protocol, Responder};
 pub use settings::{Limits, ListenerSettings};
-pub use tls::Tls;
+pub use tls::{
+    CertificateFault, ClientTrustFiles, Expiry, RevocationListFault, ServerTlsFiles, Tls, expiries,
+};

@@ -25,7 +25,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tollgate_chain::metric;
+use tollgate_chain::{ClientCertificate, metric};
 
 pub(crate) use state::{ConnectionState, InFlight};
 
@@ -69,6 +69,7 @@ pub(crate) struct Link<H> {
     pub(crate) peer: IpAddr,
     pub(crate) secure: bool,
     pub(crate) server_name: Option<Box<str>>,
+    pub(crate) client_certificate: Option<Arc<ClientCertificate>>,
     pub(crate) state: Arc<ConnectionState>,
 }
 
@@ -89,6 +90,7 @@ impl<H> Link<H> {
             trusted: &self.shared.settings.trusted_proxies,
             secure: self.secure,
             server_name: self.server_name.as_deref(),
+            client_certificate: self.client_certificate.as_ref(),
         }
     }
 }

@@ -6,8 +6,12 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, SerialNumber,
+};
 use tempfile::TempDir;
+use time::{Duration, OffsetDateTime};
 
 /// A certificate and its key, in PEM.
 fn certificate() -> Result<(String, String)> {
@@ -182,4 +186,54 @@ fn a_check_leaves_nothing_behind() -> Result<()> {
     ensure!(is_content, "{text}");
     ensure!(files()? == before, "{:?} after {before:?}", files()?);
     Ok(())
+}
+
+/// An authority, its certificate in PEM, and a revocation list of its own.
+fn authority(name: &str, not_after: OffsetDateTime) -> Result<(String, String)> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.not_after = not_after;
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+    let list = CertificateRevocationListParams {
+        this_update: OffsetDateTime::now_utc() - Duration::days(1),
+        next_update: OffsetDateTime::now_utc() + Duration::days(1),
+        crl_number: SerialNumber::from(1),
+        issuing_distribution_point: None,
+        revoked_certs: Vec::new(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    Ok((authority.pem(), list.signed_by(&authority)?.pem()?))
+}
+
+#[test]
+fn authorities_and_lists_that_cannot_be_used_for_callers_are_refused_at_their_keys() -> Result<()> {
+    let later = OffsetDateTime::now_utc() + Duration::days(9);
+    let (good, list) = authority("Good", later)?;
+    let (ended, _) = authority("Ended", OffsetDateTime::now_utc() - Duration::days(1))?;
+    let (_, strange) = authority("Strange", later)?;
+    let (leaf, _) = certificate()?;
+
+    for (authorities, revoked, key, expected) in [
+        ("", list.as_str(), "client_ca", "holds no certificate"),
+        (&leaf, &list, "client_ca", "not the certificate of an authority"),
+        (&ended, &list, "client_ca", "it expired"),
+        (&good, "", "client_crl", "holds no revocation list"),
+        (&good, &strange, "client_crl", "has the name of its issuer"),
+    ] {
+        let folder = folder("tls.client_ca = \"clients.pem\"\ntls.client_crl = [\"clients.crl\"]")?;
+        fs::write(folder.path().join("clients.pem"), authorities)?;
+        fs::write(folder.path().join("clients.crl"), revoked)?;
+        both_refuse(&folder, &format!("listeners.main.tls.{key}"), expected)?;
+    }
+
+    let folder = folder("tls.client_ca = \"clients.pem\"\ntls.client_crl = [\"clients.crl\"]")?;
+    fs::write(folder.path().join("clients.pem"), &good)?;
+    fs::write(folder.path().join("clients.crl"), &list)?;
+    let (is_content, text) = tollgate("check", folder.path())?;
+    ensure!(is_content, "{text}");
+
+    fs::remove_file(folder.path().join("clients.crl"))?;
+    both_refuse(&folder, "listeners.main.tls.client_crl", "expected a revocation list at")
 }

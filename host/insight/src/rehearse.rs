@@ -111,6 +111,7 @@ fn head(described: &DescribedRequest) -> Result<Head, Error> {
         trusted: &TrustedProxies::default(),
         secure,
         server_name: uri.host().filter(|_| secure),
+        client_certificate: None,
     };
     let checked = head::check(&mut parts, origin, &Limits::default(), &request_id);
     match checked.map_err(Error::Head)? {

@@ -7,12 +7,13 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tollgate_parts::certs::Issued;
 
 /// A client of one server. Each [`Client::send`] opens a connection of its own; for keep-alive,
 /// [`Client::connect`].
@@ -80,7 +81,15 @@ impl Client {
     ///
     /// # Errors
     /// When the PEM text holds no certificate.
-    pub fn tls(mut self, ca_pem: &str) -> Result<Self> {
+    pub fn tls(self, ca_pem: &str) -> Result<Self> {
+        self.tls_as(ca_pem, None)
+    }
+
+    /// Uses TLS as [`Client::tls`] does, and shows this certificate where one is asked for.
+    ///
+    /// # Errors
+    /// When a PEM text does not hold what it should, or the key is another certificate's.
+    pub fn tls_as(mut self, ca_pem: &str, identity: Option<&Issued>) -> Result<Self> {
         let mut roots = rustls::RootCertStore::empty();
         for cert in CertificateDer::pem_slice_iter(ca_pem.as_bytes()) {
             roots.add(cert.context("read the authority")?)?;
@@ -88,11 +97,20 @@ impl Client {
         if roots.is_empty() {
             bail!("no certificate to trust");
         }
+
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        let config = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_root_certificates(roots);
+
+        let mut config = match identity {
+            None => config.with_no_client_auth(),
+            Some(Issued { cert_pem, key_pem }) => {
+                let chain = CertificateDer::pem_slice_iter(cert_pem.as_bytes());
+                let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes())?;
+                config.with_client_auth_cert(chain.collect::<Result<_, _>>()?, key)?
+            }
+        };
         config.alpn_protocols = vec![if self.h2 { b"h2".to_vec() } else { b"http/1.1".to_vec() }];
         self.tls = Some(Arc::new(config));
         Ok(self)

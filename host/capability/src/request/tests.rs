@@ -15,6 +15,7 @@ pub(crate) fn head_with(headers: &[(&str, &str)]) -> Head {
         query: None,
         headers: map,
         server_name: Some("api.example.com".into()),
+        client_certificate: None,
         secure: true,
         client: [192, 0, 2, 7].into(),
         request_id: "req-00000001".into(),

@@ -15,8 +15,8 @@ use crate::keys::gateway::{
 use crate::location::Located;
 use crate::reader::{ItemReader, NameIndex};
 use crate::types::{
-    AccessLogConfig, DescriptorsConfig, DrainConfig, EngineConfig, ListenerConfig, ReceiptsConfig,
-    SigningConfig, TlsFiles,
+    AccessLogConfig, ClientTlsFiles, DescriptorsConfig, DrainConfig, EngineConfig, ListenerConfig,
+    ReceiptsConfig, SigningConfig, TlsFiles,
 };
 
 pub(super) fn listener(reader: &ItemReader<'_>, chains: &NameIndex<'_>) -> Option<ListenerConfig> {
@@ -26,11 +26,7 @@ pub(super) fn listener(reader: &ItemReader<'_>, chains: &NameIndex<'_>) -> Optio
         reader.parse_all(&listener::TRUSTED_PROXIES, |text| text.parse().map_err(|_| None));
 
     let files = reader.table(&listener::TLS);
-    let tls = if files.is_present() {
-        Some(TlsFiles { certificate: files.path(&tls::CERTIFICATE)?, key: files.path(&tls::KEY)? })
-    } else {
-        None
-    };
+    let tls = if files.is_present() { Some(tls_files(&files)?) } else { None };
 
     let proxy_protocol = reader.boolean(&listener::PROXY_PROTOCOL);
     if proxy_protocol && proxies.is_empty() {
@@ -48,6 +44,29 @@ pub(super) fn listener(reader: &ItemReader<'_>, chains: &NameIndex<'_>) -> Optio
         connections_max: reader.size(&listener::CONNECTIONS_MAX),
         connections_per_address_max: reader.size(&listener::CONNECTIONS_PER_ADDRESS_MAX),
         idle_timeout: reader.milliseconds(&listener::IDLE_TIMEOUT_MS),
+    })
+}
+
+fn tls_files(reader: &ItemReader<'_>) -> Option<TlsFiles> {
+    let ca = reader.path(&tls::CLIENT_CA);
+    if ca.is_none() {
+        for key in [&tls::CLIENT_CRL, &tls::CLIENT_AUTH] {
+            if reader.is_written(key) {
+                reader.problem_at(key, "expected only with `client_ca`");
+            }
+        }
+    }
+
+    let crl = reader.paths(&tls::CLIENT_CRL);
+    let auth = reader.word(&tls::CLIENT_AUTH);
+    let clients = match (ca, auth) {
+        (Some(ca), Some(auth)) => Some(ClientTlsFiles { ca, crl, auth }),
+        _ => None,
+    };
+    Some(TlsFiles {
+        certificate: reader.path(&tls::CERTIFICATE)?,
+        key: reader.path(&tls::KEY)?,
+        clients,
     })
 }
 

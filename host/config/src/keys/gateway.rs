@@ -1,9 +1,10 @@
 //! Keys of the gateway itself: listeners, and the tables of which there is one.
 
 use super::{
-    ConfigKey, IntegerRange, NAME_OF_ITEM, Section, SectionItems, ValueType, integer, list, text,
-    text_like,
+    ConfigKey, IntegerRange, NAME_OF_ITEM, Section, SectionItems, ValueType, integer, list, names,
+    text, text_like,
 };
+use crate::types::ClientAuth;
 
 const SOCKET_ADDRESS: ValueType =
     text("an IP address and a port, as `127.0.0.1:8443` or `[::1]:8443`");
@@ -44,12 +45,26 @@ pub(crate) mod listener {
 }
 
 pub(crate) mod tls {
-    use super::{ConfigKey, ValueType};
+    use super::{ClientAuth, ConfigKey, ValueType, list, names};
 
     super::super::keys! {
         CERTIFICATE = ConfigKey::required(
             "certificate", ValueType::Path, "PEM file of the certificates, leaf first");
         KEY = ConfigKey::required("key", ValueType::Path, "PEM file of the private key");
+        CLIENT_CA = ConfigKey::optional(
+            "client_ca", ValueType::Path,
+            "PEM file of the authorities of callers' certificates. While the old and the new one \
+             are in it, callers of both are accepted. Callers are asked for no certificate without \
+             this key");
+        CLIENT_CRL = ConfigKey::optional(
+            "client_crl", list(&ValueType::Path, 0, 64),
+            "PEM files of revocation lists, each signed by an authority of `client_ca`. With any, \
+             a certificate that no list covers, or only an expired one, is refused");
+        CLIENT_AUTH = ConfigKey::optional(
+            "client_auth",
+            ValueType::Word { names: names::<ClientAuth>, default: Some("required") },
+            "`required` refuses a caller without a certificate in the handshake, `optional` serves \
+             it; a bad certificate is refused by both. Only with `client_ca`");
     }
 }
 

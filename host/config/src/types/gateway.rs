@@ -40,6 +40,29 @@ pub struct TlsFiles {
     pub certificate: Located<PathBuf>,
     /// The private key.
     pub key: Located<PathBuf>,
+    /// Trust in the certificates of callers; none is asked for without.
+    pub clients: Option<ClientTlsFiles>,
+}
+
+/// PEM files by which certificates of callers are verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClientTlsFiles {
+    /// The certificates of the authorities.
+    pub ca: Located<PathBuf>,
+    /// Revocation lists of the authorities.
+    pub crl: Vec<Located<PathBuf>>,
+    /// The demand for a certificate.
+    pub auth: ClientAuth,
+}
+
+/// The demand on callers for a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// A caller without a certificate is refused in the handshake.
+    Required,
+    /// A caller without a certificate is served; one with a bad certificate is refused.
+    Optional,
 }
 
 /// The destination of access records: `[access_log]`.

@@ -18,8 +18,13 @@ fn parts(method: &str, target: &str, version: Version, fields: &[(&str, &str)]) 
 
 fn checked(mut parts: Parts, peer: &str, trusted: &[&str]) -> Result<Checked, Error> {
     let trusted = TrustedProxies::new(trusted.iter().map(|range| range.parse().unwrap()));
-    let origin =
-        Origin { peer: peer.parse().unwrap(), trusted: &trusted, secure: false, server_name: None };
+    let origin = Origin {
+        peer: peer.parse().unwrap(),
+        trusted: &trusted,
+        secure: false,
+        server_name: None,
+        client_certificate: None,
+    };
     let request_id = RequestId::take(&mut parts.headers).unwrap();
     check(&mut parts, origin, &Limits::default(), &request_id)
 }

@@ -16,6 +16,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
 use tollgate_chain::metric;
 
 use super::admission::Admitted;
@@ -28,7 +29,8 @@ use super::watch::{Clocks, End, Graceful, Watched};
 use super::{Link, ListenerShared, proxy_header};
 use crate::body::RecordedBody;
 use crate::exchange::{Handler, exchange};
-use crate::{Limits, ListenerSettings};
+use crate::tls::client_certificate;
+use crate::{Limits, ListenerSettings, Tls};
 
 /// Serves a connection to its end, and frees its place then.
 pub(super) async fn serve<H: Handler>(
@@ -59,6 +61,7 @@ pub(super) async fn serve<H: Handler>(
         peer,
         secure: shared.settings.tls.is_some(),
         server_name: None,
+        client_certificate: None,
         state: Arc::clone(&state),
     };
 
@@ -68,25 +71,28 @@ pub(super) async fn serve<H: Handler>(
     let handshake = timeout(limits.handshake_timeout, tls.acceptor().accept(stream));
 
     match unless_told(&state, handshake).await {
-        Some(Ok(Ok(stream))) => {
-            let (_, session) = stream.get_ref();
-            let spoken = match session.alpn_protocol() {
-                Some(b"h2") => Some(Spoken::Http2),
-                Some(_) => Some(Spoken::Http1),
-                None => None,
-            };
-            let server_name = session.server_name().map(|name| name.to_ascii_lowercase().into());
-            converse(stream, spoken, Link { server_name, ..link }).await;
-        }
-        Some(Ok(Err(error))) => {
-            metrics::counter!(metric::TLS_HANDSHAKES_FAILED).increment(1);
-            tracing::debug!(%peer, %error, "TLS handshake failed");
-        }
-        Some(Err(_)) => {
-            metrics::counter!(metric::TLS_HANDSHAKES_FAILED).increment(1);
-            tracing::debug!(%peer, "TLS handshake took too long");
-        }
+        Some(Ok(Ok(stream))) => converse_securely(stream, tls, link).await,
+        Some(Ok(Err(error))) => tls.refusals.failed(peer, &error),
+        Some(Err(_)) => tls.refusals.timed_out(peer),
         None => {}
+    }
+}
+
+/// Speaks HTTP after the handshake, which settled the version and the names of both sides.
+async fn converse_securely<H: Handler>(stream: TlsStream<TcpStream>, tls: &Tls, link: Link<H>) {
+    let (_, session) = stream.get_ref();
+    let spoken = match session.alpn_protocol() {
+        Some(b"h2") => Some(Spoken::Http2),
+        Some(_) => Some(Spoken::Http1),
+        None => None,
+    };
+    let server_name = session.server_name().map(|name| name.to_ascii_lowercase().into());
+
+    match client_certificate(session) {
+        Ok(client_certificate) => {
+            converse(stream, spoken, Link { server_name, client_certificate, ..link }).await;
+        }
+        Err(fault) => tls.refusals.unusable(link.peer, fault),
     }
 }
 

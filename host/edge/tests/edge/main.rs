@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod clients;
 mod clocks;
 mod drain;
 mod framing;

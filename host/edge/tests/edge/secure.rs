@@ -1,6 +1,6 @@
 //! TLS: versions, protocols, names, and certificates that change.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tollgate_edge::Tls;
+use tollgate_edge::{ServerTlsFiles, Tls};
 
 use super::support::{Edge, http2_client, read, read_to_end};
 
@@ -53,9 +53,13 @@ async fn dial(edge: &Edge, config: ClientConfig) -> std::io::Result<TlsStream<Tc
     TlsConnector::from(Arc::new(config)).connect(name, edge.connect().await).await
 }
 
+fn files(certificate: &Path, key: &Path) -> ServerTlsFiles {
+    ServerTlsFiles { certificate: certificate.into(), key: key.into(), clients: None }
+}
+
 fn secured(folder: &TempDir) -> (Edge, Arc<Tls>, Issued) {
     let issued = issue(folder, "first");
-    let tls = Arc::new(Tls::from_files(&issued.certificate, &issued.key).unwrap());
+    let tls = Arc::new(Tls::open(&files(&issued.certificate, &issued.key)).unwrap());
     let edge = Edge::with(|settings| {
         settings.tls = Some(Arc::clone(&tls));
         settings.limits.handshake_timeout = Duration::from_millis(500);
@@ -119,11 +123,12 @@ async fn a_new_certificate_serves_new_connections_and_a_bad_one_changes_nothing(
     let folder = TempDir::new().unwrap();
     let (edge, tls, first) = secured(&folder);
     let second = issue(&folder, "second");
-    assert!(tls.replace(&second.certificate, &first.key).is_err(), "they do not fit");
-    assert!(tls.replace(&second.key, &second.key).is_err(), "no certificate in the file");
+    let replace = |certificate: &Path, key: &Path| tls.replace(&files(certificate, key));
+    assert!(replace(&second.certificate, &first.key).is_err(), "they do not fit");
+    assert!(replace(&second.key, &second.key).is_err(), "no certificate in the file");
     dial(&edge, client(&first, &[])).await.unwrap();
 
-    tls.replace(&second.certificate, &second.key).unwrap();
+    replace(&second.certificate, &second.key).unwrap();
     dial(&edge, client(&second, &[])).await.unwrap();
     assert!(dial(&edge, client(&first, &[])).await.is_err());
 }

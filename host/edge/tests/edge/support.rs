@@ -66,6 +66,7 @@ fn echo(head: &Head, body: &Bytes) -> Response<ResponseBody> {
         "fields": names,
         "server_name": head.server_name.as_deref(),
         "secure": head.secure,
+        "certificate": head.client_certificate.as_ref().map(|one| &one.identity),
         "client": head.client.to_string(),
         "request_id": &*head.request_id,
         "body": String::from_utf8_lossy(body),

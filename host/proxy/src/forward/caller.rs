@@ -62,6 +62,7 @@ mod tests {
             query: None,
             headers: HeaderMap::new(),
             server_name: None,
+            client_certificate: None,
             secure: true,
             client: client.parse().unwrap(),
             request_id: "request-1".into(),

@@ -3,6 +3,7 @@
 #![expect(clippy::indexing_slicing, reason = "what a test expects may be missing: then it fails")]
 #![expect(clippy::large_futures, reason = "a test's future is polled once, by its own runtime")]
 
+mod certificates;
 mod crashes;
 mod descriptors;
 mod explains;

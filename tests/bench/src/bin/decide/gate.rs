@@ -87,6 +87,7 @@ impl Gate {
             query: None,
             headers,
             server_name: None,
+            client_certificate: None,
             secure: false,
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
             request_id: id.into(),

@@ -180,6 +180,7 @@ impl Request {
             query: None,
             headers,
             server_name: None,
+            client_certificate: None,
             secure: true,
             client: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
             request_id: format!("request-{}", self.number).into(),
