@@ -1,5 +1,7 @@
 //! The JSON form: RFC 9457 problem details.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use tollgate_chain::{Member, Violation};
@@ -46,8 +48,13 @@ impl Serialize for ProblemDetails<'_> {
             map.serialize_entry("errors", &Violations(view.violations))?;
         }
 
+        let mut written = HashSet::new();
         for (name, member) in view.members {
             let name = &**name;
+            // Readers differ in which of two members of one name they take.
+            if !written.insert(name) {
+                continue;
+            }
             if OWN.contains(&name) && !(name == "errors" && view.violations.is_empty()) {
                 continue;
             }

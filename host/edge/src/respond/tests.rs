@@ -298,6 +298,21 @@ async fn violations_and_members_become_members_of_the_problem() {
     assert_eq!(value["status"], 429, "a policy cannot displace the host's members");
 }
 
+#[tokio::test]
+async fn a_member_that_a_policy_or_a_service_names_twice_is_written_once() {
+    let twice = vec![
+        ("reason".into(), Member::Text("FIRST".into())),
+        ("reason".into(), Member::Text("SECOND".into())),
+    ];
+    let problem = Problem { members: twice, ..problem("quota-exceeded") };
+    let reply = Reply { status: 429, content: Content::Problem(problem) };
+    let response = responder().reply(&reply, &caller(Protocol::Json));
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    let text = std::str::from_utf8(&body).unwrap();
+    assert_eq!(text.matches("\"reason\"").count(), 1, "{text}");
+    assert!(text.contains("FIRST"), "{text}");
+}
+
 #[test]
 fn a_refused_quota_tells_rpc_callers_when_to_come_back() {
     let reply = Reply { status: 429, content: Content::Problem(problem("quota-exceeded")) };
