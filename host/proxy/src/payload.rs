@@ -14,16 +14,12 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout};
 use tollgate_chain::{Error, Fingerprint, Head, Payload, Prepared, RouteLimits};
 use tollgate_edge::{BodyTimeouts, Protocol, RequestBody};
-use tollgate_transcode::{JSON, Transcoder};
+use tollgate_transcode::{EVENT_STREAM, JSON, NDJSON, Transcoder};
 
 use self::buffer::BufferRoom;
 use self::messages::CappedMessages;
 use crate::forward::requested_deadline;
 
-/// The media type of a stream of messages, one in each line.
-pub(crate) const NDJSON: &str = "application/x-ndjson";
-/// The media type of server-sent events (WHATWG HTML §9.2).
-pub(crate) const EVENT_STREAM: &str = "text/event-stream";
 /// Longest wait for a body of unknown length before it is passed on as it comes.
 const UNDECLARED_WAIT_MAX: Duration = Duration::from_secs(1);
 

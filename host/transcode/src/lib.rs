@@ -11,6 +11,7 @@ mod descriptors;
 mod query;
 mod reader;
 mod schema;
+mod stream;
 mod text;
 mod transcoder;
 mod wellknown;
@@ -21,4 +22,5 @@ pub mod grpc;
 pub mod rpc;
 
 pub use descriptors::{Body, Descriptors, Error, HttpBinding};
+pub use stream::{EVENT_STREAM, JsonStreamForm, NDJSON};
 pub use transcoder::{JSON, TranscodedBody, Transcoder};

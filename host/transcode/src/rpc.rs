@@ -9,7 +9,7 @@ mod connect;
 mod text;
 mod web;
 
-pub use connect::{ConnectError, ConnectQuery, end_of_stream};
+pub use connect::{ConnectError, ConnectQuery, end_of_stream, parse_milliseconds};
 pub use text::{MalformedText, TextDecoder, encode_text};
 pub use web::trailer_frame;
 

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 use smallvec::SmallVec;
 
-use crate::schema::{Field, FieldKind, Message, MessageId, Schema, Shape};
+use crate::schema::{Field, FieldKind, JsonForm, Message, MessageId, Schema, Shape};
 use crate::text;
 use crate::wire::{Broken, Cursor, Layout, Raw, unzigzag};
 
-/// Deepest nesting of messages.
+/// Deepest nesting of messages. A `google.protobuf.Value` is no level beside the list or object in it:
+/// what a request may hold an answer may hold too.
 const DEPTH_MAX: usize = 100;
 
 type Items<'a> = SmallVec<[(usize, Raw<'a>); 16]>;
@@ -33,12 +34,13 @@ impl<'s> JsonWriter<'s> {
 
     /// Writes the whole message.
     pub(crate) fn message(&mut self, id: MessageId, bytes: &[u8]) -> Result<(), Broken> {
-        self.depth += 1;
+        let levels = usize::from(self.schema.message(id).form != JsonForm::Value);
+        self.depth += levels;
         if self.depth > DEPTH_MAX {
             return Err(Broken("nested deeper than 100 levels"));
         }
         self.form(id, bytes)?;
-        self.depth -= 1;
+        self.depth -= levels;
         Ok(())
     }
 

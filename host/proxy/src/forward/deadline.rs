@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tollgate_chain::{Error, Head};
 use tollgate_edge::Protocol;
 use tollgate_terms::headers::{GRPC_TIMEOUT, REQUEST_TIMEOUT};
-use tollgate_transcode::grpc;
+use tollgate_transcode::{grpc, rpc};
 
 /// Limits the time of a call, in milliseconds (Connect protocol, "Timeouts").
 const CONNECT_TIMEOUT: HeaderName = HeaderName::from_static("connect-timeout-ms");
@@ -93,10 +93,7 @@ pub(super) fn pass_on(
 }
 
 fn milliseconds(value: &HeaderValue, digits_max: usize) -> Option<Duration> {
-    let text = value.to_str().ok()?;
-    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_short = (1..=digits_max).contains(&text.len());
-    (is_number && is_short).then(|| text.parse().ok().map(Duration::from_millis)).flatten()
+    value.to_str().ok().and_then(|text| rpc::parse_milliseconds(text, digits_max))
 }
 
 #[cfg(test)]

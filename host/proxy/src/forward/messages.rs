@@ -12,18 +12,17 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame};
-use serde_json::json;
 use std::sync::Arc;
 use tollgate_chain::Error;
 use tollgate_edge::respond::grpc_outcome;
 use tollgate_edge::{ResponseBody, SelfEnding};
-use tollgate_transcode::Transcoder;
 use tollgate_transcode::grpc::{self, Deframer};
+use tollgate_transcode::{EVENT_STREAM, JsonStreamForm, Transcoder};
 use tollgate_upstream::UpstreamBody;
 
 use super::grpc::{request, reused};
 use super::{ANSWER_BYTES_MAX, ForwardContext, ForwardRequest};
-use crate::payload::{EVENT_STREAM, NDJSON, takes};
+use crate::payload::takes;
 use crate::snapshot::Call;
 
 /// Calls the method and gives its messages as they come.
@@ -65,10 +64,8 @@ pub(super) async fn call(
 /// The form in which a caller gets messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// Each in a line.
-    Lines,
-    /// Each an event.
-    Events,
+    /// Each written as JSON.
+    Json(JsonStreamForm),
     /// The bytes of `google.api.HttpBody`, one after another.
     Raw,
 }
@@ -80,13 +77,12 @@ impl Form {
         // A range for everything asks for nothing in particular.
         let wants_events =
             ranges.any(|range| !range.contains('*') && takes(range, &[EVENT_STREAM]));
-        if wants_events { Self::Events } else { Self::Lines }
+        Self::Json(if wants_events { JsonStreamForm::Events } else { JsonStreamForm::Lines })
     }
 
     fn media_type(self) -> &'static str {
         match self {
-            Self::Lines => NDJSON,
-            Self::Events => EVENT_STREAM,
+            Self::Json(form) => form.media_type(),
             Self::Raw => "application/octet-stream",
         }
     }
@@ -96,7 +92,7 @@ impl Form {
         let content = transcoder.response(message)?;
         let media_type = match self {
             Self::Raw => &*content.content_type,
-            Self::Lines | Self::Events => self.media_type(),
+            Self::Json(form) => form.media_type(),
         };
         let media_type = HeaderValue::from_str(media_type).map_err(|_| Error::UpstreamInvalid {
             internal: "a malformed content type".to_owned(),
@@ -104,33 +100,20 @@ impl Form {
         Ok((media_type, self.message(&content.body)))
     }
 
-    fn message(self, json: &Bytes) -> Bytes {
+    fn message(self, content: &Bytes) -> Bytes {
         match self {
-            Self::Lines => [b"{\"result\":", &**json, b"}\n"].concat().into(),
-            Self::Events => [b"data: ", &**json, b"\n\n"].concat().into(),
-            Self::Raw => json.clone(),
+            Self::Json(form) => form.message(content),
+            Self::Raw => content.clone(),
         }
     }
 
     /// Writes the failure that ends a stream; nothing where there is no room for it.
     fn failure(self, failure: &Error) -> Option<Bytes> {
+        let Self::Json(form) = self else { return None };
         let (code, message) = grpc_outcome(failure);
         let violations: &[_] =
             if let Error::Grpc(failure) = failure { &failure.violations } else { &[] };
-        let details = violations.iter().map(|violation| {
-            json!({
-                "field": violation.field,
-                "reason": violation.reason,
-                "description": violation.description,
-            })
-        });
-        let details: Vec<_> = details.collect();
-        let error = json!({ "code": code.number(), "message": message, "details": details });
-        match self {
-            Self::Lines => Some(format!("{}\n", json!({ "error": error })).into()),
-            Self::Events => Some(format!("event: error\ndata: {error}\n\n").into()),
-            Self::Raw => None,
-        }
+        Some(form.failure(code, &message, violations))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Connect: the error of a call as JSON, the last envelope of a stream, and a call by GET.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -80,11 +82,20 @@ pub fn end_of_stream(error: Option<&ConnectError<'_>>, trailers: &HeaderMap) -> 
 
 /// Shows trailers as an object of lists.
 fn metadata(trailers: &HeaderMap) -> Map<String, Value> {
-    let lists = trailers.keys().map(|name| {
+    let lists = trailers.keys().filter_map(|name| {
         let values = trailers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-        (name.as_str().to_owned(), values.collect())
+        let values: Vec<Value> = values.map(Value::from).collect();
+        (!values.is_empty()).then(|| (name.as_str().to_owned(), values.into()))
     });
     lists.collect()
+}
+
+/// Reads the value of `Connect-Timeout-Ms` or of a field like it: 1 to `digits_max` digits.
+#[must_use]
+pub fn parse_milliseconds(text: &str, digits_max: usize) -> Option<Duration> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_short = (1..=digits_max).contains(&text.len());
+    (is_number && is_short).then(|| text.parse().ok().map(Duration::from_millis)).flatten()
 }
 
 /// A call by GET, whose message stands in the query.

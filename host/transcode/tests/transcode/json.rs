@@ -304,6 +304,44 @@ fn a_hundred_levels_are_read_and_one_more_is_refused() {
 }
 
 #[test]
+fn a_value_that_was_nested_as_deeply_as_a_request_may_be_is_written_in_an_answer() {
+    let own = thing();
+    let list = format!("{{\"value\":{}{}}}", "[".repeat(99), "]".repeat(99));
+    let object = format!("{{\"value\":{}1{}}}", "{\"a\":".repeat(99), "}".repeat(99));
+    for json in [list, object] {
+        let message = read(&own, &json).unwrap();
+        let written = own.response(&message).map(|written| written.body);
+        assert_eq!(written.as_deref(), Ok(json.as_bytes()));
+    }
+}
+
+#[test]
+fn an_answer_that_is_nested_without_end_is_refused() {
+    let own = thing();
+    let nest = |number: u8, inner: &[u8]| -> Vec<u8> {
+        let mut message = vec![0; 0];
+        let mut put = |mut value: usize| {
+            while value > 127 {
+                message.push(u8::try_from(value & 127).unwrap() | 128);
+                value >>= 7;
+            }
+            message.push(u8::try_from(value).unwrap());
+        };
+        put(usize::from(number) << 3 | 2);
+        put(inner.len());
+        message.extend_from_slice(inner);
+        message
+    };
+
+    // A Thing within itself; a Value that is a list of one Value.
+    let child = (0..101).fold(Vec::new(), |inner, _| nest(17, &inner));
+    let lists = (0..101).fold(vec![8, 0], |inner, _| nest(6, &nest(1, &inner)));
+    for message in [child, nest(33, &lists)] {
+        assert!(matches!(own.response(&message), Err(Error::UpstreamInvalid { .. })));
+    }
+}
+
+#[test]
 fn an_any_needs_a_type_that_is_known() {
     let own = thing();
     let prefix = "type.googleapis.com/";

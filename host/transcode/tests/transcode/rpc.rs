@@ -158,6 +158,15 @@ fn a_stream_of_connect_ends_with_its_error_and_trailers() {
 }
 
 #[test]
+fn a_trailer_that_is_not_text_is_left_out_with_its_name() {
+    let mut trailers = fields(&[("x-a", "1")]);
+    trailers.insert("x-b", HeaderValue::from_bytes(b"caf\xe9").unwrap());
+    let envelope = end_of_stream(None, &trailers).unwrap();
+    let end: Value = serde_json::from_slice(&envelope[5..]).unwrap();
+    assert_eq!(end, json!({ "metadata": { "x-a": ["1"] } }));
+}
+
+#[test]
 fn a_call_by_get_is_read_from_its_query() {
     let query =
         ConnectQuery::read("connect=v1&encoding=json&message=%7B%22a%22%3A%22b+c%22%7D&x=1");
