@@ -9,6 +9,7 @@ mod check;
 mod ci;
 mod conformance;
 mod down;
+mod fuzz;
 mod place;
 mod platform;
 mod plugins;
@@ -82,6 +83,14 @@ enum Verb {
         #[arg(last = true)]
         rest: Vec<String>,
     },
+    /// Runs the fuzz targets under libFuzzer, one after another.
+    Fuzz {
+        /// The targets; all where none is named.
+        targets: Vec<String>,
+        /// The time for each, in seconds.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
     /// Measures what the gateway costs beside a bare proxy, and prints the table.
     Bench {
         /// Passed on to the benchmark.
@@ -105,6 +114,7 @@ fn main() -> Result<()> {
         Verb::Check => check::run(&place),
         Verb::Ci { job } => ci::run(&place, job),
         Verb::Conformance { suites, rest } => conformance::run(&place, &suites, &rest),
+        Verb::Fuzz { targets, seconds } => fuzz::run(&place, &targets, seconds),
         Verb::Bench { rest } => bench::run(&place, &rest),
     }
 }

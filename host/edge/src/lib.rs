@@ -22,7 +22,7 @@ pub use body::{BodyTimeouts, RequestBody, ResponseBody, SelfEnding};
 pub use error::Error;
 pub use exchange::Handler;
 pub use head::TrustedProxies;
-pub use listener::{Drained, Listener};
+pub use listener::{Drained, Listener, read_proxy_header};
 pub use respond::{Caller, LastOfConnection, Protocol, Responder};
 pub use settings::{Limits, ListenerSettings};
 pub use tls::{

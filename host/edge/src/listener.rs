@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tollgate_chain::{ClientCertificate, metric};
 
+pub use proxy_header::read as read_proxy_header;
 pub(crate) use state::{ConnectionState, InFlight};
 
 use crate::exchange::Handler;

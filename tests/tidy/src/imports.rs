@@ -98,7 +98,7 @@ fn allowed(name: &str) -> Option<&'static [&'static str]> {
         "tollgate-commons" => &["tollgate-proto", "tollgate-supervisor", "tollgate-terms"],
         "identity" | "deposits" => &["tollgate-proto", "tollgate-terms", "tollgate-commons"],
         "xtask" | "tollgate-harness" => &["tollgate-parts"],
-        "conformance" | "e2e" | "bench" | "fault" => &[ANY],
+        "conformance" | "e2e" | "bench" | "fault" | "fuzz" => &[ANY],
         "suites" => &["tollgate-harness", "e2e"],
         "tidy" => &[],
         _ => return None,

@@ -91,7 +91,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("redb", &["tollgate-stores"]),
     ("sqlx", &["tollgate-commons", "identity", "deposits"]),
     ("rdkafka", &["tollgate-commons"]),
-    ("prost-reflect", &["tollgate-transcode"]),
+    // A second reader of protobuf, to compare with.
+    ("prost-reflect", &["tollgate-transcode", "fuzz"]),
     ("wit-bindgen", &["tollgate-sdk", "worldly"]),
     ("wit-component", &["xtask"]),
     ("rcgen", &["tollgate-parts", "e2e", "conformance"]),

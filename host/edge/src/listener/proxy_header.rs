@@ -22,7 +22,7 @@ const TCP_OVER_IPV6: u8 = 0x21;
 ///
 /// # Errors
 /// The connection ends before the header does, or what comes is no such header.
-pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<IpAddr>> {
+pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<IpAddr>> {
     let mut fixed = [0; FIXED_BYTES];
     stream.read_exact(&mut fixed).await?;
     let [signature @ .., command, family, high, low] = &fixed;
