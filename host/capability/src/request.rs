@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, AsHeaderName, COOKIE, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tollgate_chain::{Answer, Head, Presence, RequestRead, ServerName, Text};
+use tollgate_chain::{Answer, CertificateIdentity, Head, Presence, RequestRead, ServerName, Text};
 use tollgate_terms::headers::{API_KEY, IDEMPOTENCY_KEY};
 
 /// Header fields whose values no policy reads: credentials, cookies, and those that the operator
@@ -43,6 +43,8 @@ pub(crate) fn ask(read: &RequestRead, head: &Head, hidden: &HiddenFields) -> Ans
         RequestRead::ServerNameIn(hosts) => server_name_in(head, hosts),
         RequestRead::Origin => Answer::Origin(origin::kind(head)),
         RequestRead::OriginIn(origins) => Answer::Bool(origin::is_in(head, origins)),
+        RequestRead::ClientCertificate => Answer::ClientCertificate(identity(head).map(Arc::clone)),
+        RequestRead::ClientCertificateIn(names) => client_certificate_in(head, names),
     }
 }
 
@@ -86,6 +88,16 @@ fn server_name_in(head: &Head, hosts: &[Text]) -> Answer {
     };
     let served = hosts.iter().any(|host| without_port(host) == server_name);
     Answer::ServerName(if served { ServerName::Served } else { ServerName::Other })
+}
+
+fn identity(head: &Head) -> Option<&Arc<CertificateIdentity>> {
+    head.client_certificate.as_ref().map(|certificate| &certificate.identity)
+}
+
+fn client_certificate_in(head: &Head, names: &[Text]) -> Answer {
+    let index = identity(head)
+        .and_then(|identity| names.iter().position(|name| identity.is_known_as(name)));
+    Answer::Index(index.and_then(|index| u32::try_from(index).ok()))
 }
 
 /// Strips the port from `host:port`; an IPv6 literal keeps its brackets.

@@ -1,9 +1,11 @@
 //! The answers that the host may give. A dependency's failure is an answer too, never an exception.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::question::Text;
-use crate::{CredentialHandle, Environment, HeldHandle, Identity};
+use crate::{CertificateIdentity, CredentialHandle, Environment, HeldHandle, Identity};
 
 /// The host's reply to a question.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -23,6 +25,8 @@ pub enum Answer {
     ServerName(ServerName),
     /// About the `Origin` field.
     Origin(OriginKind),
+    /// The certificate that the peer of the connection showed.
+    ClientCertificate(Option<Arc<CertificateIdentity>>),
     /// About the Route.
     Matched(RouteMatch),
     /// About the credential that came with the request.
@@ -189,6 +193,7 @@ answers! {
     into_index: Index => Option<u32>,
     into_server_name: ServerName => ServerName,
     into_origin: Origin => OriginKind,
+    into_client_certificate: ClientCertificate => Option<Arc<CertificateIdentity>>,
     into_matched: Matched => RouteMatch,
     into_presented: Presented => Presented,
     into_resolution: Resolution => Resolution,

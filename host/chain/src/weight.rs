@@ -11,13 +11,15 @@ impl Question {
 }
 
 impl Answer {
-    /// Bytes of text or randomness that the answer carries into the guest, for the run's budget.
+    /// Bytes of texts or randomness that the answer carries into the guest, for the run's budget.
     #[must_use]
     pub fn bytes(&self) -> usize {
         if let Self::Text(Some(text)) = self {
             text.len()
         } else if let Self::Random(bytes) = self {
             bytes.len()
+        } else if let Self::ClientCertificate(Some(identity)) = self {
+            identity.bytes()
         } else {
             0
         }

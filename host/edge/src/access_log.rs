@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tollgate_chain::metric;
 
 pub use record::Facts;
-pub(crate) use record::{AccessRecord, Recording, bounded, protocol};
+pub(crate) use record::{AccessRecord, Recording, bounded, fingerprint, protocol};
 
 use crate::Error;
 

@@ -17,7 +17,9 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, timeout};
 use tollgate_chain::{Error, Head};
 
-use crate::access_log::{AccessLog, AccessRecord, Facts, Recording, bounded, protocol};
+use crate::access_log::{
+    AccessLog, AccessRecord, Facts, Recording, bounded, fingerprint, protocol,
+};
 use crate::body::RecordedBody;
 use crate::head::{self, Checked, METHODS, Origin, RequestId};
 use crate::listener::{ConnectionState, InFlight, Link, outgoing};
@@ -151,6 +153,7 @@ fn record(log: &AccessLog, head: &Head, version: Version) -> Recording {
             path: bounded(&head.path),
             protocol: protocol(version),
             tls: head.secure,
+            client_certificate: fingerprint(head.client_certificate.as_ref()),
             status: 0,
             code: None,
             internal: None,
@@ -180,6 +183,7 @@ fn unchecked(
             path: bounded(parts.uri.path()),
             protocol: protocol(parts.version),
             tls: origin.secure,
+            client_certificate: fingerprint(origin.client_certificate),
             status: 0,
             code: None,
             internal: None,

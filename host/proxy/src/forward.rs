@@ -239,6 +239,10 @@ fn identify(
         headers.insert(PRINCIPAL, signer.tenant(principal, &audience).header);
     }
 
+    if target.fields.client_cert {
+        caller::show_certificate(request.head, headers)?;
+    }
+
     if let Some(claim) = claim {
         let hex = |text: String| HeaderValue::try_from(text).map_err(invalid);
         headers.insert(OPERATION_KEY, hex(claim.operation().hex())?);

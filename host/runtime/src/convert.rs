@@ -2,9 +2,10 @@
 
 use tollgate_chain::Text;
 use tollgate_chain::{
-    Access, Bucket, Claimed, Content, CredentialHandle, Environment, HeldHandle, IdempotencyKey,
-    Identity, LogLevel, Member, OriginKind, Partition, Presence, Presented, Problem, Rate, Reply,
-    Resolution, RouteMatch, Rule, ServerName, Source, Taken, UpstreamState, Verdict,
+    Access, Bucket, CertificateIdentity, Claimed, Content, CredentialHandle, Environment,
+    HeldHandle, IdempotencyKey, Identity, LogLevel, Member, OriginKind, Partition, Presence,
+    Presented, Problem, Rate, Reply, Resolution, RouteMatch, Rule, ServerName, Source, Taken,
+    UpstreamState, Verdict,
 };
 
 use crate::bindings::tollgate::policy::{
@@ -47,6 +48,18 @@ twins! {
     }
     from log::Level => LogLevel { Debug => Debug, Info => Info, Warn => Warn, Error => Error }
     from quota::Partition => Partition { Tenant => Tenant, Key => Key, Address => Address }
+}
+
+impl From<&CertificateIdentity> for request::CertificateIdentity {
+    fn from(identity: &CertificateIdentity) -> Self {
+        let all = |names: &[Text]| names.iter().map(|name| name.as_ref().to_owned()).collect();
+        Self {
+            dns_names: all(&identity.dns_names),
+            uris: all(&identity.uris),
+            common_name: identity.common_name.as_deref().map(str::to_owned),
+            fingerprint: identity.fingerprint.as_ref().to_owned(),
+        }
+    }
 }
 
 impl From<Presented> for credentials::Presentation {

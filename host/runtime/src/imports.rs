@@ -107,6 +107,15 @@ impl<H: Host> request::Host for State<H> {
     fn origin_in(&mut self, origins: Vec<String>) -> Result<bool> {
         self.read(RequestRead::OriginIn(texts(origins)), Answer::into_bool)
     }
+
+    fn client_certificate(&mut self) -> Result<Option<request::CertificateIdentity>> {
+        let shown = self.read(RequestRead::ClientCertificate, Answer::into_client_certificate)?;
+        Ok(shown.as_deref().map(Into::into))
+    }
+
+    fn client_certificate_in(&mut self, names: Vec<String>) -> Result<Option<u32>> {
+        self.read(RequestRead::ClientCertificateIn(texts(names)), Answer::into_index)
+    }
 }
 
 impl<H: Host> response::Host for State<H> {

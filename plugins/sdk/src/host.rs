@@ -6,8 +6,8 @@
 //! where the interface's name adds nothing.
 
 use crate::{
-    Bucket, Claimed, Credential, Environment, KeyState, Level, OriginKind, Presence, Presentation,
-    Resolution, RouteMatch, ServerName, Source, Taken, UpstreamState,
+    Bucket, CertificateIdentity, Claimed, Credential, Environment, KeyState, Level, OriginKind,
+    Presence, Presentation, Resolution, RouteMatch, ServerName, Source, Taken, UpstreamState,
 };
 
 /// Answers a policy's questions about a request.
@@ -30,6 +30,12 @@ pub trait Host {
     fn origin(&mut self) -> OriginKind;
     /// `request.origin-in`: whether the origin is one of these.
     fn origin_in(&mut self, origins: &[String]) -> bool;
+    /// `request.client-certificate`: the names of the certificate that the connection's peer
+    /// showed. Free text: ask narrower where you can.
+    fn client_certificate(&mut self) -> Option<CertificateIdentity>;
+    /// `request.client-certificate-in`: index of the first name (`dns:…`, `uri:…`, `sha256:…`) that
+    /// is the certificate's.
+    fn client_certificate_in(&mut self, names: &[String]) -> Option<u32>;
 
     /// `route.matched`: how the request fared against the route table.
     fn route_matched(&mut self) -> RouteMatch;

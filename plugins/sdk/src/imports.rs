@@ -6,8 +6,9 @@ use crate::bindings::policy::tollgate::policy::{
 };
 use crate::bindings::policy_with_response::tollgate::policy::response;
 use crate::{
-    Bucket, Claimed, Credential, Environment, Host, KeyState, Level, OriginKind, Presence,
-    Presentation, Resolution, ResponseHost, RouteMatch, ServerName, Source, Taken, UpstreamState,
+    Bucket, CertificateIdentity, Claimed, Credential, Environment, Host, KeyState, Level,
+    OriginKind, Presence, Presentation, Resolution, ResponseHost, RouteMatch, ServerName, Source,
+    Taken, UpstreamState,
 };
 
 /// Asks through the component's imports. A question that a policy never asks is never imported.
@@ -35,6 +36,8 @@ impl Host for Imports {
         fn server_name_in(hosts: &[String]) -> ServerName = request::server_name_in;
         fn origin() -> OriginKind = request::origin;
         fn origin_in(origins: &[String]) -> bool = request::origin_in;
+        fn client_certificate() -> Option<CertificateIdentity> = request::client_certificate;
+        fn client_certificate_in(names: &[String]) -> Option<u32> = request::client_certificate_in;
         fn route_matched() -> RouteMatch = route::matched;
         fn route_name() -> Option<String> = route::name;
         fn route_attribute(name: &str) -> Option<String> = route::attribute;

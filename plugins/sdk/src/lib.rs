@@ -27,7 +27,7 @@ pub use bindings::policy::tollgate::policy::{
     principal::EnvironmentKind as Environment,
     quota::{Bucket, Partition, Rate, Rule, Taken},
     reply_headers::Source,
-    request::{OriginKind, Presence, ServerName},
+    request::{CertificateIdentity, OriginKind, Presence, ServerName},
     route::RouteMatch,
     upstreams::UpstreamState,
     verdicts::{Content, Held, Member, Problem, Reply, ResponseVerdict, SettingProblem, Verdict},

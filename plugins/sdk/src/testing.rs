@@ -4,9 +4,9 @@
 //! `request.header-is(accept, text/html)` and `request.origin-in([https://a.example])`.
 
 use crate::{
-    Bucket, Claimed, Content, Credential, Environment, Host, KeyState, Level, OriginKind,
-    Partition, Presence, Presentation, Problem, Resolution, ResponseHost, RouteMatch, Rule,
-    ServerName, Settings, Source, Taken, UpstreamState, Verdict,
+    Bucket, CertificateIdentity, Claimed, Content, Credential, Environment, Host, KeyState, Level,
+    OriginKind, Partition, Presence, Presentation, Problem, Resolution, ResponseHost, RouteMatch,
+    Rule, ServerName, Settings, Source, Taken, UpstreamState, Verdict,
 };
 
 /// An answer of the table to a question.
@@ -22,6 +22,7 @@ pub enum Answer {
     Presence(Presence),
     ServerName(ServerName),
     Origin(OriginKind),
+    Certificate(CertificateIdentity),
     Route(RouteMatch),
     Presentation(Presentation),
     Resolution(Resolution),
@@ -287,6 +288,12 @@ impl Host for Table {
     }
     fn origin_in(&mut self, origins: &[String]) -> bool {
         ask!(self, format!("request.origin-in({})", list(origins)), Bool)
+    }
+    fn client_certificate(&mut self) -> Option<CertificateIdentity> {
+        ask_maybe!(self, "request.client-certificate()".to_owned(), Certificate)
+    }
+    fn client_certificate_in(&mut self, names: &[String]) -> Option<u32> {
+        ask_maybe!(self, format!("request.client-certificate-in({})", list(names)), Index)
     }
     fn route_matched(&mut self) -> RouteMatch {
         ask!(self, "route.matched()".to_owned(), Route)

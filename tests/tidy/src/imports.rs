@@ -94,7 +94,7 @@ fn allowed(name: &str) -> Option<&'static [&'static str]> {
             &["tollgate-sdk"]
         }
         // The guests of the tests.
-        "hostile" | "curious" | "modest" | "worldly" => &["tollgate-sdk"],
+        "hostile" | "curious" | "modest" | "vouched" | "worldly" => &["tollgate-sdk"],
         "tollgate-commons" => &["tollgate-proto", "tollgate-supervisor", "tollgate-terms"],
         "identity" | "deposits" => &["tollgate-proto", "tollgate-terms", "tollgate-commons"],
         "xtask" | "tollgate-harness" => &["tollgate-parts"],

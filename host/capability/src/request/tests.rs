@@ -1,6 +1,6 @@
 use super::*;
 use http::Method;
-use tollgate_chain::Authority;
+use tollgate_chain::{Authority, ClientCertificate};
 
 pub(crate) fn head_with(headers: &[(&str, &str)]) -> Head {
     let mut map = HeaderMap::new();
@@ -74,6 +74,35 @@ fn the_server_name_is_compared_without_a_port() {
     assert_eq!(server_name_in(&head, &hosts), Answer::ServerName(ServerName::Other));
     head.server_name = None;
     assert_eq!(server_name_in(&head, &hosts), Answer::ServerName(ServerName::Absent));
+}
+
+#[test]
+fn a_certificate_is_shown_whole_and_found_by_the_first_name_that_is_its_own() {
+    let identity = Arc::new(CertificateIdentity {
+        dns_names: ["a.example".into()].into(),
+        uris: ["spiffe://example.org/a".into()].into(),
+        common_name: None,
+        fingerprint: "00".repeat(32).into(),
+    });
+    let certificate = ClientCertificate { identity: Arc::clone(&identity), der: [0].into() };
+    let names = |names: &[&str]| names.iter().map(|name| (*name).into()).collect();
+    let is_among = |listed: &[&str]| RequestRead::ClientCertificateIn(names(listed));
+    let listed = ["dns:b.example", "uri:spiffe://example.org/a", "dns:a.example"];
+    let mut head = head_with(&[]);
+
+    assert_eq!(
+        ask(&RequestRead::ClientCertificate, &head, &hidden()),
+        Answer::ClientCertificate(None)
+    );
+    assert_eq!(ask(&is_among(&listed), &head, &hidden()), Answer::Index(None));
+
+    head.client_certificate = Some(Arc::new(certificate));
+    assert_eq!(
+        ask(&RequestRead::ClientCertificate, &head, &hidden()),
+        Answer::ClientCertificate(Some(identity))
+    );
+    assert_eq!(ask(&is_among(&listed), &head, &hidden()), Answer::Index(Some(1)));
+    assert_eq!(ask(&is_among(&["dns:b.example"]), &head, &hidden()), Answer::Index(None));
 }
 
 #[test]

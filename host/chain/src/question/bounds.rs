@@ -46,6 +46,21 @@ pub(super) fn note(name: &str, value: &str) -> Checked {
     Err("a name of 1 to 64 bytes and a value of at most 256")
 }
 
+pub(super) fn certificate_names(names: &[Text]) -> Checked {
+    let is_name = |name: &Text| match name.split_once(':') {
+        Some(("dns", name)) => !name.is_empty() && !name.bytes().any(|b| b.is_ascii_uppercase()),
+        Some(("uri", name)) => !name.is_empty(),
+        Some(("sha256", digest)) => {
+            digest.len() == 64 && digest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        }
+        Some(_) | None => false,
+    };
+    if names.len() <= 1_024 && names.iter().all(is_name) {
+        return Ok(());
+    }
+    Err("at most 1024 names as `dns:…` in lower case, `uri:…` or `sha256:…` with 64 digits")
+}
+
 pub(super) fn random(bytes: u32) -> Checked {
     if bytes <= WasiRead::RANDOM_MAX { Ok(()) } else { Err("at most 4095 bytes at a time") }
 }

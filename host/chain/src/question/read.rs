@@ -108,6 +108,25 @@ questions! {
                 typical: Answer::Bool(false),
                 against: { Answer::Bool(false) => ("the origin is not allowed") },
             }
+            ClientCertificate "request.client-certificate" {
+                form: "client-certificate",
+                facts: HEAD.text(TextOrigin::Principal),
+                words: "for the certificate of the connection's peer",
+                typical: Answer::ClientCertificate(None),
+                against: {
+                    Answer::ClientCertificate(None) => ("the caller showed no certificate"),
+                },
+            }
+            ClientCertificateIn(names: Box<[Text]>) "request.client-certificate-in" {
+                form: "client-certificate-in",
+                facts: HEAD,
+                words: "which of {names} the certificate of the connection's peer is for",
+                typical: Answer::Index(Some(0)),
+                bounds: bounds::certificate_names(names),
+                against: {
+                    Answer::Index(None) => ("the caller showed no certificate that is known here"),
+                },
+            }
         }
 
         /// Questions about the Route that the host matched.

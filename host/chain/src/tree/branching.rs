@@ -4,7 +4,8 @@
 //! attributes). Text that comes from a caller or stands for one branches only where the
 //! policy's declaration lists the question, and then under a root for each tenant and
 //! environment: no tenant learns from timing what another one sent. Moments and random bytes never
-//! branch: none comes twice.
+//! branch: none comes twice. Certificates of callers do not either, since each is a list of texts;
+//! `request.client-certificate-in` has few answers, and branches.
 
 use crate::question::Text;
 use crate::{Answer, NotesRead, PrincipalRead, Question, Read, RequestRead, TextOrigin, Trace};
@@ -69,7 +70,9 @@ impl Branch {
 pub(super) fn may_branch(trace: &Trace, listed: &[Branch]) -> bool {
     trace.steps().iter().all(|(question, answer)| match (question, answer) {
         (_, Answer::Text(None)) => true,
-        (_, Answer::Nanoseconds(_) | Answer::Random(_)) => false,
+        (_, Answer::Nanoseconds(_) | Answer::Random(_) | Answer::ClientCertificate(Some(_))) => {
+            false
+        }
         (Question::Read(read), Answer::Text(Some(_))) => {
             !is_raw(read) || listed.iter().any(|branch| branch.is(read))
         }
@@ -91,7 +94,7 @@ fn is_raw(read: &Read) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{RouteRead, WasiRead};
+    use crate::{CertificateIdentity, RouteRead, WasiRead};
 
     #[test]
     fn only_questions_with_raw_answers_can_be_listed() {
@@ -124,6 +127,26 @@ mod tests {
             trace.push(Question::from(asked), answer);
             assert!(!may_branch(&trace, &[Branch::Tenant]), "{asked:?}");
         }
+    }
+
+    #[test]
+    fn a_certificate_never_branches_and_its_place_in_a_list_always_does() {
+        let identity = CertificateIdentity {
+            dns_names: ["a.example".into()].into(),
+            uris: [].into(),
+            common_name: None,
+            fingerprint: "00".repeat(32).into(),
+        };
+        let step = |read: RequestRead, answer| {
+            let mut trace = Trace::new();
+            trace.push(Question::from(read), answer);
+            may_branch(&trace, &[])
+        };
+        let shown = Answer::ClientCertificate(Some(identity.into()));
+        assert!(!step(RequestRead::ClientCertificate, shown));
+        assert!(step(RequestRead::ClientCertificate, Answer::ClientCertificate(None)));
+        let asked = RequestRead::ClientCertificateIn(["dns:a.example".into()].into());
+        assert!(step(asked, Answer::Index(Some(0))));
     }
 
     #[test]

@@ -36,8 +36,8 @@ fn case(question: impl Into<Question>, form: &'static str, words: &'static str) 
 
 fn request() -> Vec<Case> {
     use RequestRead::{
-        AuthorityIn, Header, HeaderIs, HeaderPresence, MethodIs, Origin, OriginIn, SchemeIs,
-        ServerNameIn,
+        AuthorityIn, ClientCertificate, ClientCertificateIn, Header, HeaderIs, HeaderPresence,
+        MethodIs, Origin, OriginIn, SchemeIs, ServerNameIn,
     };
 
     let (a, b) = (|| text("a"), || text("b"));
@@ -79,6 +79,16 @@ fn request() -> Vec<Case> {
             OriginIn(texts("a b c d e f g")),
             r#"{"read":{"origin-in":["a","b","c","d","e","f","g"]}}"#,
             "asked whether the origin is among a, b, c, d, e and 2 more",
+        ),
+        case(
+            ClientCertificate,
+            r#"{"read":"client-certificate"}"#,
+            "asked for the certificate of the connection's peer",
+        ),
+        case(
+            ClientCertificateIn(texts("dns:a uri:b")),
+            r#"{"read":{"client-certificate-in":["dns:a","uri:b"]}}"#,
+            "asked which of dns:a, uri:b the certificate of the connection's peer is for",
         ),
     ]
 }

@@ -137,8 +137,28 @@ fn text_of_a_caller_is_known_as_such() {
         answered.map(|function| function.name).collect::<Vec<_>>()
     };
     assert_eq!(of(TextOrigin::Caller), ["request.header", "notes.get"]);
-    assert_eq!(of(TextOrigin::Principal), ["principal.tenant"]);
+    assert_eq!(of(TextOrigin::Principal), ["request.client-certificate", "principal.tenant"]);
     assert_eq!(of(TextOrigin::Operator), ["route.name", "route.attribute", "route.grpc-method"]);
+}
+
+#[test]
+fn a_name_that_no_certificate_has_is_refused() {
+    let digest = format!("sha256:{}", "0a".repeat(32));
+    let upper = digest.to_uppercase().replace("SHA256", "sha256");
+    let (sound, wrong) =
+        (["dns:a.example", "uri:urn:a", &digest], ["a", "dns:A.b", "uri:", &upper]);
+    let check = |names: &[&str]| {
+        let names = names.iter().map(|name| text(name)).collect();
+        Question::from(RequestRead::ClientCertificateIn(names)).check()
+    };
+
+    assert_eq!(check(&sound), Ok(()));
+    assert_eq!(check(&[]), Ok(()), "nobody is known by any of no names");
+    for name in wrong {
+        let refused = check(&[sound[0], name]).unwrap_err().to_string();
+        assert!(refused.starts_with("request.client-certificate-in: at most 1024 names"), "{name}");
+    }
+    assert!(check(&vec![sound[0]; 1_025]).is_err());
 }
 
 #[test]

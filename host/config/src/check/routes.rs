@@ -134,6 +134,7 @@ fn fields(reader: &ItemReader<'_>, protocol: UpstreamProtocol) -> UpstreamFields
         pass_authorization: reader.boolean(&upstream::PASS_AUTHORIZATION),
         pass_cookie: reader.boolean(&upstream::PASS_COOKIE),
         pass_set_cookie: reader.boolean(&upstream::PASS_SET_COOKIE),
+        client_cert: reader.boolean(&upstream::CLIENT_CERT),
     };
 
     if protocol == UpstreamProtocol::Grpc {

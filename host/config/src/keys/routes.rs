@@ -105,6 +105,10 @@ pub(crate) mod upstream {
             "pass_set_cookie", ValueType::Boolean { default: false },
             "`true` passes `Set-Cookie` of an `http` upstream's answers on; never with a stored \
              answer of an operation");
+        CLIENT_CERT = ConfigKey::optional(
+            "client_cert", ValueType::Boolean { default: false },
+            "`true` shows the upstream the certificate of the connection's peer in `Client-Cert` \
+             (RFC 9440); a caller's own field is removed in any case");
         CONNECT_TIMEOUT_MS = ConfigKey::optional(
             "connect_timeout_ms", integer(1, 60_000, 2_000),
             "Longest time for a connection, handshake included");

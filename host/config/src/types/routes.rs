@@ -117,6 +117,8 @@ pub struct UpstreamFields {
     pub pass_cookie: bool,
     /// True where callers get its `Set-Cookie`.
     pub pass_set_cookie: bool,
+    /// True where it gets the certificate of the connection's peer.
+    pub client_cert: bool,
 }
 
 /// A service that requests are forwarded to: `[upstreams.<name>]`.

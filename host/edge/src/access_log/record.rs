@@ -8,7 +8,7 @@ use http::Version;
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tollgate_chain::GrpcCode;
+use tollgate_chain::{ClientCertificate, GrpcCode};
 
 use super::AccessLog;
 
@@ -61,6 +61,9 @@ pub(crate) struct AccessRecord {
     pub(crate) path: Box<str>,
     pub(crate) protocol: &'static str,
     pub(crate) tls: bool,
+    /// The fingerprint of the certificate that the connection's peer showed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client_certificate: Option<Box<str>>,
     /// 0 when the exchange ended before there was a response.
     pub(crate) status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,6 +117,11 @@ pub(crate) fn protocol(version: Version) -> &'static str {
         Version::HTTP_2 => "HTTP/2",
         _ => "other",
     }
+}
+
+/// The fingerprint of a certificate, as recorded.
+pub(crate) fn fingerprint(certificate: Option<&Arc<ClientCertificate>>) -> Option<Box<str>> {
+    certificate.map(|certificate| certificate.identity.fingerprint.clone())
 }
 
 /// A path as recorded: bounded, since a record may wait.

@@ -14,6 +14,7 @@ fn record(path: &str) -> AccessRecord {
         path: path.into(),
         protocol: "HTTP/1.1",
         tls: false,
+        client_certificate: None,
         status: 200,
         code: None,
         internal: None,

@@ -11,7 +11,7 @@ use tollgate_chain::{Error, metric};
 
 use super::Link;
 use crate::ResponseBody;
-use crate::access_log::{AccessRecord, Facts, Recording, protocol};
+use crate::access_log::{AccessRecord, Facts, Recording, fingerprint, protocol};
 use crate::head::RequestId;
 use crate::respond::{Caller, Ended, Protocol, Stamp};
 
@@ -80,6 +80,7 @@ impl<H> Link<H> {
                 path: "".into(),
                 protocol: protocol(Version::HTTP_11),
                 tls: self.secure,
+                client_certificate: fingerprint(self.client_certificate.as_ref()),
                 status: response.status().as_u16(),
                 code,
                 internal: Some(cause.to_string().into()),

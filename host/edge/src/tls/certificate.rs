@@ -2,6 +2,7 @@
 //! Nothing here decides about trust.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use ring::digest::{SHA256, digest};
@@ -13,6 +14,9 @@ use x509_parser::prelude::FromDer;
 
 use super::pem;
 use crate::Error;
+
+/// Most bytes of a caller's certificate, which an upstream may get in a header field.
+const DER_BYTES_MAX: usize = 16 * 1024;
 
 /// The reason why a certificate cannot be used as what it is meant for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -26,9 +30,9 @@ pub enum CertificateFault {
     /// It ended at this time, in seconds since 1970-01-01T00:00:00Z.
     #[error("it expired at {} seconds after 1970-01-01T00:00:00Z", .0)]
     Expired(i64),
-    /// Its names are more or longer than a policy may be given.
-    #[error("it has more than 64 names, or one of more than 512 bytes")]
-    TooManyNames,
+    /// It is longer, or its names are more or longer, than policies and upstreams may be given.
+    #[error("it is longer than 16 KiB, has more than 64 names, or one of more than 512 bytes")]
+    TooLarge,
 }
 
 /// The end of a certificate, or the time by which a revocation list is followed by the next one.
@@ -93,11 +97,12 @@ pub(super) fn client_certificate(
     // Names of other kinds count too: they are parsed for each connection.
     let texts = identity.dns_names.iter().chain(&identity.uris).chain(&identity.common_name);
     let is_long = texts.into_iter().any(|text| text.len() > CertificateIdentity::NAME_BYTES_MAX);
-    if is_long || names.len() > CertificateIdentity::NAMES_MAX {
-        return Err(CertificateFault::TooManyNames);
+    let is_large = leaf.len() > DER_BYTES_MAX || names.len() > CertificateIdentity::NAMES_MAX;
+    if is_long || is_large {
+        return Err(CertificateFault::TooLarge);
     }
     identity.dns_names.iter_mut().for_each(|name| name.make_ascii_lowercase());
-    Ok(ClientCertificate { identity, der: leaf.as_ref().into() })
+    Ok(ClientCertificate { identity: Arc::new(identity), der: leaf.as_ref().into() })
 }
 
 fn dns_name(name: &GeneralName<'_>) -> Option<Text> {

@@ -28,7 +28,7 @@ pub(crate) enum HandshakeRefusal {
     RevocationListExpired,
     RevocationListInvalid,
     WrongPurpose,
-    Names,
+    TooLarge,
     OtherCertificate,
     Protocol,
     Closed,
@@ -49,7 +49,7 @@ impl HandshakeRefusal {
             Self::RevocationListExpired => "revocation-list-expired",
             Self::RevocationListInvalid => "revocation-list-invalid",
             Self::WrongPurpose => "wrong-purpose",
-            Self::Names => "names",
+            Self::TooLarge => "too-large",
             Self::OtherCertificate => "other-certificate",
             Self::Protocol => "protocol",
             Self::Closed => "closed",
@@ -115,7 +115,7 @@ impl RefusalLog {
 
     /// Notes a certificate that was verified and cannot be given to policies.
     pub(crate) fn unusable(&self, peer: IpAddr, fault: CertificateFault) {
-        self.note(HandshakeRefusal::Names, peer, &fault);
+        self.note(HandshakeRefusal::TooLarge, peer, &fault);
     }
 
     fn note(&self, refusal: HandshakeRefusal, peer: IpAddr, cause: &dyn std::fmt::Display) {

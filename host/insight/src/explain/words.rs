@@ -18,6 +18,8 @@ pub(super) fn answer(question: &Question, answer: &Answer) -> Option<String> {
             Presence::Once => "once".to_owned(),
             Presence::Repeated => "more than once".to_owned(),
         },
+        Answer::ClientCertificate(Some(identity)) => identity.to_string(),
+        Answer::ClientCertificate(None) => "there is none".to_owned(),
         Answer::Index(None) => "none of them".to_owned(),
         Answer::Index(Some(index)) => {
             question.choice(*index).unwrap_or_else(|| format!("number {}", index + 1))
@@ -86,6 +88,7 @@ fn word(answer: &Answer) -> &'static str {
         Answer::Done
         | Answer::Bool(_)
         | Answer::Text(_)
+        | Answer::ClientCertificate(_)
         | Answer::Presence(_)
         | Answer::Index(_)
         | Answer::Environment(_)

@@ -1,9 +1,12 @@
 //! The fields by which an upstream learns of the caller: its address, scheme and authority.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
 use tollgate_chain::{Error, Head};
 use tollgate_config::ForwardedFields;
 
+const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
 const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -25,6 +28,16 @@ pub(super) fn write(
             headers.insert(FORWARDED, field_value(&element(head))?);
         }
         ForwardedFields::None => {}
+    }
+    Ok(())
+}
+
+/// Writes the certificate of the connection's peer, as a byte sequence of a structured field (RFC
+/// 9440 §2.2). A field of the caller's was dropped on arrival.
+pub(super) fn show_certificate(head: &Head, headers: &mut HeaderMap) -> Result<(), Error> {
+    if let Some(certificate) = &head.client_certificate {
+        let bytes = STANDARD.encode(&certificate.der);
+        headers.insert(CLIENT_CERT, field_value(&format!(":{bytes}:"))?);
     }
     Ok(())
 }

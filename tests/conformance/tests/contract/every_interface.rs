@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 
 use conformance::{Table, function_of, functions_of_the_contract};
 use tollgate_chain::{
-    Access, Answer, Bucket, Claimed, Content, CredentialHandle, CredentialsRead, Environment,
-    HeldHandle, Hook, IdempotencyEffect, IdempotencyKey, IdempotencyRead, Identity, Interface,
-    LogCommand, LogLevel, Member, NotesCommand, NotesRead, OriginKind, Partition, Presence,
-    Presented, PrincipalCommand, PrincipalRead, Question, QuotaCommand, QuotaEffect, Rate,
-    ReplyHeadersCommand, RequestRead, Resolution, ResponseRead, RouteMatch, RouteRead, Rule,
-    ServerName, Source, Taken, Text, UpstreamState, UpstreamsRead, Verdict,
+    Access, Answer, Bucket, CertificateIdentity, Claimed, Content, CredentialHandle,
+    CredentialsRead, Environment, HeldHandle, Hook, IdempotencyEffect, IdempotencyKey,
+    IdempotencyRead, Identity, Interface, LogCommand, LogLevel, Member, NotesCommand, NotesRead,
+    OriginKind, Partition, Presence, Presented, PrincipalCommand, PrincipalRead, Question,
+    QuotaCommand, QuotaEffect, Rate, ReplyHeadersCommand, RequestRead, Resolution, ResponseRead,
+    RouteMatch, RouteRead, Rule, ServerName, Source, Taken, Text, UpstreamState, UpstreamsRead,
+    Verdict,
 };
 use tollgate_runtime::{Grants, LoadError};
 
@@ -160,7 +161,29 @@ fn request() -> Vec<Case> {
         ),
         read(RequestRead::Origin, Answer::Origin(OriginKind::Foreign), "OriginKind::Foreign"),
         read(RequestRead::OriginIn(texts(["https://a.example"])), Answer::Bool(true), "true"),
+        read(
+            RequestRead::ClientCertificate,
+            Answer::ClientCertificate(Some(identity().into())),
+            concat!(
+                r#"Some(CertificateIdentity { dns-names: ["a.example"], uris: ["urn:b"], "#,
+                r#"common-name: Some("a"), fingerprint: "00" })"#
+            ),
+        ),
+        read(
+            RequestRead::ClientCertificateIn(texts(["dns:a.example", "uri:urn:b"])),
+            Answer::Index(Some(1)),
+            "Some(1)",
+        ),
     ]
+}
+
+fn identity() -> CertificateIdentity {
+    CertificateIdentity {
+        dns_names: texts(["a.example"]),
+        uris: texts(["urn:b"]),
+        common_name: Some(text("a")),
+        fingerprint: text("00"),
+    }
 }
 
 fn credentials() -> Vec<Case> {

@@ -42,6 +42,8 @@ impl Asked {
         self.note(host.server_name_in(&list(["a.example"])));
         self.note(host.origin());
         self.note(host.origin_in(&list(["https://a.example"])));
+        self.note(host.client_certificate());
+        self.note(host.client_certificate_in(&list(["dns:a.example", "uri:urn:b"])));
     }
 
     pub(crate) fn route(&mut self, host: &mut impl Host) {
