@@ -51,7 +51,7 @@ pub trait Host: Send + 'static {
 
     /// A number that is always the same for a tenant in its environment; before there is a
     /// principal, for the credential that is presented, and without one for the caller's address.
-    /// The same in every process.
+    /// The same in every process; a secret salt is mixed in where it decides something.
     fn sticky(&self) -> u64;
 }
 

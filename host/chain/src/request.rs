@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::continuation::{Continue, Standing, Turn};
 use crate::decide::decide;
 use crate::receipt::{Decision, Receipt, ReceiptEntry};
+use crate::rollout;
 use crate::{
     Acting, Chain, Error, Failure, Head, Hook, Host, LeafRef, Policy, Reply, Route, Verdict,
 };
@@ -32,6 +33,19 @@ pub enum RequestOutcome<'a> {
 /// Lets each policy of the chain decide about the request, until one replies or fails.
 /// Appends what happened to the receipt. Dropping the future drops the host.
 pub async fn walk<'a, H: Host>(
+    chain: &'a Chain<H>,
+    head: &Head,
+    route: Option<&Route>,
+    host: H,
+    receipt: &mut Receipt<'a>,
+) -> (H, RequestOutcome<'a>) {
+    let first = receipt.entries.len();
+    let (host, outcome) = each(chain, head, route, host, receipt).await;
+    let entries = receipt.entries.get(first..).unwrap_or_default();
+    (rollout::count(chain, entries, host).await, outcome)
+}
+
+async fn each<'a, H: Host>(
     chain: &'a Chain<H>,
     head: &Head,
     route: Option<&Route>,
@@ -130,9 +144,6 @@ pub(crate) fn entry<'a, H>(
     let now = Instant::now();
     let took = now.duration_since(std::mem::replace(since, now));
     let Place { policy, index, acting, hook } = at;
-    if let Some(rollout) = &policy.rollout {
-        rollout.progress.count(acting, decision.outcome(), took);
-    }
     ReceiptEntry { policy: &policy.version(acting).name, index, hook, acting, decision, took }
 }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::decide::decide;
 use crate::receipt::Receipt;
 use crate::request::{Place, Step, entry, failed, skipped, step};
+use crate::rollout;
 use crate::{Chain, Error, Failure, Head, Hook, Host, Reply, Route};
 
 /// Where the walk ended.
@@ -26,6 +27,19 @@ pub enum ResponseOutcome<'a> {
 
 /// Lets each policy of the chain that has a response hook decide, last policy first.
 pub async fn walk<'a, H: Host>(
+    chain: &'a Chain<H>,
+    head: &Head,
+    route: Option<&Route>,
+    host: H,
+    receipt: &mut Receipt<'a>,
+) -> (H, ResponseOutcome<'a>) {
+    let first = receipt.entries.len();
+    let (host, outcome) = each(chain, head, route, host, receipt).await;
+    let entries = receipt.entries.get(first..).unwrap_or_default();
+    (rollout::count(chain, entries, host).await, outcome)
+}
+
+async fn each<'a, H: Host>(
     chain: &'a Chain<H>,
     head: &Head,
     route: Option<&Route>,

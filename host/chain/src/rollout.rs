@@ -1,23 +1,26 @@
 //! A candidate beside a policy: who is decided by which, and how each fares.
 //!
 //! In *shadow* the policy decides and the candidate is run on the same answers, its commands
-//! withheld. As a *canary* it decides for a share of tenants, always the same ones; in *full* for
+//! withheld. As a *canary* it decides for a share of tenants, the same ones for as long as the process lives; in *full* for
 //! all. Who takes it back when it fares worse is the gateway's affair: here is only the count.
 
 mod drift;
+mod pair;
 mod shadow;
 mod stage;
 
 use std::collections::VecDeque;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::{Failure, Hook, Policy, Tally, Verdict};
+use crate::receipt::ReceiptEntry;
+use crate::{Hook, Policy, Tally, Verdict};
 
 pub use drift::{Drift, RolloutFigures, Tolerance};
+pub(crate) use pair::count;
 pub(crate) use shadow::shadow;
 pub use stage::{Share, Stage};
 
@@ -47,11 +50,20 @@ pub enum Acting {
 #[derive(Debug)]
 pub struct Progress {
     stage: AtomicU32,
-    current: Fared,
-    candidate: Fared,
+    all: Both,
+    compared: Both,
+    /// Assigns callers to sides in a way that nobody outside can foretell.
+    salt: RandomState,
     shadow: Shadowed,
     differences: Mutex<VecDeque<Difference>>,
     returned: Mutex<Option<Drift>>,
+}
+
+/// Results of both.
+#[derive(Debug, Default)]
+struct Both {
+    current: Fared,
+    candidate: Fared,
 }
 
 /// Results of one of the two since the process began.
@@ -102,8 +114,9 @@ impl Progress {
     pub fn new(stage: Stage) -> Self {
         Self {
             stage: AtomicU32::new(stage.code()),
-            current: Fared::default(),
-            candidate: Fared::default(),
+            all: Both::default(),
+            compared: Both::default(),
+            salt: RandomState::new(),
             shadow: Shadowed::default(),
             differences: Mutex::default(),
             returned: Mutex::default(),
@@ -139,16 +152,18 @@ impl Progress {
         *self.returned.lock()
     }
 
-    /// Returns the results of one of the two.
+    /// Returns the results of one of the two, whoever asked.
     #[must_use]
     pub fn figures(&self, of: Acting) -> RolloutFigures {
-        let fared = self.fared(of);
-        RolloutFigures {
-            decisions: fared.decisions.sum(),
-            refusals: fared.refusals.sum(),
-            failures: fared.failures.sum(),
-            nanoseconds: fared.nanoseconds.sum(),
-        }
+        self.all.of(of).figures()
+    }
+
+    /// Returns the results of one of the two by which they are compared: what callers with a
+    /// principal met, and what the candidate refused to others though the policy would not have.
+    /// Nobody without a credential can make either of them look worse by requests that both refuse.
+    #[must_use]
+    pub fn compared(&self, of: Acting) -> RolloutFigures {
+        self.compared.of(of).figures()
     }
 
     /// Results of shadow runs.
@@ -168,23 +183,6 @@ impl Progress {
         self.differences.lock().iter().cloned().collect()
     }
 
-    /// Counts a decision of one of the two.
-    pub(crate) fn count(
-        &self,
-        acting: Acting,
-        outcome: Result<&Verdict, &Failure>,
-        took: Duration,
-    ) {
-        let fared = self.fared(acting);
-        fared.decisions.add(1);
-        fared.nanoseconds.add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
-        match outcome {
-            Ok(Verdict::Reply(_)) => drop(fared.refusals.add(1)),
-            Ok(Verdict::Proceed | Verdict::Forward(_)) => {}
-            Err(_) => drop(fared.failures.add(1)),
-        }
-    }
-
     fn differs(&self, difference: Difference) {
         self.shadow.differs.add(1);
         let mut kept = self.differences.lock();
@@ -193,11 +191,35 @@ impl Progress {
         }
         kept.push_back(difference);
     }
+}
 
-    fn fared(&self, of: Acting) -> &Fared {
-        match of {
+impl Both {
+    fn of(&self, acting: Acting) -> &Fared {
+        match acting {
             Acting::Current => &self.current,
             Acting::Candidate => &self.candidate,
+        }
+    }
+
+    fn count(&self, entry: &ReceiptEntry<'_>) {
+        let fared = self.of(entry.acting);
+        fared.decisions.add(1);
+        fared.nanoseconds.add(u64::try_from(entry.took.as_nanos()).unwrap_or(u64::MAX));
+        match entry.decision.outcome() {
+            Ok(Verdict::Reply(_)) => drop(fared.refusals.add(1)),
+            Ok(Verdict::Proceed | Verdict::Forward(_)) => {}
+            Err(_) => drop(fared.failures.add(1)),
+        }
+    }
+}
+
+impl Fared {
+    fn figures(&self) -> RolloutFigures {
+        RolloutFigures {
+            decisions: self.decisions.sum(),
+            refusals: self.refusals.sum(),
+            failures: self.failures.sum(),
+            nanoseconds: self.nanoseconds.sum(),
         }
     }
 }
@@ -209,7 +231,7 @@ impl<H> Rollout<H> {
     pub fn acting(&self, sticky: impl FnOnce() -> u64) -> Acting {
         let takes = match self.progress.stage() {
             Stage::Off | Stage::Shadow => false,
-            Stage::Canary(share) => share.takes(sticky(), &self.candidate.name),
+            Stage::Canary(share) => share.takes(self.progress.salt.hash_one(sticky())),
             Stage::Full => true,
         };
         if takes { Acting::Candidate } else { Acting::Current }

@@ -96,8 +96,8 @@ impl ActiveRollout {
         tracing::info!(target: AUDIT, policy, candidate, %from, to = %stage, "rollout moved");
     }
 
-    /// Returns what both have done so far, the policy first.
+    /// Returns the results by which both are compared, the policy's first.
     fn figures(&self) -> [tollgate_chain::RolloutFigures; 2] {
-        [Acting::Current, Acting::Candidate].map(|acting| self.progress.figures(acting))
+        [Acting::Current, Acting::Candidate].map(|acting| self.progress.compared(acting))
     }
 }

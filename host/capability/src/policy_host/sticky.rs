@@ -1,4 +1,5 @@
-//! The number that assigns a caller to the same version of a policy in every process.
+//! The number by which a caller is assigned to a version of a policy. It is salted there, so that
+//! nobody outside can foretell the side of a credential.
 
 use std::hash::Hasher as _;
 
@@ -54,7 +55,6 @@ mod tests {
         assert_ne!(number(None, &head_with(&[])), key("Bearer a"));
     }
 
-    /// A canary that is under way must keep its callers when a gateway is upgraded.
     #[test]
     fn numbers_never_change() {
         let live = Some((Environment::Live, "acme"));

@@ -35,12 +35,10 @@ impl Share {
         (1.0..f64::from(WHOLE)).contains(&hundredths).then_some(Self(hundredths as u16))
     }
 
-    /// Returns true if somebody with this number is in it. Members of a share are in every larger one of the
-    /// same candidate; another candidate begins with others.
-    #[must_use]
-    pub fn takes(self, sticky: u64, candidate: &str) -> bool {
-        let salted = candidate.bytes().fold(sticky, |sum, byte| mix(sum ^ u64::from(byte)));
-        mix(salted) % u64::from(WHOLE) < u64::from(self.0)
+    /// Returns true if somebody with this number, which is spread evenly, is in it. Members of a
+    /// share are in every larger one.
+    pub(super) fn takes(self, number: u64) -> bool {
+        number % u64::from(WHOLE) < u64::from(self.0)
     }
 }
 
@@ -49,13 +47,6 @@ impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} %", f64::from(self.0) / 100.0)
     }
-}
-
-/// Spreads what differs in few bits over all of them (the finaliser of SplitMix64).
-fn mix(value: u64) -> u64 {
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }
 
 const SHADOW: u32 = u32::MAX;

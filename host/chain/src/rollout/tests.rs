@@ -70,20 +70,23 @@ async fn walked(chain: &Chain<Script>, host: Script) -> (Script, bool, String) {
 
 #[test]
 fn a_share_takes_so_many_of_ten_thousand_tenants_and_always_the_same() {
-    let tenants: Vec<u64> = (0..10_000_u64).map(|n| n.wrapping_mul(0x1_0000_01b3)).collect();
+    let numbers = |salt: &RandomState| (0..10_000_u64).map(|n| salt.hash_one(n)).collect();
+    let salt = RandomState::new();
+    let tenants: Vec<u64> = numbers(&salt);
     for percent in [1.0, 5.0, 10.0, 25.0, 50.0, 90.0] {
         let share = Share::percent(percent).unwrap();
-        let taken = tenants.iter().filter(|tenant| share.takes(**tenant, CANDIDATE)).count();
+        let taken = tenants.iter().filter(|tenant| share.takes(**tenant)).count();
         let expected = percent * 100.0;
         let off = (taken as f64 - expected).abs();
         assert!(off <= 200.0, "{percent} %: {taken} of 10,000");
         let larger = Share::percent(percent + 5.0).unwrap();
-        for tenant in tenants.iter().filter(|tenant| share.takes(**tenant, CANDIDATE)) {
-            assert!(share.takes(*tenant, CANDIDATE) && larger.takes(*tenant, CANDIDATE));
+        for tenant in tenants.iter().filter(|tenant| share.takes(**tenant)) {
+            assert!(larger.takes(*tenant));
         }
     }
     let half = Share::percent(50.0).unwrap();
-    let moved = tenants.iter().filter(|own| half.takes(**own, "a") != half.takes(**own, "b"));
+    let others: Vec<u64> = numbers(&RandomState::new());
+    let moved = tenants.iter().zip(&others).filter(|(a, b)| half.takes(**a) != half.takes(**b));
     assert!(moved.count() > 4_000, "another candidate begins with the same tenants");
 }
 
@@ -161,7 +164,7 @@ async fn a_canary_decides_for_its_tenants_and_for_no_others() {
     for sticky in 0..200 {
         let host = Script { sticky, ..Script::saying(&["a"]) };
         let (_, passed, by) = walked(&chain, host).await;
-        let taken = share.takes(sticky, CANDIDATE);
+        let taken = share.takes(progress.salt.hash_one(sticky));
         assert_eq!((passed, by.as_str()), (!taken, if taken { CANDIDATE } else { "guest" }));
     }
     let [current, candidate] =
@@ -169,6 +172,70 @@ async fn a_canary_decides_for_its_tenants_and_for_no_others() {
     assert_eq!(current.decisions + candidate.decisions, 200);
     assert_eq!((current.refusals, candidate.refusals), (0, candidate.decisions));
     assert!(candidate.decisions > 20);
+}
+
+/// Walks as many times as a comparison needs, and gives what is compared.
+async fn compared(
+    chain: &Chain<Script>,
+    progress: &Progress,
+    host: impl Fn(u64) -> Script,
+) -> [RolloutFigures; 2] {
+    for sticky in 0..1_000 {
+        walked(chain, host(sticky)).await;
+    }
+    [Acting::Current, Acting::Candidate].map(|acting| progress.compared(acting))
+}
+
+#[tokio::test]
+async fn refusals_of_callers_without_a_principal_do_not_take_back_an_equal_candidate() {
+    let half = Stage::Canary(Share::percent(50.0).unwrap());
+    let (chain, progress) = chain(half, |run| Box::pin(current(run)));
+    let known = |sticky| Script { sticky, tenant: Some("t".into()), ..Script::saying(&["a"]) };
+    let [before, _] = compared(&chain, &progress, known).await;
+    assert!(before.decisions > 300, "{before:?}");
+
+    // All of one side, as somebody sends them who can foretell it.
+    let is_taken = |sticky: &u64| {
+        let Stage::Canary(share) = progress.stage() else { return false };
+        share.takes(progress.salt.hash_one(sticky))
+    };
+    let taken: Vec<u64> = (0..10_000).filter(is_taken).take(1_000).collect();
+    let unknown = |n| Script { sticky: taken[usize::try_from(n).unwrap()], ..Script::saying(&[]) };
+    let [policy, candidate] = compared(&chain, &progress, unknown).await;
+    assert_eq!((policy.refusals, candidate.refusals), (0, 0));
+    assert_eq!(Tolerance::default().judge(policy, candidate), None);
+    assert_eq!(progress.figures(Acting::Candidate).refusals, 1_000, "they are reported");
+}
+
+#[tokio::test]
+async fn a_candidate_that_keeps_out_whom_its_policy_lets_in_is_seen_without_a_principal() {
+    let half = Stage::Canary(Share::percent(50.0).unwrap());
+    let (chain, progress) = chain(half, |run| Box::pin(stricter(run)));
+    let known = |sticky: u64| {
+        // Known where the policy let it pass, as by an `auth` that follows.
+        let is_taken = Share::percent(50.0).unwrap().takes(progress.salt.hash_one(sticky));
+        Script { sticky, tenant: (!is_taken).then(|| "t".into()), ..Script::saying(&["a"]) }
+    };
+    let [policy, candidate] = compared(&chain, &progress, known).await;
+    assert_eq!((policy.refusals, candidate.refusals), (0, candidate.decisions));
+    let drift = Tolerance::default().judge(policy, candidate);
+    assert_eq!(drift, Some(Drift::Refusals(0, 10_000)));
+}
+
+#[tokio::test]
+async fn a_policy_that_needs_an_effect_to_know_says_nothing_against_its_candidate() {
+    let (chain, progress) = chain(Stage::Full, |run| Box::pin(stricter(run)));
+    let own = policy(Arc::new(Guest::new(|run| Box::pin(claiming(run)))), &Growth::default());
+    let rollout = Rollout {
+        candidate: Arc::clone(&chain.policies[0].rollout.as_ref().unwrap().candidate),
+        progress: Arc::clone(&progress),
+    };
+    let own = Policy { rollout: Some(rollout), ..own };
+    let chain = Chain { name: "open".into(), policies: vec![Arc::new(own)] };
+    let (host, passed, _) = walked(&chain, Script::saying(&[])).await;
+    assert!(!passed && host.asked.iter().all(|asked| matches!(asked, Question::Read(_))));
+    assert_eq!(progress.figures(Acting::Candidate).refusals, 1);
+    assert_eq!(progress.compared(Acting::Candidate).decisions, 0);
 }
 
 #[tokio::test]
