@@ -94,29 +94,35 @@ async fn run<'a, H: Host>(
 
 enum Verification {
     Agrees,
-    /// The machine, not the guest, kept the run from its end: no instance, or no time.
+    /// The machine, not the guest, kept the run from its end.
     Inconclusive,
     Differs(Box<Discord>),
 }
 
-/// Runs the component against the answers that the walk was given; nothing is asked again.
+/// Runs the component against the answers that the walk was given; nothing is asked again. A trap
+/// alone says little, since the tree is lost for good by what is found here: a component that is
+/// no function of its answers traps once more.
 async fn verify<H: Host>(
     policy: &Policy<H>,
     hook: Hook,
     host: H,
     leaf: &Leaf,
 ) -> (H, Verification) {
-    let known = (leaf.trace(), leaf.verdict());
-    let run = Run::again(host, known.0.clone(), policy.questions_max, policy.answer_bytes_max);
-    let (run, outcome) = policy.plugin.run(hook, run).await;
-    let (host, trace) = run.abandon();
+    let (host, trace, outcome) = again(policy, hook, host, leaf).await;
+    let (host, trace, outcome) = match outcome {
+        Err(Failure::Trap(_)) => again(policy, hook, host, leaf).await,
+        outcome => (host, trace, outcome),
+    };
 
-    let verification = match outcome.and_then(checked) {
+    let known = (leaf.trace(), leaf.verdict());
+    let verification = match outcome {
         Ok(verdict) => match Discord::between(known, (&trace, &verdict)) {
             Ok(()) => Verification::Agrees,
             Err(discord) => Verification::Differs(discord),
         },
-        Err(Failure::NoInstance | Failure::Time) => Verification::Inconclusive,
+        Err(Failure::NoInstance | Failure::Time | Failure::Start(_) | Failure::Engine(_)) => {
+            Verification::Inconclusive
+        }
         Err(_) => {
             let index = trace.steps().len();
             let known = (known.0, Some(known.1));
@@ -125,6 +131,20 @@ async fn verify<H: Host>(
     };
 
     (host, verification)
+}
+
+/// Runs the component on the answers of a leaf, for no effect.
+async fn again<H: Host>(
+    policy: &Policy<H>,
+    hook: Hook,
+    host: H,
+    leaf: &Leaf,
+) -> (H, Trace, Result<Verdict, Failure>) {
+    let fed = leaf.trace().clone();
+    let run = Run::again(host, fed, policy.questions_max, policy.answer_bytes_max);
+    let (run, outcome) = policy.plugin.run(hook, run).await;
+    let (host, trace) = run.abandon();
+    (host, trace, outcome.and_then(checked))
 }
 
 pub(crate) fn checked(verdict: Verdict) -> Result<Verdict, Failure> {

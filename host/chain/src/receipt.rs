@@ -36,8 +36,8 @@ pub enum Check {
     Spared,
     /// The component decided the same.
     Agreed,
-    /// The machine kept the component from its end: no instance, or no time. The next walk is
-    /// as likely to be verified.
+    /// The machine kept the component from its end: no instance, no time, or a failure of the
+    /// engine. The next walk is as likely to be verified.
     Inconclusive,
 }
 

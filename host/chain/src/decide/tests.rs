@@ -167,6 +167,67 @@ async fn a_guest_that_changes_its_mind_is_caught_by_verification_and_fails_close
     assert_eq!((verdict, walked), (Ok(Verdict::Forward("elsewhere".into())), false));
 }
 
+/// A guest that lets pass, but for the runs that fail as its script says.
+#[derive(Debug)]
+struct Flaky {
+    failures: parking_lot::Mutex<std::collections::VecDeque<Option<Failure>>>,
+}
+
+impl Plugin<Script> for Flaky {
+    fn run<'a>(
+        &'a self,
+        _hook: Hook,
+        mut run: Run<Script>,
+    ) -> std::pin::Pin<Box<dyn Future<Output = crate::Finished<Script>> + Send + 'a>> {
+        Box::pin(async move {
+            let failure = self.failures.lock().pop_front().flatten();
+            let asked = is(&mut run, "a").await.map_err(Failure::Question);
+            let outcome = asked.and_then(|_| failure.map_or(Ok(Verdict::Proceed), Err));
+            (run, outcome)
+        })
+    }
+
+    fn has(&self, hook: Hook) -> bool {
+        hook == Hook::Request
+    }
+}
+
+/// The outcomes of five requests whose third is walked and verified by runs that fail so.
+async fn verified(failures: &[Failure]) -> (Policy<Script>, Vec<Result<Verdict, Failure>>) {
+    let failures = [None, None].into_iter().chain(failures.iter().cloned().map(Some)).collect();
+    let flaky = Flaky { failures: parking_lot::Mutex::new(failures) };
+    let policy = policy(Arc::new(flaky), &always());
+    let mut outcomes = Vec::new();
+    for _ in 0..5 {
+        outcomes.push(decided(&policy, Script::default()).await.1);
+    }
+    (policy, outcomes)
+}
+
+#[tokio::test]
+async fn a_failure_of_the_machine_in_verification_neither_refuses_nor_ends_the_tree() {
+    for failure in [
+        Failure::NoInstance,
+        Failure::Time,
+        Failure::Start("out of memory".into()),
+        Failure::Engine("mismatch".into()),
+        Failure::Trap("once".into()),
+    ] {
+        let (policy, outcomes) = verified(std::slice::from_ref(&failure)).await;
+        assert_eq!(outcomes, vec![Ok(Verdict::Proceed); 5], "{failure}");
+        let tree = policy.trees.of(Hook::Request);
+        assert!(tree.is_on() && tree.discord().is_none(), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_component_that_traps_twice_on_the_answers_of_its_tree_is_no_function_of_them() {
+    let trap = Failure::Trap("again".into());
+    let (policy, outcomes) = verified(&[trap.clone(), trap]).await;
+    assert_eq!(outcomes[2], Err(Failure::Impure));
+    assert!(!policy.trees.of(Hook::Request).is_on());
+}
+
 #[tokio::test]
 async fn a_guest_that_departs_from_what_it_is_fed_fails_closed_and_ends_its_tree() {
     let runs = Arc::new(AtomicU64::new(0));
