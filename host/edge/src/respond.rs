@@ -233,7 +233,8 @@ pub fn grpc_outcome(error: &Error) -> (GrpcCode, String) {
 }
 
 /// Returns the trailers that tell a gRPC caller of an error within the stream of its answer.
-pub(crate) fn trailers(error: &Error) -> HeaderMap {
+#[must_use]
+pub fn trailers(error: &Error) -> HeaderMap {
     let view = ProblemView::of_error(error);
     let mut trailers = HeaderMap::new();
     rpc::trailers_only(&mut trailers, &view, view.retry_after.map(whole_seconds));

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use tokio::time::Instant;
+use http_body_util::{BodyExt, Collected, Limited};
+use tokio::time::{Instant, timeout_at};
 use tollgate_capability::idempotency::{Claim, Completion, StoredReply};
 use tollgate_capability::principal::Audience;
 use tollgate_chain::{Environment, Error, GrpcCode, Head, Principal, ProblemType, Route};
@@ -19,7 +20,7 @@ use tollgate_edge::ResponseBody;
 use tollgate_terms::headers::{
     IDEMPOTENT_REPLAYED, OPERATION_KEY, PRINCIPAL, REQUEST_FINGERPRINT, REQUEST_ID,
 };
-use tollgate_upstream::{CallerKey, Safety, SendBounds};
+use tollgate_upstream::{CallerKey, Safety, SendBounds, UpstreamBody};
 
 use crate::payload::RequestPayload;
 use crate::snapshot::{Call, Snapshot, UpstreamTarget};
@@ -133,7 +134,7 @@ pub(crate) async fn forward(request: &ForwardRequest<'_>) -> ForwardReport<Forwa
             messages::call(request, call, &context).await.map(Forwarded::Stream)
         }
         Some(call) => grpc::call(request, call, &context).await.map(Forwarded::Whole),
-        None => match rpc::Dialect::of(request.head, target) {
+        None => match rpc::Dialect::of(request, target) {
             Some(dialect) => rpc::call(request, &context, dialect).await,
             None => stream::pass(request, &context).await.map(Forwarded::Stream),
         },
@@ -282,6 +283,16 @@ fn is_final(code: GrpcCode) -> bool {
             | GrpcCode::FailedPrecondition
             | GrpcCode::OutOfRange
     )
+}
+
+/// Reads an upstream's answer to its end, within the time of the call.
+async fn collect(body: UpstreamBody, deadline: Instant) -> Result<Collected<Bytes>, Error> {
+    let collected = timeout_at(deadline, Limited::new(body, ANSWER_BYTES_MAX).collect());
+    let collected = collected.await.map_err(|_| Error::UpstreamTimeout)?;
+    collected.map_err(|error| match error.downcast::<Error>() {
+        Ok(error) => *error,
+        Err(error) => Error::UpstreamInvalid { internal: error.to_string() },
+    })
 }
 
 /// Reads a response to its end.

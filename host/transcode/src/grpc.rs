@@ -21,11 +21,14 @@ pub const PREFIX: usize = 5;
 /// Largest number in `grpc-timeout`, exclusive.
 const TIMEOUT_MAX: u128 = 100_000_000;
 
+/// The flag of a message that is compressed, in gRPC, gRPC-Web and Connect.
+const COMPRESSED: u8 = 0b1;
+
 /// Puts the prefix in front of a message.
 ///
 /// # Errors
 /// [`Refusal::BodyTooLarge`] when the message is longer than `limit` bytes or 4 GiB.
-pub fn frame(message: &[u8], limit: usize) -> Result<Bytes, Refusal> {
+pub fn frame(message: &[u8], is_compressed: bool, limit: usize) -> Result<Bytes, Refusal> {
     if message.len() > limit {
         return Err(Refusal::BodyTooLarge { limit });
     }
@@ -33,6 +36,9 @@ pub fn frame(message: &[u8], limit: usize) -> Result<Bytes, Refusal> {
     out.extend_from_slice(&[0; PREFIX]);
     out.extend_from_slice(message);
     fill_prefix(&mut out)?;
+    if let (true, Some(flag)) = (is_compressed, out.first_mut()) {
+        *flag = COMPRESSED;
+    }
     Ok(out.into())
 }
 
@@ -43,6 +49,22 @@ pub fn frame(message: &[u8], limit: usize) -> Result<Bytes, Refusal> {
 /// [`Refusal::UpstreamInvalid`]: longer than `limit` bytes, compressed although no compression
 /// was offered, cut, or more than one message.
 pub fn deframe(body: &Bytes, limit: usize) -> Result<Option<Bytes>, Refusal> {
+    match only_message(body, limit)? {
+        Some((_, true)) => {
+            let internal = "a gRPC message is compressed, which was not offered".to_owned();
+            Err(Refusal::UpstreamInvalid { internal })
+        }
+        message => Ok(message.map(|(message, _)| message)),
+    }
+}
+
+/// The message in the body of a unary response, and whether it is compressed; nothing when the
+/// body is empty.
+///
+/// # Errors
+/// [`Refusal::UpstreamInvalid`]: longer than `limit` bytes, flags that gRPC does not have, cut, or
+/// more than one message.
+pub fn only_message(body: &Bytes, limit: usize) -> Result<Option<(Bytes, bool)>, Refusal> {
     let invalid = |internal: &str| Refusal::UpstreamInvalid { internal: internal.to_owned() };
 
     if body.is_empty() {
@@ -53,8 +75,8 @@ pub fn deframe(body: &Bytes, limit: usize) -> Result<Option<Bytes>, Refusal> {
         return Err(invalid("a gRPC message's prefix is cut"));
     };
 
-    if flag != 0 {
-        return Err(invalid("a gRPC message is compressed, which was not offered"));
+    if flag & !COMPRESSED != 0 {
+        return Err(invalid("a gRPC message has flags that mean nothing"));
     }
 
     let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
@@ -66,7 +88,7 @@ pub fn deframe(body: &Bytes, limit: usize) -> Result<Option<Bytes>, Refusal> {
     match message.len().cmp(&length) {
         std::cmp::Ordering::Less => Err(invalid("a gRPC message is cut")),
         std::cmp::Ordering::Greater => Err(invalid("more than one message for a unary call")),
-        std::cmp::Ordering::Equal => Ok(Some(body.slice(PREFIX..))),
+        std::cmp::Ordering::Equal => Ok(Some((body.slice(PREFIX..), flag == COMPRESSED))),
     }
 }
 

@@ -12,6 +12,3 @@ mod web;
 pub use connect::{ConnectError, ConnectQuery, end_of_stream, parse_milliseconds};
 pub use text::{MalformedText, TextDecoder, encode_text};
 pub use web::trailer_frame;
-
-/// The flag of a message that is compressed, in each of the three protocols.
-pub const COMPRESSED: u8 = 0b1;

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, SET_COOKIE};
+use http::header::{HeaderMap, SET_COOKIE};
 use http::{Response, Version};
 use http_body::{Body, Frame, SizeHint};
 use tollgate_chain::Error;
@@ -13,7 +13,7 @@ use tollgate_terms::header_policy::NEVER_IN_RESPONSES;
 use super::ResponseBody;
 use crate::exchange::Ending;
 use crate::listener::outgoing;
-use crate::respond;
+use crate::respond::{self, Protocol};
 
 /// A response's body with what happens when it is through.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl RecordedBody {
         *response.version_mut() = Version::HTTP_11;
         let is_grpc = version == Version::HTTP_2
             && response.body().is_stream()
-            && response.headers().get(CONTENT_TYPE).is_some_and(|value| is_grpc(value.as_bytes()));
+            && Protocol::of(response.headers()) == Protocol::Grpc;
         let form = if is_grpc { StreamForm::Grpc } else { StreamForm::Plain };
         ending.begin(response.body().deadline());
         response.map(|body| Self { body, ending, form, is_broken: false })
@@ -90,13 +90,6 @@ impl RecordedBody {
 }
 
 const GRPC_STATUS: &str = "grpc-status";
-
-/// Tells whether a media type is that of gRPC, and not that of gRPC-Web.
-fn is_grpc(media_type: &[u8]) -> bool {
-    media_type
-        .strip_prefix(b"application/grpc")
-        .is_some_and(|rest| rest.first().is_none_or(|byte| b"+; ".contains(byte)))
-}
 
 impl Body for RecordedBody {
     type Data = Bytes;
@@ -151,21 +144,6 @@ impl Drop for RecordedBody {
             self.ending.cut();
         } else if self.body.is_end_stream() {
             self.ended();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_grpc;
-
-    #[test]
-    fn grpc_is_not_grpc_web() {
-        for name in ["application/grpc", "application/grpc+proto", "application/grpc; a=b"] {
-            assert!(is_grpc(name.as_bytes()), "{name}");
-        }
-        for name in ["application/grpc-web", "application/grpc-web-text", "application/json", ""] {
-            assert!(!is_grpc(name.as_bytes()), "{name}");
         }
     }
 }

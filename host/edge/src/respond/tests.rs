@@ -428,6 +428,7 @@ fn a_content_type_tells_the_protocol() {
         ("application/proto", false, Protocol::Connect),
         ("application/grpc", false, Protocol::Grpc),
         ("Application/GRPC+proto", false, Protocol::Grpc),
+        ("application/grpc; a=b", false, Protocol::Grpc),
         ("application/grpc-web", false, Protocol::GrpcWeb),
         ("application/grpc-web-text+proto", false, Protocol::GrpcWebText),
         ("application/connect+proto", false, Protocol::ConnectStreamProto),

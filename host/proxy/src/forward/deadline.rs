@@ -65,22 +65,22 @@ pub(super) fn enforced(told: Instant, of_route: Instant, protocol: Protocol) -> 
     (told + GRACE).min(of_route)
 }
 
-/// Tells the upstream how much time is left to a caller who set a deadline by the RPC protocol that
-/// both speak. The Route's own bound is not told.
+/// Tells a service how much time is left to a caller who set a deadline, each by the field of the
+/// RPC protocol that it speaks. The Route's own bound is not told.
 ///
 /// # Errors
 /// [`Error::UpstreamTimeout`] when no time is left.
 pub(super) fn pass_on(
     asked: &HeaderMap,
-    protocol: Protocol,
+    (caller, service): (Protocol, Protocol),
     deadline: Instant,
     headers: &mut HeaderMap,
 ) -> Result<(), Error> {
-    let field = field(protocol);
-    if field == REQUEST_TIMEOUT || !asked.contains_key(&field) {
+    if caller == Protocol::Json || !asked.contains_key(field(caller)) {
         return Ok(());
     }
 
+    let field = field(service);
     let left = deadline.saturating_duration_since(Instant::now());
     let value = if field == GRPC_TIMEOUT {
         grpc::timeout(left)
@@ -136,16 +136,32 @@ mod tests {
             let asked = [GRPC_TIMEOUT, CONNECT_TIMEOUT, REQUEST_TIMEOUT];
             let asked: HeaderMap = asked.into_iter().map(|name| (name, value("1"))).collect();
             let mut headers = HeaderMap::new();
-            pass_on(&asked, protocol, deadline, &mut headers).unwrap();
+            pass_on(&asked, (protocol, protocol), deadline, &mut headers).unwrap();
             let names: Vec<_> = headers.keys().collect();
             assert_eq!(names, [&field]);
-            let passed = pass_on(&asked, protocol, Instant::now(), &mut headers);
+            let passed = pass_on(&asked, (protocol, protocol), Instant::now(), &mut headers);
             assert_eq!(passed, Err(Error::UpstreamTimeout), "{protocol:?}");
 
             let mut headers = HeaderMap::new();
-            pass_on(&asked, Protocol::Json, deadline, &mut headers).unwrap();
-            pass_on(&HeaderMap::new(), protocol, deadline, &mut headers).unwrap();
+            pass_on(&asked, (Protocol::Json, protocol), deadline, &mut headers).unwrap();
+            pass_on(&HeaderMap::new(), (protocol, protocol), deadline, &mut headers).unwrap();
             assert!(headers.is_empty(), "{headers:?}");
         }
+    }
+
+    #[test]
+    fn a_field_of_another_protocol_asks_for_nothing_of_a_translated_call() {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let asked = |name: HeaderName| HeaderMap::from_iter([(name, value("1"))]);
+        let told = |asked: &HeaderMap, caller| {
+            let mut headers = HeaderMap::new();
+            pass_on(asked, (caller, Protocol::Grpc), deadline, &mut headers).unwrap();
+            headers.into_iter().filter_map(|(name, _)| name).collect::<Vec<_>>()
+        };
+
+        assert_eq!(told(&asked(CONNECT_TIMEOUT), Protocol::Connect), [GRPC_TIMEOUT]);
+        assert_eq!(told(&asked(GRPC_TIMEOUT), Protocol::GrpcWeb), [GRPC_TIMEOUT]);
+        assert!(told(&asked(GRPC_TIMEOUT), Protocol::Connect).is_empty());
+        assert!(told(&asked(CONNECT_TIMEOUT), Protocol::GrpcWebText).is_empty());
     }
 }

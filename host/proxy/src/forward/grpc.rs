@@ -3,14 +3,13 @@
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, TE, VIA};
 use http::{Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Limited};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tollgate_chain::{Error, GrpcCode, GrpcFailure, Member, ProblemType};
 use tollgate_terms::header_policy::PASSED_AS_METADATA;
 use tollgate_terms::headers::GRPC_TIMEOUT;
 use tollgate_transcode::grpc;
 
-use super::{ANSWER_BYTES_MAX, ForwardContext, ForwardRequest, Whole, identify};
+use super::{ANSWER_BYTES_MAX, ForwardContext, ForwardRequest, Whole, collect, identify};
 use crate::snapshot::Call;
 
 /// Calls the method and translates its answer.
@@ -24,15 +23,7 @@ pub(super) async fn call(
     let response = context.target.upstream.send_whole(make, context.bounds).await?;
 
     let (parts, body) = response.into_parts();
-    let collected =
-        timeout_at(context.bounds.deadline, Limited::new(body, ANSWER_BYTES_MAX).collect())
-            .await
-            .map_err(|_| Error::UpstreamTimeout)?
-            .map_err(|error| match error.downcast::<Error>() {
-                Ok(error) => *error,
-                Err(error) => Error::UpstreamInvalid { internal: error.to_string() },
-            })?;
-
+    let collected = collect(body, context.bounds.deadline).await?;
     let trailers = collected.trailers().cloned();
     grpc::status(&parts.headers, trailers.as_ref(), parts.status)
         .map_err(|failure| Error::Grpc(reused(failure)))?;

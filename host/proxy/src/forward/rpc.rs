@@ -12,14 +12,11 @@ use http::header::{
     HeaderValue,
 };
 use http::{Method, Request, Uri};
-use tokio::time::Instant;
-use tollgate_chain::{Error, Head};
+use tollgate_chain::Error;
 use tollgate_edge::Protocol;
-use tollgate_terms::headers::GRPC_TIMEOUT;
-use tollgate_transcode::grpc;
 use tollgate_upstream::WireProtocol;
 
-use super::{ForwardContext, ForwardRequest, Forwarded, identify, stream};
+use super::{ForwardContext, ForwardRequest, Forwarded, deadline, identify, stream};
 use crate::snapshot::UpstreamTarget;
 
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
@@ -28,9 +25,6 @@ const CONNECT_CONTENT_ENCODING: HeaderName = HeaderName::from_static("connect-co
 const CONNECT_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("connect-accept-encoding");
 const CONNECT_PROTOCOL_VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
 const GRPC_WEB: HeaderName = HeaderName::from_static("x-grpc-web");
-
-/// The fields by which callers of these protocols set a deadline.
-const ASKED_TIMEOUTS: [&str; 2] = ["grpc-timeout", "connect-timeout-ms"];
 
 /// A form of call that is translated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,12 +49,12 @@ pub(super) struct Dialect {
 
 impl Dialect {
     /// Returns the caller's protocol where this upstream does not speak it by itself.
-    pub(super) fn of(head: &Head, target: &UpstreamTarget) -> Option<Self> {
+    pub(super) fn of(request: &ForwardRequest<'_>, target: &UpstreamTarget) -> Option<Self> {
         if target.upstream.settings().protocol != WireProtocol::Grpc {
             return None;
         }
         let spoken = target.rpc_protocols;
-        let (form, is_spoken) = match Protocol::of_request(head) {
+        let (form, is_spoken) = match request.payload.protocol() {
             Protocol::Json | Protocol::Grpc => return None,
             Protocol::GrpcWeb => (CallForm::Web, spoken.grpc_web),
             Protocol::GrpcWebText => (CallForm::WebText, spoken.grpc_web),
@@ -69,7 +63,7 @@ impl Dialect {
                 (CallForm::ConnectStream, spoken.connect)
             }
         };
-        let codec = codec(head.headers.get(CONTENT_TYPE));
+        let codec = codec(request.head.headers.get(CONTENT_TYPE));
         (!is_spoken).then_some(Self { form, codec })
     }
 }
@@ -115,7 +109,7 @@ fn request<B>(
         .map_err(|error| Error::MalformedRequest { detail: format!("request target: {error}") })?;
 
     let headers = request.headers_mut();
-    *headers = stream::headers(forwarded.head, context.target)?;
+    *headers = stream::headers(forwarded, context.target)?;
     let content_type = format!("application/grpc+{}", dialect.codec);
     let content_type = HeaderValue::try_from(content_type).map_err(|_| {
         Error::UnsupportedMediaType { accept: "application/proto, application/json" }
@@ -126,11 +120,8 @@ fn request<B>(
         headers.remove(name);
     }
 
-    // The service hears of a deadline that the caller set, not of the Route's own bound.
-    if ASKED_TIMEOUTS.iter().any(|name| forwarded.head.headers.contains_key(*name)) {
-        let left = context.told.saturating_duration_since(Instant::now());
-        headers.insert(GRPC_TIMEOUT, grpc::timeout(left).ok_or(Error::UpstreamTimeout)?);
-    }
+    let protocols = (forwarded.payload.protocol(), Protocol::Grpc);
+    deadline::pass_on(&forwarded.head.headers, protocols, context.told, headers)?;
     identify(forwarded, context, headers)?;
     Ok(request)
 }
@@ -158,12 +149,6 @@ fn codings(headers: &mut HeaderMap, form: CallForm) {
             headers.insert(to, value);
         }
     }
-}
-
-/// Tells an answer of gRPC from one of something before the service.
-fn is_grpc(headers: &HeaderMap) -> bool {
-    let media_type = headers.get(CONTENT_TYPE);
-    media_type.is_some_and(|media_type| media_type.as_bytes().starts_with(b"application/grpc"))
 }
 
 /// Takes the fields that are gRPC's own out of an answer's header or trailers: what is left is

@@ -55,21 +55,31 @@ fn request<B>(
     let mut request = Request::new(body);
     *request.method_mut() = forwarded.head.method.clone();
     *request.uri_mut() = uri(forwarded.head)?;
-    *request.headers_mut() = headers(forwarded.head, context.target)?;
-    let (protocol, asked) = (forwarded.payload.protocol(), &forwarded.head.headers);
-    deadline::pass_on(asked, protocol, context.told, request.headers_mut())?;
+    *request.headers_mut() = headers(forwarded, context.target)?;
+    let caller = forwarded.payload.protocol();
+    deadline::pass_on(
+        &forwarded.head.headers,
+        (caller, caller),
+        context.told,
+        request.headers_mut(),
+    )?;
     identify(forwarded, context, request.headers_mut())?;
     Ok(request)
 }
 
-pub(super) fn headers(head: &Head, target: &UpstreamTarget) -> Result<HeaderMap, Error> {
+/// Returns the caller's fields as this upstream gets them.
+pub(super) fn headers(
+    forwarded: &ForwardRequest<'_>,
+    target: &UpstreamTarget,
+) -> Result<HeaderMap, Error> {
+    let head = forwarded.head;
     let mut headers = head.headers.clone();
     let fields = target.fields;
     let is_grpc = target.upstream.settings().protocol == WireProtocol::Grpc;
     let passed = Passed {
         authorization: fields.pass_authorization,
         cookie: fields.pass_cookie,
-        binary: is_grpc && Protocol::of(&headers) == Protocol::Grpc,
+        binary: is_grpc && forwarded.payload.protocol() == Protocol::Grpc,
     };
     strip_before_forwarding(&mut headers, passed);
 

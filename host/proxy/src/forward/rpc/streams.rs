@@ -8,10 +8,9 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame};
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tollgate_chain::{Error, GrpcCode};
-use tollgate_edge::respond::{connect_name, grpc_outcome};
-use tollgate_edge::{RequestBody, ResponseBody, SelfEnding};
+use tollgate_edge::respond::{connect_name, trailers};
+use tollgate_edge::{Protocol, RequestBody, ResponseBody, SelfEnding};
 use tollgate_transcode::grpc::Outcome;
 use tollgate_transcode::rpc::{
     ConnectError, MalformedText, TextDecoder, encode_text, end_of_stream, trailer_frame,
@@ -19,9 +18,7 @@ use tollgate_transcode::rpc::{
 use tollgate_upstream::UpstreamBody;
 
 use super::super::{ForwardContext, ForwardRequest};
-use super::{
-    CONNECT_CONTENT_ENCODING, CallForm, Dialect, GRPC_ENCODING, is_grpc, metadata, request,
-};
+use super::{CONNECT_CONTENT_ENCODING, CallForm, Dialect, GRPC_ENCODING, metadata, request};
 use crate::payload::RequestBodyOut;
 
 pub(super) async fn call(
@@ -63,7 +60,7 @@ fn told(dialect: &Dialect, response: Response<UpstreamBody>) -> Response<Respons
         Closing { form: dialect.form, status: parts.status, headers: parts.headers.clone() };
 
     let mut headers = parts.headers;
-    let is_grpc = is_grpc(&headers);
+    let is_grpc = Protocol::of(&headers) == Protocol::Grpc;
     let coding = metadata(&mut headers);
     let (media_type, coding_field) = match dialect.form {
         CallForm::Web => ("application/grpc-web", GRPC_ENCODING),
@@ -98,9 +95,6 @@ impl Dialect {
     }
 }
 
-/// The characters to escape in `grpc-message`: everything but visible ASCII and space, and `%`.
-const MESSAGE: &AsciiSet = &CONTROLS.add(b'%');
-
 /// The end of a call, until it is told.
 struct Closing {
     form: CallForm,
@@ -126,18 +120,6 @@ impl Closing {
         let error = ConnectError { code: connect_name(*code), message, details };
         end_of_stream((*code != GrpcCode::Ok).then_some(&error), &trailers)
     }
-}
-
-/// Makes the trailers that a service would have told this failure by.
-fn trailers_of(error: &Error) -> HeaderMap {
-    let (code, message) = grpc_outcome(error);
-    let mut trailers = HeaderMap::new();
-    trailers.insert("grpc-status", HeaderValue::from(code.number()));
-    let message = utf8_percent_encode(&message, MESSAGE).to_string();
-    if let Ok(message) = HeaderValue::try_from(message) {
-        trailers.insert("grpc-message", message);
-    }
-    trailers
 }
 
 /// Copies the outcome from an answer's header to its trailers.
@@ -202,7 +184,7 @@ impl Body for FramedBody {
             },
             // The head is sent: the failure ends the call as one of the service's would.
             Some(Err(error)) => {
-                let trailers = trailers_of(&error);
+                let trailers = trailers(&error);
                 self.failure = Some(error);
                 self.close(Some(trailers)).map(Ok)
             }

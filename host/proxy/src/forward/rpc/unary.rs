@@ -1,17 +1,17 @@
 //! A call of one message by Connect, sent by POST or, where the Route takes it, by GET.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use http_body_util::{BodyExt, Collected, Limited};
-use tokio::time::timeout_at;
+use http_body_util::Collected;
 use tollgate_chain::{Error, GrpcCode};
+use tollgate_edge::Protocol;
 use tollgate_edge::respond::{connect_name, http_of_connect};
-use tollgate_transcode::grpc::{Outcome, PREFIX};
-use tollgate_transcode::rpc::{COMPRESSED, ConnectError, ConnectQuery};
+use tollgate_transcode::grpc::{self, Outcome};
+use tollgate_transcode::rpc::{ConnectError, ConnectQuery};
 
-use super::super::{ANSWER_BYTES_MAX, ForwardContext, ForwardRequest, Forwarded, Whole};
-use super::{Dialect, GRPC_ACCEPT_ENCODING, GRPC_ENCODING, is_grpc, metadata, request};
+use super::super::{ANSWER_BYTES_MAX, ForwardContext, ForwardRequest, Forwarded, Whole, collect};
+use super::{Dialect, GRPC_ACCEPT_ENCODING, GRPC_ENCODING, metadata, request};
 
 /// In front of the names of trailers, which such an answer has in its header.
 const TRAILER: &str = "trailer-";
@@ -22,7 +22,7 @@ pub(super) async fn call(
     mut dialect: Dialect,
 ) -> Result<Forwarded, Error> {
     let (message, coding) = message(forwarded, &mut dialect).await?;
-    let body = framed(&message, coding.is_some())?;
+    let body = grpc::frame(&message, coding.is_some(), u32::MAX as usize)?;
     let make = || {
         let mut request = request(forwarded, context, &dialect, body.clone())?;
         if let Some(coding) = &coding {
@@ -33,13 +33,7 @@ pub(super) async fn call(
     let response = context.target.upstream.send_whole(make, context.bounds).await?;
 
     let (parts, body) = response.into_parts();
-    let collected =
-        timeout_at(context.bounds.deadline, Limited::new(body, ANSWER_BYTES_MAX).collect());
-    let collected = collected.await.map_err(|_| Error::UpstreamTimeout)?;
-    let collected = collected.map_err(|error| match error.downcast::<Error>() {
-        Ok(error) => *error,
-        Err(error) => Error::UpstreamInvalid { internal: error.to_string() },
-    })?;
+    let collected = collect(body, context.bounds.deadline).await?;
     told(&dialect, parts.status, parts.headers, collected)
 }
 
@@ -64,16 +58,6 @@ async fn message(
     Ok((forwarded.payload.raw().await?, coding))
 }
 
-fn framed(message: &Bytes, is_compressed: bool) -> Result<Bytes, Error> {
-    let limit = u32::MAX as usize;
-    let length = u32::try_from(message.len()).map_err(|_| Error::BodyTooLarge { limit })?;
-    let mut body = BytesMut::with_capacity(PREFIX + message.len());
-    body.put_u8(if is_compressed { COMPRESSED } else { 0 });
-    body.put_u32(length);
-    body.put_slice(message);
-    Ok(body.freeze())
-}
-
 /// Tells the outcome of a call: its message, or its error with an HTTP status.
 fn told(
     dialect: &Dialect,
@@ -83,7 +67,7 @@ fn told(
 ) -> Result<Forwarded, Error> {
     let trailers = collected.trailers().cloned();
     let outcome = Outcome::read(&headers, trailers.as_ref(), status);
-    let is_grpc = is_grpc(&headers);
+    let is_grpc = Protocol::of(&headers) == Protocol::Grpc;
     let coding = metadata(&mut headers);
     headers.remove(GRPC_ACCEPT_ENCODING);
     headers.remove(ACCEPT_ENCODING);
@@ -99,7 +83,10 @@ fn told(
 
     let code = outcome.code;
     let (status, body) = if code == GrpcCode::Ok {
-        let (body, is_compressed) = only_message(&collected.to_bytes())?;
+        let message = grpc::only_message(&collected.to_bytes(), ANSWER_BYTES_MAX)?;
+        let (body, is_compressed) = message.ok_or_else(|| Error::UpstreamInvalid {
+            internal: "a call of one message was answered without one".to_owned(),
+        })?;
         let content_type = format!("application/{}", dialect.codec);
         let content_type = HeaderValue::try_from(content_type)
             .map_err(|_| Error::Internal { internal: "the codec is no media type".to_owned() })?;
@@ -119,17 +106,4 @@ fn told(
     };
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     Ok(Forwarded::Translated(Whole { status, headers, body }, code))
-}
-
-/// Takes the message out of a body that must have exactly one. Tells whether it is compressed.
-fn only_message(body: &Bytes) -> Result<(Bytes, bool), Error> {
-    let invalid = |internal: &str| Error::UpstreamInvalid { internal: internal.to_owned() };
-    let Some((&[flag, a, b, c, d], message)) = body.split_first_chunk::<PREFIX>() else {
-        return Err(invalid("a call of one message was answered without one"));
-    };
-    let length = u32::from_be_bytes([a, b, c, d]);
-    if u32::try_from(message.len()) != Ok(length) {
-        return Err(invalid("a call of one message was answered with more or less than one"));
-    }
-    Ok((body.slice(PREFIX..), flag & COMPRESSED != 0))
 }
