@@ -62,9 +62,10 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },
-    /// Reloads ten times a second under load, for ten minutes, and tells what was left behind.
+    /// Runs for long: `reloads` (ten a second under load), `starvation` (one caller takes what
+    /// another needs), `connections` (ten thousand of them) or `streams` (an hour of each kind).
     Soak {
-        /// Passed on: `--seconds N`.
+        /// Passed on: the run, `reloads` where none is named, and `--seconds N`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },

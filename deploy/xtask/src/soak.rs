@@ -1,4 +1,4 @@
-//! `soak`: ten reloads a second under load. Options are passed on: `--seconds N`.
+//! `soak`: long runs of the built gateway. The run and its options are passed on.
 
 use crate::place::Place;
 use crate::{plugins, say, test, tool};
@@ -13,6 +13,6 @@ pub(crate) fn run(place: &Place, rest: &[String]) -> Result<()> {
     plugins::run(place)?;
     say::step("Binaries: building what the soak starts");
     test::binaries(place)?;
-    say::step("Soak: reloading under load");
+    say::step("Soak: running");
     tool::run(Command::new(place.binary("soak")).args(rest).current_dir(place.root()))
 }

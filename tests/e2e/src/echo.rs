@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use anyhow::Result;
 use bytes::Bytes;
@@ -89,6 +89,8 @@ async fn answer(request: Request<Incoming>) -> Result<Answer, hyper::Error> {
         .iter()
         .map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())))
         .collect();
+    let wanted =
+        parts.headers.get("x-answer-bytes").and_then(|value| value.to_str().ok()?.parse().ok());
     let account = serde_json::json!({
         "method": parts.method.as_str(),
         "target": parts.uri.path_and_query().map(|target| target.as_str()),
@@ -97,7 +99,7 @@ async fn answer(request: Request<Incoming>) -> Result<Answer, hyper::Error> {
     });
 
     let mut response = Response::new(
-        Full::new(Bytes::from(account.to_string())).map_err(|never| match never {}).boxed(),
+        Full::new(padded(account.to_string(), wanted)).map_err(|never| match never {}).boxed(),
     );
     let headers = response.headers_mut();
     headers.insert("content-type", HeaderValue::from_static("application/json"));
@@ -115,6 +117,17 @@ async fn answer(request: Request<Incoming>) -> Result<Answer, hyper::Error> {
     }
     Ok(response)
 }
+
+/// Returns the text, or where a length is wanted that many spaces, which all answers share.
+fn padded(text: String, wanted: Option<usize>) -> Bytes {
+    static SPACES: LazyLock<Bytes> = LazyLock::new(|| vec![b' '; SPACES_MAX].into());
+    match wanted {
+        Some(wanted) => SPACES.slice(..wanted.min(SPACES_MAX)),
+        None => Bytes::from(text),
+    }
+}
+
+const SPACES_MAX: usize = 8 << 20;
 
 /// The same message back, with the status in trailers, and in the head the names of the metadata
 /// that came with it.

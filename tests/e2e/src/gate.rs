@@ -31,7 +31,7 @@ pub const SOON: Duration = Duration::from_secs(30);
 pub struct Folder {
     /// TOML, beside the listener and the admin address; `HOST` is the listener's authority.
     pub toml: String,
-    /// Further keys of the listener.
+    /// Further keys of the listener. It takes 10,000 connections of an address unless they say less.
     pub listener: String,
     /// The text of `credentials.keys`.
     pub credentials: String,
@@ -50,9 +50,13 @@ impl Gate {
     pub async fn start(folder: &Folder) -> Result<Self> {
         let (port, admin) = (free_port()?, free_port()?);
         let dir = tempfile::tempdir()?;
+        let many = match folder.listener.contains("connections_per_address_max") {
+            true => "",
+            false => "connections_per_address_max = 10000",
+        };
         let head = format!(
             "[listeners.http]\naddress = \"127.0.0.1:{port}\"\nchain = \"edge\"\n\
-             connections_per_address_max = 10000\n{}\n\
+             {many}\n{}\n\
              [admin]\naddress = \"127.0.0.1:{admin}\"\n[access_log]\nto = \"access.jsonl\"\n\
              [drain]\ndelay_ms = 200\nwait_ms = 10000\n[trees]\nverify_every = 1\n",
             folder.listener

@@ -4,16 +4,19 @@
 //! [`Gate`] is the gateway alone before an [`Echo`]; [`Platform`](platform::Platform) is all of it;
 //! [`Calls`] and [`Wire`] are upstreams that misbehave; a [`Relay`] holds answers back between two
 //! parts. A [`VariedGate`] has its rules and components exchanged; [`Soak`](soak::Soak) does that
-//! without end.
+//! without end, [`Hold`](hold::Hold) keeps connections and streams open through it, and
+//! [`Starvation`](starve::Starvation) lets one caller take what another needs.
 
 pub mod calls;
 pub mod echo;
 pub mod gate;
 pub mod greeter;
+pub mod hold;
 pub mod key;
 pub mod platform;
 pub mod relay;
 pub mod soak;
+pub mod starve;
 pub mod varied;
 pub mod wide;
 pub mod wire;

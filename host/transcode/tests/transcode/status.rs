@@ -173,10 +173,12 @@ fn frames_are_put_on_and_taken_off_within_their_limit() {
     assert_eq!(grpc::frame(b"abcd", true, 3), Err(Error::BodyTooLarge { limit: 3 }));
     assert_eq!(grpc::deframe(&framed, 3).unwrap().as_deref(), Some(&b"abc"[..]));
     assert_eq!(grpc::deframe(&Bytes::new(), 3).unwrap(), None);
+
     let compressed = grpc::frame(b"abc", true, 3).unwrap();
     assert_eq!(&*compressed, b"\x01\0\0\0\x03abc");
     let read = grpc::only_message(&compressed, 3).unwrap();
     assert_eq!(read, Some((Bytes::from_static(b"abc"), true)));
+
     for broken in [
         &b"\0\0\0\0"[..],
         b"\0\0\0\0\x03ab",
