@@ -18,7 +18,7 @@ pub(super) fn run(data: &[u8]) {
 
     assert!(messages.iter().all(|message| message.len() <= LIMIT));
     let framed: Vec<u8> =
-        messages.iter().flat_map(|message| frame(message, LIMIT).unwrap()).collect();
+        messages.iter().flat_map(|message| frame(message, false, LIMIT).unwrap()).collect();
     assert!(stream.starts_with(&framed));
     if end == Ok(false) {
         assert_eq!(stream.len(), framed.len(), "bytes were lost");
