@@ -30,6 +30,7 @@ pub fn deposit_head(fields: &[(&str, &str)]) -> Result<Head, http::Error> {
         secure: true,
         client: [192, 0, 2, 1].into(),
         request_id: "req-00000001".into(),
+        websocket: false,
         source: 0,
     })
 }

@@ -56,6 +56,15 @@ pub enum Error {
     /// Native gRPC over HTTP/1.
     #[error("gRPC needs HTTP/2")]
     VersionTooLow,
+    /// A switch of protocols that the Route, or the gateway, does not make.
+    #[error("{detail}")]
+    ProtocolUnsupported {
+        /// The protocols that were expected.
+        detail: &'static str,
+    },
+    /// A version of the WebSocket protocol other than 13 (RFC 6455 §4.2.2).
+    #[error("the version of the WebSocket protocol is not supported; expected 13")]
+    WebSocketVersion,
     /// A transfer coding that this server does not know.
     #[error("the transfer coding is not supported")]
     CodingUnknown,
@@ -200,6 +209,8 @@ impl Error {
             | Self::MethodUnknown
             | Self::Misdirected
             | Self::VersionTooLow
+            | Self::ProtocolUnsupported { .. }
+            | Self::WebSocketVersion
             | Self::CodingUnknown
             | Self::RouteNotFound
             | Self::MethodNotAllowed { .. }

@@ -59,6 +59,9 @@ pub struct Head {
     pub client: IpAddr,
     /// The request's identifier, 8 to 64 of `[A-Za-z0-9_-]`.
     pub request_id: Box<str>,
+    /// True where the request opens a WebSocket: by `Upgrade` over HTTP/1.1, by an extended CONNECT
+    /// over HTTP/2, which is a `GET` here.
+    pub websocket: bool,
     /// Identifies where the request comes from within this process: its connection, or behind a
     /// trusted proxy its client. What callers without a tenant share is shared by it.
     pub source: u64,

@@ -102,6 +102,12 @@ catalogue! {
         "1 once a contradiction has switched the policy's tree off.";
     TREE_VERIFICATIONS: Counter "tollgate_tree_verifications_total" ["policy", "hook", "result"]
         "Decisions by a tree that were repeated in the component, by result.";
+    TUNNEL_BYTES: Counter "tollgate_tunnel_bytes_total" ["from"]
+        "Bytes of WebSockets that ended, by the side that sent them.";
+    TUNNELS_OPEN: Gauge "tollgate_tunnels_open" []
+        "WebSockets that are open.";
+    TUNNELS: Counter "tollgate_tunnels_total" ["end"]
+        "WebSockets that ended, by how.";
     UPSTREAM_CONNECTS: Counter "tollgate_upstream_connects_total" ["upstream", "outcome"]
         "Connections to an upstream, by outcome.";
     UPSTREAM_EJECTIONS: Counter "tollgate_upstream_ejections_total" ["upstream"]

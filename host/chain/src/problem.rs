@@ -5,6 +5,37 @@
 //! generated from them by `problem/reference.rs`. The policies that come with the gateway repeat
 //! theirs as constants of the SDK; the conformance tests compare both.
 
+/// Defines a constant of [`ProblemType`] for each row of the catalogue, and the list of all.
+macro_rules! catalogue {
+    ($($name:ident {
+        slug: $slug:literal, title: $title:literal,
+        status: $status:literal, grpc: $grpc:ident,
+        sources: $sources:expr,
+        $(type_uri: $type_uri:literal,)?
+        arises: $arises:literal,
+        remedy: $remedy:literal,
+    })*) => {
+        impl ProblemType {
+            $(#[doc = $arises]
+            pub const $name: Self = Self {
+                slug: $slug,
+                type_uri: catalogue!(@uri $($type_uri)?),
+                title: $title,
+                status: $status,
+                grpc: Code::$grpc,
+                sources: &$sources,
+                arises: $arises,
+                remedy: $remedy,
+            };)*
+        }
+
+        /// Every problem type: by the host, by services, by the operators' port, by policies.
+        pub const CATALOGUE: &[ProblemType] = &[$(ProblemType::$name,)*];
+    };
+    (@uri) => { None };
+    (@uri $type_uri:literal) => { Some($type_uri) };
+}
+
 mod catalogue;
 mod grpc_code;
 mod reference;

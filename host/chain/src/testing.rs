@@ -147,6 +147,7 @@ pub(crate) fn head() -> Head {
         secure: false,
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
         request_id: "request-1".into(),
+        websocket: false,
         source: 0,
     }
 }

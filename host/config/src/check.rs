@@ -57,6 +57,7 @@ pub(crate) fn check(items: Items, sink: &ProblemSink) -> Option<Config> {
     };
     rollouts::check_candidates(&checker, &related);
     policies::check_skippable(&checker, &related);
+    routes::check_websockets(&checker, &routes, &upstreams);
     attributes::check_routes(&checker, &related, &chain_index);
 
     Some(Config {

@@ -32,7 +32,7 @@ pub use types::{
     HostField, IdempotencyStoreConfig, LimitsConfig, ListenerConfig, PluginConfig, PolicyConfig,
     QuotaStoreConfig, ReceiptsConfig, RolloutConfig, RouteConfig, RouteMatchConfig, RpcProtocols,
     SigningConfig, StoresConfig, TlsFiles, UpstreamConfig, UpstreamFields, UpstreamProtocol,
-    UpstreamTlsConfig,
+    UpstreamTlsConfig, WebSocketConfig,
 };
 
 /// The files of a folder that [`load`] reads; none when the folder cannot be read.

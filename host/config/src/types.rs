@@ -27,7 +27,7 @@ pub use policies::{
 };
 pub use routes::{
     BodyMapping, ForwardedFields, HostField, RouteConfig, RouteMatchConfig, RpcProtocols,
-    UpstreamConfig, UpstreamFields, UpstreamProtocol, UpstreamTlsConfig,
+    UpstreamConfig, UpstreamFields, UpstreamProtocol, UpstreamTlsConfig, WebSocketConfig,
 };
 pub use stores::{CredentialStoreConfig, IdempotencyStoreConfig, QuotaStoreConfig, StoresConfig};
 

@@ -24,7 +24,8 @@ use crate::body::RecordedBody;
 use crate::head::{self, Checked, METHODS, Origin, RequestId};
 use crate::listener::{ConnectionState, InFlight, Link, outgoing};
 use crate::respond::{Caller, Ended, Protocol, Responder, Stamp, closes};
-use crate::{RequestBody, ResponseBody};
+use crate::tunnel::Opening;
+use crate::{RequestBody, ResponseBody, TunnelFacts};
 
 /// Answers requests whose head passed its checks.
 pub trait Handler: Clone + Send + Sync + 'static {
@@ -57,12 +58,13 @@ pub(crate) async fn exchange<H: Handler>(
 
     let log = settings.access_log.as_ref();
     let mut ending = Ending { flight, recording: None };
-    let mut is_framed = true;
+    let (mut is_framed, mut opening) = (true, None);
     let (mut response, secure) = match checked {
         Ok(Checked::Request(mut head)) => {
             head.source = link.source(head.client);
             let secure = head.secure;
             ending.recording = log.map(|log| record(log, &head, version));
+            opening = Opening::of(&mut parts, &head);
             (link.shared.handler.handle(head, body).await, secure)
         }
         Ok(Checked::ServerOptions) => {
@@ -78,15 +80,50 @@ pub(crate) async fn exchange<H: Handler>(
         }
     };
 
+    if let Some(opening) = &opening {
+        check_opened(opening, &link, &mut response, &request_id, parts.uri.path());
+    }
+
     let last = link.shared.draining.load(Ordering::Relaxed)
         || link.state.is_old()
         || !is_framed
         || (link.state.is_within_body() && !is_drained(&link.state, response.status()).await);
     let stamp = Stamp { request_id, secure, head: is_head, version, last };
     settings.responder.finish(&mut response, &stamp);
+    if let (Some(opening), Some(tunnel)) = (opening, response.body_mut().take_tunnel()) {
+        let tunnelled = std::mem::replace(&mut ending, Ending::begin_after(&link.state));
+        opening.begin(&mut response, tunnel, tunnelled, &link);
+    }
     ending.note(&mut response);
 
     Ok(RecordedBody::of(response, version, ending))
+}
+
+/// Refuses a handshake that a drain would end at once, and an answer that only looks like a tunnel.
+fn check_opened<H>(
+    opening: &Opening,
+    link: &Link<H>,
+    response: &mut Response<ResponseBody>,
+    request_id: &RequestId,
+    instance: &str,
+) {
+    let is_tunnel = response.body().is_tunnel();
+    let error = if is_tunnel && link.shared.draining.load(Ordering::Relaxed) {
+        Error::Draining
+    } else {
+        match opening.check(response) {
+            Err(error) if !is_tunnel => error,
+            Ok(()) | Err(_) => return,
+        }
+    };
+
+    let protocol = Protocol::Json;
+    let caller = Caller { protocol, request_id: request_id.as_str(), instance, retry_after: None };
+    let facts = response.extensions_mut().remove::<Facts>();
+    *response = link.shared.settings.responder.problem(&error, &caller);
+    if let Some(facts) = facts {
+        response.extensions_mut().insert(facts);
+    }
 }
 
 /// Reads what is left of the request's body if that is little and comes soon, so that the
@@ -204,7 +241,18 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
-    fn note(&mut self, response: &mut Response<ResponseBody>) {
+    /// Holds the connection for the response that begins a tunnel, which has a record of its own.
+    fn begin_after(state: &Arc<ConnectionState>) -> Self {
+        Self { flight: InFlight::begin(state), recording: None }
+    }
+
+    /// Notes how the tunnel ended that the exchange became.
+    pub(crate) fn tunnelled(&mut self, facts: TunnelFacts) {
+        self.with(|record| record.facts.tunnel = Some(facts));
+    }
+
+    /// Takes from the response what the record tells of it.
+    pub(crate) fn note(&mut self, response: &mut Response<ResponseBody>) {
         let Some(recording) = &mut self.recording else { return };
         let status = response.status().as_u16();
         let ended = response.extensions_mut().remove::<Ended>();

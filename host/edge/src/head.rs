@@ -10,6 +10,7 @@ mod client;
 mod fields;
 mod request_id;
 mod via;
+mod websocket;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -68,6 +69,7 @@ pub fn check(
     limits: &Limits,
     request_id: &RequestId,
 ) -> Result<Checked, Error> {
+    let is_extended_connect = websocket::is_extended_connect(parts)?;
     method(&parts.method)?;
     fields::join_cookies(parts)?;
 
@@ -104,6 +106,11 @@ pub fn check(
     }
 
     check_path(parts.uri.path())?;
+    let websocket = is_extended_connect || (findings.upgrade && websocket::is_upgrade(parts));
+    if websocket {
+        websocket::check(parts)?;
+    }
+
     let is_trusted = findings.via && origin.trusted.contains(origin.peer.to_canonical());
     let hop = via::Hop { version: parts.version, is_trusted };
     fields::clean(&mut parts.headers, &findings, hop)?;
@@ -119,6 +126,7 @@ pub fn check(
         secure,
         client: client.address,
         request_id: request_id.as_str().into(),
+        websocket,
         source: 0,
     }))
 }

@@ -13,6 +13,7 @@ mod exchange;
 mod listener;
 mod settings;
 mod tls;
+mod tunnel;
 
 pub mod head;
 pub mod respond;
@@ -28,3 +29,4 @@ pub use settings::{Limits, ListenerSettings};
 pub use tls::{
     CertificateFault, ClientTrustFiles, Expiry, RevocationListFault, ServerTlsFiles, Tls, expiries,
 };
+pub use tunnel::{CallerStream, Tunnel, TunnelCaller, TunnelEnd, TunnelFacts, TunnelRecord};

@@ -28,7 +28,7 @@ use tokio_util::task::TaskTracker;
 use tollgate_chain::{ClientCertificate, metric};
 
 pub use proxy_header::read as read_proxy_header;
-pub(crate) use state::{ConnectionState, InFlight};
+pub(crate) use state::{ConnectionState, DrainDemand, InFlight};
 
 use crate::exchange::Handler;
 use crate::head::Origin;
@@ -61,6 +61,8 @@ pub(crate) struct ListenerShared<H> {
     /// A drain has begun: answers of HTTP/1 say `Connection: close` at once, whenever their
     /// connection's turn comes.
     pub(crate) draining: AtomicBool,
+    /// The tunnels of HTTP/2 streams; those of HTTP/1 run in the tasks of their connections.
+    pub(crate) tunnels: TaskTracker,
 }
 
 /// State that the exchanges of one connection share.
@@ -133,6 +135,7 @@ impl Listener {
             settings: self.settings,
             handler,
             draining: AtomicBool::new(false),
+            tunnels: TaskTracker::new(),
         });
         let accepting = accept(&self.socket, &admission, |stream, peer, place| {
             let (shared, registry) = (Arc::clone(&shared), Arc::clone(&registry));
@@ -147,7 +150,13 @@ impl Listener {
         shared.draining.store(true, Ordering::Relaxed);
         tracker.close();
 
-        registry::drain(&registry, &tracker, limits.drain_spread, limits.drain_timeout).await
+        let (spread, timeout) = (limits.drain_spread, limits.drain_timeout);
+        let drained = registry::drain(&registry, &tracker, spread, timeout).await;
+
+        // Each ends with its connection.
+        shared.tunnels.close();
+        shared.tunnels.wait().await;
+        drained
     }
 }
 

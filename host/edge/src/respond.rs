@@ -17,8 +17,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap,
-    HeaderName, HeaderValue, RETRY_AFTER, SET_COOKIE, STRICT_TRANSPORT_SECURITY,
-    X_CONTENT_TYPE_OPTIONS,
+    HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, SET_COOKIE,
+    STRICT_TRANSPORT_SECURITY, UPGRADE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Response, StatusCode, Version};
 use http_body::Body;
@@ -126,6 +126,9 @@ impl Responder {
         if let Error::UnsupportedMediaType { accept } = error {
             put(&mut response, ACCEPT_POST, accept);
         }
+        if *error == Error::WebSocketVersion {
+            put(&mut response, SEC_WEBSOCKET_VERSION, "13");
+        }
         if *error == Error::ContentCodingUnsupported {
             put(&mut response, ACCEPT_ENCODING, "identity");
         }
@@ -213,6 +216,13 @@ impl Responder {
 
         if closes {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+
+        // A 426 names the protocol that it asks for (RFC 9110 §15.5.22).
+        if response.status() == StatusCode::UPGRADE_REQUIRED && stamp.version == Version::HTTP_11 {
+            let headers = response.headers_mut();
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.append(CONNECTION, HeaderValue::from_static("upgrade"));
         }
 
         if stamp.head && !response.body().is_end_stream() {

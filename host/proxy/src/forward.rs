@@ -6,6 +6,7 @@ mod grpc;
 mod messages;
 mod rpc;
 mod stream;
+mod websocket;
 
 use std::sync::Arc;
 
@@ -130,6 +131,9 @@ pub(crate) async fn forward(request: &ForwardRequest<'_>) -> ForwardReport<Forwa
 
     let began = Instant::now();
     let outcome = match request.call() {
+        _ if request.head.websocket => {
+            websocket::open(request, &context).await.map(Forwarded::Stream)
+        }
         Some(call) if call.transcoder.is_streaming() => {
             messages::call(request, call, &context).await.map(Forwarded::Stream)
         }

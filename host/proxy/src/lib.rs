@@ -17,6 +17,7 @@ mod readiness;
 mod receipts;
 mod snapshot;
 pub mod testing;
+mod tunnel;
 
 pub use exchange::Gateway;
 pub use exchange::rehearse::{Rehearsal, rehearse};

@@ -9,7 +9,7 @@ use http::uri::PathAndQuery;
 use tollgate_capability::principal::PrincipalSigner;
 use tollgate_capability::{PolicyHost, Stores, UpstreamStates};
 use tollgate_chain::{Chain, Environment, RouteTable, UpstreamState};
-use tollgate_config::{RpcProtocols, UpstreamFields};
+use tollgate_config::{RpcProtocols, UpstreamFields, WebSocketConfig};
 use tollgate_edge::Responder;
 use tollgate_transcode::Transcoder;
 use tollgate_upstream::Upstream;
@@ -72,6 +72,8 @@ pub struct Binding {
     pub route: Arc<str>,
     /// The gRPC call behind it; without one requests are passed on as they are.
     pub call: Option<Call>,
+    /// The bounds of WebSockets, where the Route opens any.
+    pub websocket: Option<WebSocketConfig>,
 }
 
 /// A gRPC method and its translation to JSON.

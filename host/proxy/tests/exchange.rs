@@ -222,7 +222,7 @@ fn snapshot(generation: u64, echo: &str) -> Result<Snapshot> {
     Ok(Snapshot {
         generation,
         routes: routes()?,
-        bindings: vec![Binding { route: "things".into(), call: None }],
+        bindings: vec![Binding { route: "things".into(), call: None, websocket: None }],
         meters: Ledger::default().open(&chains),
         chain_infos: chains.iter().map(info).collect(),
         chains,

@@ -17,6 +17,7 @@ mod pool;
 mod retry;
 mod send;
 mod settings;
+mod websocket;
 
 pub use body::UpstreamBody;
 pub use caller::CallerKey;
@@ -25,3 +26,4 @@ pub use fields::strip_before_forwarding;
 pub use retry::Safety;
 pub use send::{SendBounds, Upstream};
 pub use settings::{TlsSettings, UpstreamSettings, WireProtocol};
+pub use websocket::{HandshakeAnswer, UpstreamTunnel};

@@ -22,12 +22,18 @@ use crate::outgoing::{BodyRecord, OutboundBody};
 use crate::pool::{Attempt, Endpoint, PooledAnswer};
 use crate::retry::{AttemptFailure, Budget, RetryState, Safety};
 use crate::settings::{UpstreamSettings, WireProtocol};
+use crate::websocket::HandshakeKey;
 
 /// Makes a request once more, where that can be done.
 pub(crate) type Make<'a> = dyn Fn() -> Option<Box<Request<OutboundBody>>> + Send + Sync + 'a;
 
 /// A request, and how it is made once more.
-type Repeated<'a> = (Box<Request<OutboundBody>>, &'a Make<'a>);
+struct Repeated<'a> {
+    request: Box<Request<OutboundBody>>,
+    make: &'a Make<'a>,
+    /// The handshake that it is, if it is one.
+    handshake: Option<&'a HandshakeKey>,
+}
 
 /// The bounds of one request, and on whose behalf it is sent.
 #[derive(Debug, Clone, Copy)]
@@ -114,7 +120,8 @@ impl Upstream {
         let spare = body.is_empty().then(|| head.clone());
         let make = || Some(Box::new(Request::from_parts(spare.clone()?, OutboundBody::Empty)));
         let first = Box::new(Request::from_parts(head, body));
-        self.exchange((first, &make), record, bounds).await
+        let repeated = Repeated { request: first, make: &make, handshake: None };
+        self.exchange(repeated, record, bounds).await
     }
 
     /// Sends a request whose body is at hand, so that it may be sent once more where that is safe:
@@ -136,7 +143,21 @@ impl Upstream {
             request.headers_mut().remove(CONTENT_LENGTH);
             Ok(request)
         };
-        self.exchange((make()?, &|| make().ok()), None, bounds).await
+        let repeated = Repeated { request: make()?, make: &|| make().ok(), handshake: None };
+        self.exchange(repeated, None, bounds).await
+    }
+
+    /// Sends the handshake of a WebSocket and waits for the head of the answer.
+    pub(crate) async fn handshake(
+        &self,
+        request: Box<Request<OutboundBody>>,
+        make: &Make<'_>,
+        key: &HandshakeKey,
+        bounds: &SendBounds,
+    ) -> Result<PooledAnswer, Error> {
+        let repeated = Repeated { request, make, handshake: Some(key) };
+        let answer = timeout_at(bounds.deadline, self.attempts(repeated, bounds)).await;
+        answer.unwrap_or(Err(Error::UpstreamTimeout))
     }
 
     async fn exchange(
@@ -164,7 +185,7 @@ impl Upstream {
 
     async fn attempts(
         &self,
-        (mut request, make): Repeated<'_>,
+        Repeated { mut request, make, handshake }: Repeated<'_>,
         bounds: &SendBounds,
     ) -> Result<PooledAnswer, Error> {
         let mut retry = RetryState::new(bounds.safety, self.balance.endpoints().len());
@@ -172,6 +193,9 @@ impl Upstream {
 
         loop {
             self.prepare(&mut request)?;
+            if let Some(handshake) = handshake {
+                handshake.write(request.headers_mut());
+            }
             let (index, endpoint) = self.balance.pick(&retry.tried).ok_or_else(|| {
                 let internal = format!("every endpoint of {} is ejected", self.settings.name);
                 Error::UpstreamUnavailable { internal, unsent: true }
@@ -253,7 +277,7 @@ impl Upstream {
         }
     }
 
-    fn accept(
+    pub(crate) fn accept(
         &self,
         answer: PooledAnswer,
         record: Option<Arc<BodyRecord>>,

@@ -193,8 +193,10 @@ const NAMES: [(&str, u8); 62] = [
 
 /// Families of names. All of `grpc-*` steers a call, but for the two above that say how its
 /// messages are compressed.
-const PREFIXES: [(&str, u8); 24] = [
+const PREFIXES: [(&str, u8); 25] = [
     ("grpc-", CONSUMED | PROTECTED),
+    // Checked and written anew at each hop, or passed on as both ends agree.
+    ("sec-websocket-", PROTECTED),
     ("x-forwarded-", FORWARDING | PROTECTED),
     ("x-tenant-", OWN | PROTECTED),
     ("x-tollgate-", OWN | PROTECTED),

@@ -2,7 +2,7 @@
 //! it with.
 //!
 //! [`Gate`] is the gateway alone before an [`Echo`]; [`Platform`](platform::Platform) is all of it;
-//! [`Calls`] and [`Wire`] are upstreams that misbehave; a [`Relay`] holds answers back between two
+//! [`Calls`], [`Wire`] and [`SocketService`] are upstreams that misbehave; a [`Relay`] holds answers back between two
 //! parts. A [`VariedGate`] has its rules and components exchanged; [`Soak`](soak::Soak) does that
 //! without end, [`Hold`](hold::Hold) keeps connections and streams open through it, and
 //! [`Starvation`](starve::Starvation) lets one caller take what another needs.
@@ -18,6 +18,7 @@ pub mod relay;
 pub mod soak;
 pub mod starve;
 pub mod varied;
+pub mod websocket;
 pub mod wide;
 pub mod wire;
 
@@ -27,4 +28,5 @@ pub use gate::Gate;
 pub use key::Key;
 pub use relay::Relay;
 pub use varied::VariedGate;
+pub use websocket::SocketService;
 pub use wire::Wire;

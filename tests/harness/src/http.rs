@@ -25,6 +25,11 @@ pub struct Client {
     limit: Duration,
 }
 
+/// A connection, in clear or by TLS.
+pub trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for S {}
+
 /// A whole reply.
 #[derive(Debug, Clone)]
 pub struct Reply {
@@ -170,6 +175,16 @@ impl Client {
     /// # Errors
     /// When it is refused, or the handshake fails.
     pub async fn connect(&self, uri: &Uri) -> Result<Connection> {
+        let stream = self.open(uri).await?;
+        self.handshake(stream).await
+    }
+
+    /// Opens a connection to the host of an absolute address, on which nothing is said yet but
+    /// what TLS needs.
+    ///
+    /// # Errors
+    /// When it is refused, or the handshake of TLS fails.
+    pub async fn open(&self, uri: &Uri) -> Result<Box<dyn ByteStream>> {
         let host = uri.host().context("an address needs a host")?;
         let address = match self.to {
             Some(address) => address,
@@ -181,17 +196,14 @@ impl Client {
         let stream =
             TcpStream::connect(address).await.with_context(|| format!("connect to {address}"))?;
         stream.set_nodelay(true)?;
-        let Some(config) = &self.tls else { return self.handshake(stream).await };
+        let Some(config) = &self.tls else { return Ok(Box::new(stream)) };
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())?;
         let connector = tokio_rustls::TlsConnector::from(Arc::clone(config));
         let stream = connector.connect(name, stream).await.context("TLS handshake")?;
-        self.handshake(stream).await
+        Ok(Box::new(stream))
     }
 
-    async fn handshake<S>(&self, stream: S) -> Result<Connection>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    async fn handshake(&self, stream: Box<dyn ByteStream>) -> Result<Connection> {
         let io = TokioIo::new(stream);
         if self.h2 {
             let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;

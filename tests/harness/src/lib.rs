@@ -14,7 +14,7 @@ mod process;
 mod shared;
 
 pub use crate::dirs::{target_bin, target_dir, workspace};
-pub use crate::http::{Client, Connection, Reply, raw};
+pub use crate::http::{ByteStream, Client, Connection, Reply, raw};
 pub use crate::kafka::{Broker, OwnBroker, Record, kafka, own_kafka};
 pub use crate::load::{Load, Plan, Report};
 pub use crate::postgres::{Database, OwnCluster, own_postgres, postgres};

@@ -19,6 +19,7 @@ pub(crate) fn head_with(headers: &[(&str, &str)]) -> Head {
         secure: true,
         client: [192, 0, 2, 7].into(),
         request_id: "req-00000001".into(),
+        websocket: false,
         source: 0,
     }
 }

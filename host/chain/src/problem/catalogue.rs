@@ -9,36 +9,6 @@ use super::GrpcCode as Code;
 use super::ProblemSource::{Admin, Gateway, Policy, Service};
 use super::ProblemType;
 
-macro_rules! catalogue {
-    ($($name:ident {
-        slug: $slug:literal, title: $title:literal,
-        status: $status:literal, grpc: $grpc:ident,
-        sources: $sources:expr,
-        $(type_uri: $type_uri:literal,)?
-        arises: $arises:literal,
-        remedy: $remedy:literal,
-    })*) => {
-        impl ProblemType {
-            $(#[doc = $arises]
-            pub const $name: Self = Self {
-                slug: $slug,
-                type_uri: catalogue!(@uri $($type_uri)?),
-                title: $title,
-                status: $status,
-                grpc: Code::$grpc,
-                sources: &$sources,
-                arises: $arises,
-                remedy: $remedy,
-            };)*
-        }
-
-        /// Every problem type: by the host, by services, by the operators' port, by policies.
-        pub const CATALOGUE: &[ProblemType] = &[$(ProblemType::$name,)*];
-    };
-    (@uri) => { None };
-    (@uri $type_uri:literal) => { Some($type_uri) };
-}
-
 catalogue! {
     // Refusals of the head and of the body.
     MALFORMED_REQUEST {
@@ -108,6 +78,22 @@ catalogue! {
         sources: [Gateway],
         arises: "A gRPC call came over HTTP/1, which cannot carry its status.",
         remedy: "Call over HTTP/2, or with gRPC-Web.",
+    }
+    PROTOCOL_UNSUPPORTED {
+        slug: "protocol-not-supported", title: "Protocol not supported",
+        status: 501, grpc: Unimplemented,
+        sources: [Gateway],
+        arises: "The request asks for a WebSocket on a route that opens none, or by an extended \
+            CONNECT for another protocol.",
+        remedy: "Use a route whose documentation names WebSocket, or a request without the switch \
+            of protocols.",
+    }
+    WEBSOCKET_VERSION {
+        slug: "websocket-version-not-supported", title: "WebSocket version not supported",
+        status: 426, grpc: InvalidArgument,
+        sources: [Gateway],
+        arises: "`Sec-WebSocket-Version` names a version other than 13.",
+        remedy: "Open the WebSocket with `Sec-WebSocket-Version: 13`.",
     }
     CODING_UNKNOWN {
         slug: "coding-unknown", title: "Transfer coding unknown",

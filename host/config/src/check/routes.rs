@@ -6,13 +6,14 @@ use http::{Method, Uri};
 use rustls_pki_types::ServerName;
 use tollgate_chain::{GrpcMethod, RouteLimits, Template};
 
+use super::Checker;
 use super::policies::sha256;
-use crate::keys::routes::{route, upstream, upstream_tls};
+use crate::keys::routes::{ROUTES, route, upstream, upstream_tls, websocket};
 use crate::location::Located;
 use crate::reader::{ItemReader, NameIndex};
 use crate::types::{
     BodyMapping, HostField, RouteConfig, RouteMatchConfig, RpcProtocols, UpstreamConfig,
-    UpstreamFields, UpstreamProtocol, UpstreamTlsConfig,
+    UpstreamFields, UpstreamProtocol, UpstreamTlsConfig, WebSocketConfig,
 };
 
 pub(super) fn route(
@@ -56,8 +57,58 @@ pub(super) fn route(
             timeout: reader.milliseconds(&route::TIMEOUT_MS),
             stream_idle_timeout: reader.milliseconds(&route::STREAM_IDLE_TIMEOUT_MS),
         },
+        websocket: websocket(reader),
         location: reader.item_location(),
     })
+}
+
+/// Reads the bounds of WebSockets, and refuses them where none could be opened.
+fn websocket(reader: &ItemReader<'_>) -> Option<WebSocketConfig> {
+    let table = reader.table(&route::WEBSOCKET);
+    if !table.is_present() {
+        return None;
+    }
+
+    let problem = |message: &str| reader.problem_at(&route::WEBSOCKET, message);
+    let opens = |text: &str| text.starts_with("GET ");
+    let matches = reader.parse_all(&route::MATCH, |text| Ok(opens(text)));
+    if reader.is_written(&route::GRPC) {
+        problem("expected only without `grpc`: requests of this route are translated");
+    } else if !matches.iter().any(|opens| **opens) {
+        problem("expected only with a `GET` among `match`: a handshake is a GET");
+    }
+
+    let mut attributes = reader.fields(&route::ATTRIBUTES);
+    let claims = attributes.any(|(name, field)| {
+        name == "idempotency" && field.value().text().is_some_and(|class| class != "none")
+    });
+    if claims {
+        problem("expected only without `idempotency`: the answer of a WebSocket cannot be stored");
+    }
+
+    Some(WebSocketConfig {
+        message_bytes_max: table.integer(&websocket::MESSAGE_BYTES_MAX),
+        lifetime: table.milliseconds(&websocket::LIFETIME_MS),
+    })
+}
+
+/// Refuses WebSockets of Routes whose own upstream speaks gRPC.
+pub(super) fn check_websockets(
+    checker: &Checker<'_>,
+    routes: &[Option<RouteConfig>],
+    upstreams: &[Option<UpstreamConfig>],
+) {
+    for (reader, route) in checker.readers(&ROUTES).zip(routes) {
+        let Some(route) = route.as_ref().filter(|route| route.websocket.is_some()) else {
+            continue;
+        };
+        let upstream = route.upstream.and_then(|index| upstreams.get(index)?.as_ref());
+        if upstream.is_some_and(|upstream| upstream.protocol == UpstreamProtocol::Grpc) {
+            let message = "expected an upstream with `protocol = \"http\"`: a gRPC service opens no \
+                           WebSocket";
+            reader.problem_at(&route::WEBSOCKET, message);
+        }
+    }
 }
 
 fn route_match(text: &str) -> Result<RouteMatchConfig, Option<String>> {

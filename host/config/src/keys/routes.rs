@@ -16,7 +16,7 @@ pub(crate) const ROUTES: Section = Section {
 };
 
 pub(crate) mod route {
-    use super::{ConfigKey, NAME_OF_ITEM, ValueType, integer, text, text_like};
+    use super::{ConfigKey, NAME_OF_ITEM, ValueType, integer, text, text_like, websocket};
 
     super::super::keys! {
         MATCH = ConfigKey::optional(
@@ -45,7 +45,26 @@ pub(crate) mod route {
             "Longest time from the request's head to the end of its response, streams included");
         STREAM_IDLE_TIMEOUT_MS = ConfigKey::optional(
             "stream_idle_timeout_ms", integer(1, 86_400_000, 300_000),
-            "Longest time in which neither side of a gRPC stream sends anything");
+            "Longest time in which neither side of a gRPC stream, or of a WebSocket, sends anything");
+        WEBSOCKET = ConfigKey::optional(
+            "websocket", ValueType::Table(websocket::KEYS),
+            "Opens WebSockets by `GET`, once the chain let the handshake pass; `{}` takes the \
+             defaults, and without the table a handshake is refused. `timeout_ms` holds for the \
+             handshake alone");
+    }
+}
+
+pub(crate) mod websocket {
+    use super::{ConfigKey, integer};
+
+    super::super::keys! {
+        MESSAGE_BYTES_MAX = ConfigKey::optional(
+            "message_bytes_max", integer(1, 1 << 30, 1 << 20),
+            "Longest message of the caller, in bytes as they are sent: compressed, where both ends \
+             agreed on that");
+        LIFETIME_MS = ConfigKey::optional(
+            "lifetime_ms", integer(1, 86_400_000, 14_400_000),
+            "Longest time for which a WebSocket stays open");
     }
 }
 

@@ -30,8 +30,19 @@ pub struct RouteConfig {
     pub attributes: BTreeMap<String, String>,
     /// Bounds.
     pub limits: RouteLimits,
+    /// The bounds of WebSockets, where the Route opens any.
+    pub websocket: Option<WebSocketConfig>,
     /// The place of the Route as a whole.
     pub location: Location,
+}
+
+/// The bounds of a Route's WebSockets: `websocket = { … }`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WebSocketConfig {
+    /// Longest message of the caller, in bytes as they are sent.
+    pub message_bytes_max: u64,
+    /// Longest time for which one stays open.
+    pub lifetime: Duration,
 }
 
 /// One HTTP method with a path template.

@@ -43,7 +43,11 @@ pub(super) fn routes(config: &Config, problems: &mut Vec<ConfigProblem>) -> Opti
                 for place in places {
                     let route = Arc::new(route(config, own, &place.template, bindings.len()));
                     entries.push((place.methods, place.template, route));
-                    bindings.push(Binding { route: own.name.as_str().into(), call: place.call });
+                    bindings.push(Binding {
+                        route: own.name.as_str().into(),
+                        call: place.call,
+                        websocket: own.websocket,
+                    });
                 }
             }
             Err(message) => problems.push(own.problem(&message)),

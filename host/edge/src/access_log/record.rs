@@ -11,6 +11,7 @@ use time::format_description::well_known::Rfc3339;
 use tollgate_chain::{ClientCertificate, GrpcCode};
 
 use super::AccessLog;
+use crate::TunnelFacts;
 
 /// Facts of an exchange that only the gateway knows. Put it into the response's extensions; the
 /// listener moves it into the record.
@@ -43,6 +44,9 @@ pub struct Facts {
     /// Number of the Snapshot that decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
+    /// The end of a WebSocket, where the exchange opened one. The listener writes it.
+    #[serde(flatten)]
+    pub tunnel: Option<TunnelFacts>,
 }
 
 /// One line of the access log.

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tollgate_chain::Error;
 
 use super::pieces::Pieces;
+use crate::tunnel::{HeldTunnel, Tunnel};
 
 /// A response's body.
 #[derive(Default)]
@@ -40,6 +41,7 @@ enum ResponseSource {
     Incoming(Incoming),
     Stream(Pin<Box<dyn Body<Data = Bytes, Error = Error> + Send>>),
     SelfEnding(Pin<Box<dyn SelfEnding + Send>>),
+    Tunnel(Box<dyn Tunnel>),
 }
 
 impl ResponseBody {
@@ -78,6 +80,26 @@ impl ResponseBody {
         Self::of(ResponseSource::SelfEnding(Box::pin(body)))
     }
 
+    /// A tunnel in place of a body: the response answers the handshake of a WebSocket.
+    #[must_use]
+    pub fn tunnel(tunnel: impl Tunnel) -> Self {
+        Self::of(ResponseSource::Tunnel(Box::new(tunnel)))
+    }
+
+    /// Tells whether there is a tunnel in place of a body.
+    pub(crate) fn is_tunnel(&self) -> bool {
+        matches!(self.source, ResponseSource::Tunnel(_))
+    }
+
+    /// Takes the tunnel out, with what the response holds.
+    pub(crate) fn take_tunnel(&mut self) -> Option<HeldTunnel> {
+        if !self.is_tunnel() {
+            return None;
+        }
+        let ResponseSource::Tunnel(tunnel) = std::mem::take(&mut self.source) else { return None };
+        Some((tunnel, self.held.take()))
+    }
+
     /// Returns the failure that the body told in its own words.
     pub(crate) fn failure(&self) -> Option<&Error> {
         match &self.source {
@@ -85,7 +107,8 @@ impl ResponseBody {
             ResponseSource::Nothing
             | ResponseSource::Whole(_)
             | ResponseSource::Incoming(_)
-            | ResponseSource::Stream(_) => None,
+            | ResponseSource::Stream(_)
+            | ResponseSource::Tunnel(_) => None,
         }
     }
 
@@ -121,7 +144,8 @@ impl ResponseBody {
             ResponseSource::Nothing
             | ResponseSource::Incoming(_)
             | ResponseSource::Stream(_)
-            | ResponseSource::SelfEnding(_) => Bytes::new(),
+            | ResponseSource::SelfEnding(_)
+            | ResponseSource::Tunnel(_) => Bytes::new(),
         }
     }
 
@@ -152,6 +176,7 @@ impl std::fmt::Debug for ResponseBody {
             ResponseSource::Incoming(_) => "Incoming",
             ResponseSource::Stream(_) => "Stream",
             ResponseSource::SelfEnding(_) => "SelfEnding",
+            ResponseSource::Tunnel(_) => "Tunnel",
         };
         f.debug_tuple("ResponseBody").field(&kind).finish()
     }
@@ -177,7 +202,7 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match &mut self.source {
-            ResponseSource::Nothing => Poll::Ready(None),
+            ResponseSource::Nothing | ResponseSource::Tunnel(_) => Poll::Ready(None),
             ResponseSource::Whole(bytes) => {
                 let piece = bytes.split_to(bytes.len().min(PIECE_BYTES_MAX));
                 if bytes.is_empty() {
@@ -196,7 +221,7 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match &self.source {
             ResponseSource::Nothing => true,
-            ResponseSource::Whole(_) => false,
+            ResponseSource::Whole(_) | ResponseSource::Tunnel(_) => false,
             ResponseSource::Incoming(incoming) => incoming.is_end_stream(),
             ResponseSource::Stream(body) => body.is_end_stream(),
             ResponseSource::SelfEnding(body) => body.is_end_stream(),
@@ -205,7 +230,7 @@ impl Body for ResponseBody {
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
-            ResponseSource::Nothing => SizeHint::with_exact(0),
+            ResponseSource::Nothing | ResponseSource::Tunnel(_) => SizeHint::with_exact(0),
             ResponseSource::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             ResponseSource::Incoming(incoming) => incoming.size_hint(),
             ResponseSource::Stream(body) => body.size_hint(),

@@ -26,6 +26,8 @@ pub(super) struct FieldFindings {
     host: bool,
     media_type: bool,
     reserved: bool,
+    /// `Upgrade` is there.
+    pub(super) upgrade: bool,
     /// `Via` is there.
     pub(super) via: bool,
     /// `X-Forwarded-*`, `Forwarded` or `X-Real-IP` is there.
@@ -114,7 +116,7 @@ impl FieldFindings {
             Some(b'p') if name == "proxy-connection" => self.hop = true,
             Some(b't') if name == "te" => self.te = true,
             Some(b't') if name == "transfer-encoding" => self.transfer = true,
-            Some(b'u') if name == "upgrade" => self.hop = true,
+            Some(b'u') if name == "upgrade" => self.upgrade = true,
             Some(b'v') if name == "via" => self.via = true,
             // The first letters of all fields that are dropped on arrival.
             Some(b'b' | b'c' | b'f' | b'i' | b'p' | b'r' | b's' | b't' | b'x') => {
@@ -204,12 +206,14 @@ pub(super) fn clean(
         for name in ["keep-alive", "proxy-connection"] {
             headers.remove(name);
         }
-        headers.remove(UPGRADE);
     }
 
-    for (present, name) in
-        [(findings.transfer, TRANSFER_ENCODING), (findings.expect, EXPECT), (findings.host, HOST)]
-    {
+    for (present, name) in [
+        (findings.upgrade, UPGRADE),
+        (findings.transfer, TRANSFER_ENCODING),
+        (findings.expect, EXPECT),
+        (findings.host, HOST),
+    ] {
         if present {
             headers.remove(name);
         }

@@ -135,7 +135,7 @@ where
         }
     };
 
-    let peer = link.peer;
+    let (peer, state) = (link.peer, Arc::clone(&link.state));
     let link = Arc::new(link);
 
     match run(stream, spoken, read, Arc::clone(&link)).await {
@@ -155,6 +155,11 @@ where
             metrics::counter!(metric::CONTROL_FRAME_FLOODS).increment(1);
             tracing::warn!(%peer, "connection closed: too many control frames");
         }
+    }
+
+    // A connection that switched protocols keeps its place, and is drained, like any other.
+    if let Some(tunnel) = state.take_tunnel() {
+        tunnel.run().await;
     }
 }
 
@@ -177,7 +182,7 @@ where
 
     match spoken {
         Spoken::Http1 => {
-            let connection = http1_builder(limits).serve_connection(io, service);
+            let connection = http1_builder(limits).serve_connection(io, service).with_upgrades();
             Watched::new(connection, state, clocks).await
         }
         Spoken::Http2 => {
@@ -205,6 +210,7 @@ fn http1_builder(limits: &Limits) -> http1::Builder {
 fn http2_builder(limits: &Limits) -> http2::Builder<StreamRunner> {
     let mut builder = http2::Builder::new(StreamRunner::new(limits.stall_timeout));
     builder
+        .enable_connect_protocol()
         .max_concurrent_streams(limits.streams_max)
         .initial_stream_window_size(limits.stream_window)
         .initial_connection_window_size(limits.connection_window())
@@ -214,11 +220,11 @@ fn http2_builder(limits: &Limits) -> http2::Builder<StreamRunner> {
     builder
 }
 
-impl<I, S> Graceful for http1::Connection<I, S>
+impl<I, S> Graceful for http1::UpgradeableConnection<I, S>
 where
     S: HttpService<Incoming, ResBody = RecordedBody>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    I: hyper::rt::Read + hyper::rt::Write + Unpin,
+    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
     fn finish(self: Pin<&mut Self>) {
         self.graceful_shutdown();

@@ -14,6 +14,7 @@ use std::time::Duration;
 use hyper::rt::Executor;
 use tokio::task_local;
 use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 use tollgate_chain::metric;
 
 /// Least rate at which a response must be taken, in bytes a second.
@@ -34,12 +35,13 @@ enum WaitsFor {
 }
 
 /// The progress of one HTTP/2 stream, noted by its body and read by its clock.
-#[derive(Debug)]
 struct StreamProgress {
     waits_for: Cell<WaitsFor>,
     taken: Cell<u64>,
     deadline: Cell<Option<Instant>>,
     is_cut: Cell<bool>,
+    /// Ends the task that sends for the tunnel that the stream becomes.
+    tunnel: Cell<Option<CancellationToken>>,
 }
 
 /// Notes that the stream whose task runs has a body now, and when that must be over. False where no
@@ -66,6 +68,12 @@ pub(crate) fn rests() {
     let _ = STREAM.try_with(|stream| stream.waits_for.set(WaitsFor::Gateway));
 }
 
+/// Notes that the stream whose task runs becomes a tunnel when its response is written, and is over
+/// when the token is cancelled.
+pub(crate) fn becomes_tunnel(ended: CancellationToken) {
+    let _ = STREAM.try_with(|stream| stream.tunnel.set(Some(ended)));
+}
+
 /// Tells whether the stream whose task runs was cut off by its clock.
 pub(crate) fn is_cut() -> bool {
     STREAM.try_with(|stream| stream.is_cut.get()).unwrap_or(false)
@@ -73,24 +81,24 @@ pub(crate) fn is_cut() -> bool {
 
 /// The time for which a caller may still let a response wait.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(crate) struct Patience {
     max: Duration,
     left: Duration,
 }
 
 impl Patience {
     /// Allows waits of `max` at once.
-    pub(super) fn new(max: Duration) -> Self {
+    pub(crate) fn new(max: Duration) -> Self {
         Self { max, left: max }
     }
 
     /// The wait that is left.
-    pub(super) fn left(&self) -> Duration {
+    pub(crate) fn left(&self) -> Duration {
         self.left
     }
 
     /// Counts a wait, and what the caller took since the last one.
-    pub(super) fn count(&mut self, waited: Duration, taken: u64) {
+    pub(crate) fn count(&mut self, waited: Duration, taken: u64) {
         let earned = Duration::from_millis(taken.saturating_mul(1000) / RATE_MIN);
         self.left = self.left.saturating_sub(waited).saturating_add(earned).min(self.max);
     }
@@ -118,7 +126,15 @@ where
             taken: Cell::new(0),
             deadline: Cell::new(None),
             is_cut: Cell::new(false),
+            tunnel: Cell::new(None),
         };
+        // The task of a stream that becomes a tunnel starts the one that sends for the tunnel. That
+        // one may wait for a caller who never reads again: the tunnel's own clock ends both.
+        let tunnel = STREAM.try_with(|stream| stream.tunnel.take()).ok().flatten();
+        if let Some(ended) = tunnel {
+            tokio::spawn(async move { ended.run_until_cancelled(stream).await });
+            return;
+        }
         tokio::spawn(STREAM.scope(progress, run(stream, self.stall_timeout)));
     }
 }

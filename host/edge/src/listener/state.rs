@@ -1,6 +1,7 @@
 //! The state of a connection, as atomics that its exchanges, its socket and the drain
 //! share. No lock is taken for a request.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -8,9 +9,11 @@ use std::time::Duration;
 use futures_util::task::AtomicWaker;
 use hyper::body::Incoming;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::head::RequestId;
+use crate::tunnel::TunnelTask;
 
 /// The state of one connection. Times are in microseconds since it opened, 0 for none.
 #[derive(Debug)]
@@ -35,11 +38,14 @@ pub(crate) struct ConnectionState {
     flooded: AtomicBool,
     order: AtomicU8,
     waker: AtomicWaker,
+    /// Wakes the tunnels of the connection when something is demanded.
+    demanded: Notify,
+    tunnel: Mutex<Option<TunnelTask>>,
 }
 
 /// The demand of a drain on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum DrainDemand {
+pub(crate) enum DrainDemand {
     Serve,
     Finish,
     Abort,
@@ -67,6 +73,8 @@ impl ConnectionState {
             flooded: AtomicBool::new(false),
             order: AtomicU8::new(0),
             waker: AtomicWaker::new(),
+            demanded: Notify::const_new(),
+            tunnel: Mutex::new(None),
         }
     }
 
@@ -237,6 +245,30 @@ impl ConnectionState {
     pub(super) fn demand(&self, order: DrainDemand) {
         self.order.fetch_max(order as u8, Ordering::AcqRel);
         self.waker.wake();
+        self.demanded.notify_waiters();
+    }
+
+    /// Waits until this, or more, is demanded.
+    pub(crate) async fn demanded(&self, wanted: DrainDemand) {
+        loop {
+            let mut notified = pin!(self.demanded.notified());
+            // Registered before the look: a demand between the two is not missed.
+            notified.as_mut().enable();
+            if self.order() >= wanted {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Leaves the tunnel that an HTTP/1 connection becomes.
+    pub(crate) fn leave_tunnel(&self, task: TunnelTask) {
+        *self.tunnel.lock() = Some(task);
+    }
+
+    /// Takes the tunnel that the connection has become.
+    pub(super) fn take_tunnel(&self) -> Option<TunnelTask> {
+        self.tunnel.lock().take()
     }
 
     pub(super) fn register(&self, waker: &std::task::Waker) {

@@ -48,6 +48,8 @@ fn every() -> Vec<(Error, u16, &'static str, u32)> {
         (Error::MethodUnknown, 501, "method-unknown", 12),
         (Error::Misdirected, 421, "misdirected-request", 3),
         (Error::VersionTooLow, 505, "http-version-not-supported", 12),
+        (Error::ProtocolUnsupported { detail: "x" }, 501, "protocol-not-supported", 12),
+        (Error::WebSocketVersion, 426, "websocket-version-not-supported", 3),
         (Error::CodingUnknown, 501, "coding-unknown", 12),
         (Error::RouteNotFound, 404, "route-not-found", 12),
         (Error::MethodNotAllowed { allow: "GET".into() }, 405, "method-not-allowed", 12),
@@ -104,6 +106,8 @@ fn listed(error: &Error) {
         | Error::MethodUnknown
         | Error::Misdirected
         | Error::VersionTooLow
+        | Error::ProtocolUnsupported { .. }
+        | Error::WebSocketVersion
         | Error::CodingUnknown
         | Error::RouteNotFound
         | Error::MethodNotAllowed { .. }

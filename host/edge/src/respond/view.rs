@@ -108,6 +108,8 @@ pub(super) fn problem_type(error: &Error) -> &'static ProblemType {
         Error::MethodUnknown => &ProblemType::METHOD_UNKNOWN,
         Error::Misdirected => &ProblemType::MISDIRECTED,
         Error::VersionTooLow => &ProblemType::VERSION_TOO_LOW,
+        Error::ProtocolUnsupported { .. } => &ProblemType::PROTOCOL_UNSUPPORTED,
+        Error::WebSocketVersion => &ProblemType::WEBSOCKET_VERSION,
         Error::CodingUnknown => &ProblemType::CODING_UNKNOWN,
         Error::RouteNotFound => &ProblemType::ROUTE_NOT_FOUND,
         Error::MethodNotAllowed { .. } => &ProblemType::METHOD_NOT_ALLOWED,

@@ -79,6 +79,7 @@ mod tests {
             secure: true,
             client: client.parse().unwrap(),
             request_id: "request-1".into(),
+            websocket: false,
             source: 0,
         };
 

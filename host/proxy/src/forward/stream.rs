@@ -10,7 +10,7 @@ use tollgate_edge::ResponseBody;
 use tollgate_edge::head::received;
 use tollgate_edge::respond::{KeepsCookies, Protocol};
 use tollgate_terms::header_policy::Passed;
-use tollgate_upstream::{WireProtocol, strip_before_forwarding};
+use tollgate_upstream::{UpstreamBody, WireProtocol, strip_before_forwarding};
 
 use super::caller::{self, field_value};
 use super::{ForwardContext, ForwardRequest, deadline, identify};
@@ -38,16 +38,33 @@ pub(super) async fn pass(
         }
     };
 
+    Ok(answer(context, response))
+}
+
+/// Gives an upstream's answer as it comes.
+pub(super) fn answer(
+    context: &ForwardContext<'_>,
+    response: Response<UpstreamBody>,
+) -> Response<ResponseBody> {
     let deadline = context.bounds.deadline;
-    let mut response = response.map(|body| ResponseBody::stream(body).with_deadline(deadline));
+    let response = response.map(|body| ResponseBody::stream(body).with_deadline(deadline));
+    received_by(context, response)
+}
+
+/// Treats the fields of an upstream's answer.
+pub(super) fn received_by(
+    context: &ForwardContext<'_>,
+    mut response: Response<ResponseBody>,
+) -> Response<ResponseBody> {
     received(&mut response);
     if context.target.fields.pass_set_cookie {
         response.extensions_mut().insert(KeepsCookies);
     }
-    Ok(response)
+    response
 }
 
-fn request<B>(
+/// Makes the request as the upstream gets it.
+pub(super) fn request<B>(
     forwarded: &ForwardRequest<'_>,
     context: &ForwardContext<'_>,
     body: B,

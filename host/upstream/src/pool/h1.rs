@@ -245,7 +245,7 @@ where
         .map_err(|_| connector.timed_out())?
         .map_err(|source| connector.handshake_failed("HTTP/1.1", source))?;
     tokio::spawn(async move {
-        if let Err(error) = connection.await {
+        if let Err(error) = connection.with_upgrades().await {
             tracing::debug!(error = chain_text(&error), "upstream connection ended");
         }
     });

@@ -31,3 +31,4 @@ mod starve;
 mod streams;
 mod swaps;
 mod trees;
+mod websockets;

@@ -91,6 +91,7 @@ impl Gate {
             secure: false,
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
             request_id: id.into(),
+            websocket: false,
             source: 0,
         };
 

@@ -184,6 +184,7 @@ impl Request {
             secure: true,
             client: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
             request_id: format!("request-{}", self.number).into(),
+            websocket: false,
             source: 0,
         }
     }
