@@ -52,7 +52,7 @@ pub(super) fn run(data: &[u8]) {
     let Some(parts) = parts(connection.version, lines) else { return };
     let (target, fields) = (parts.uri.clone(), parts.headers.len());
 
-    match checked(parts, connection) {
+    match checked(parts, connection, &Limits::default()) {
         Ok(Checked::Request(head)) => {
             holds(&head, &target, connection);
             assert!(head.headers.len() <= fields + 1, "fields came from nowhere");
@@ -85,7 +85,7 @@ fn parts(version: Version, mut lines: Lines<'_>) -> Option<Parts> {
     Some(request.into_parts().0)
 }
 
-fn checked(mut parts: Parts, connection: Connection) -> Result<Checked, Error> {
+fn checked(mut parts: Parts, connection: Connection, limits: &Limits) -> Result<Checked, Error> {
     let ranges = connection.trusted.then(|| "192.0.2.0/24".parse().unwrap());
     let trusted = TrustedProxies::new(ranges);
     let origin = Origin {
@@ -96,7 +96,7 @@ fn checked(mut parts: Parts, connection: Connection) -> Result<Checked, Error> {
         client_certificate: None,
     };
     let request_id = RequestId::take(&mut parts.headers).unwrap();
-    let result = check(&mut parts, origin, &Limits::default(), &request_id);
+    let result = check(&mut parts, origin, limits, &request_id);
     if result.is_err() {
         // What is left of the head must do to tell the caller's protocol.
         let _ = Protocol::of(&parts.headers);
@@ -145,7 +145,9 @@ fn again(head: &Head, connection: Connection) {
     *request.headers_mut() = headers.clone();
 
     let secure = Connection { secure: head.secure, trusted: false, ..connection };
-    let mut second = match checked(request.into_parts().0, secure) {
+    // The authority is a field now, beside as many others as there may be.
+    let limits = Limits { fields_max: 128, head_bytes_max: 32 * 1024, ..Limits::default() };
+    let mut second = match checked(request.into_parts().0, secure, &limits) {
         Ok(Checked::Request(second)) => second,
         other => panic!("what passed is refused when it comes again: {other:?}"),
     };
