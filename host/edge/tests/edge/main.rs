@@ -12,6 +12,8 @@
 mod clients;
 mod clocks;
 mod drain;
+mod floods;
+mod frames;
 mod framing;
 mod http2;
 mod proxied;

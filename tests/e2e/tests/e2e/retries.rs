@@ -1,10 +1,10 @@
 //! Answers to the retry of a write.
 
 use anyhow::Result;
-use e2e::gate::{Gate, six};
+use e2e::gate::{Gate, SOON, six};
 use e2e::{Echo, Key};
 use http::{Method, StatusCode};
-use tollgate_harness::Reply;
+use tollgate_harness::{Reply, eventually};
 
 struct Writer {
     echo: Echo,
@@ -14,8 +14,13 @@ struct Writer {
 
 impl Writer {
     async fn new() -> Result<Self> {
+        Self::with(|toml| toml).await
+    }
+
+    async fn with(change: impl FnOnce(String) -> String) -> Result<Self> {
         let (echo, key) = (Echo::start().await?, Key::new("sandbox", 2));
-        let folder = six(&echo, &[(&key, &["things:read", "things:write"])])?;
+        let mut folder = six(&echo, &[(&key, &["things:read", "things:write"])])?;
+        folder.toml = change(folder.toml);
         let gate = Gate::start(&folder).await?;
         Ok(Self { echo, gate, bearer: key.bearer() })
     }
@@ -155,5 +160,84 @@ async fn of_a_hundred_at_once_one_is_carried_out() -> Result<()> {
     }
 
     assert_eq!((fresh, writer.echo.calls()), (1, 1));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_whose_members_stand_in_another_order_is_another_request() -> Result<()> {
+    let writer = Writer::new().await?;
+    let key = [("idempotency-key", "\"order-6\"")];
+    let first = writer.post(&key, r#"{"amount":1,"currency":"USD"}"#).await?;
+    assert_eq!(first.status, StatusCode::OK, "{}", first.text());
+    let other = writer.post(&key, r#"{"currency":"USD","amount":1}"#).await?;
+    assert_eq!(other.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", other.text());
+    assert_eq!(other.json()?["code"], "idempotency_key_reused");
+    assert_eq!(writer.echo.calls(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_whose_request_was_refused_before_its_claim_is_free() -> Result<()> {
+    let writer = Writer::new().await?;
+    let key = ("idempotency-key", "\"order-7\"");
+    let stranger = [key, ("content-type", "application/json")];
+    let refused = writer.gate.send(Method::POST, "/v1/things", &stranger, "{\"amount\":1}").await?;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{}", refused.text());
+    // A claim would have kept the key for the first body.
+    let fresh = writer.post(&[key], "{\"amount\":2}").await?;
+    assert_eq!(fresh.status, StatusCode::OK, "{}", fresh.text());
+    assert_eq!(fresh.header("idempotent-replayed"), None);
+    assert_eq!(writer.echo.calls(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_whose_request_was_refused_by_a_quota_is_free() -> Result<()> {
+    let writer = Writer::with(|toml| {
+        toml.replace(
+            "quota = 3, window_seconds = 60, burst = 3",
+            "quota = 1, window_seconds = 1, burst = 1",
+        )
+        .replace(
+            "idempotency = \"required\" }",
+            "idempotency = \"required\", rate-class = \"few\" }",
+        )
+    })
+    .await?;
+    let spent = writer.post(&[("idempotency-key", "first")], "{}").await?;
+    assert_eq!(spent.status, StatusCode::OK, "{}", spent.text());
+
+    let key = [("idempotency-key", "second")];
+    let denied = writer.post(&key, "{\"amount\":1}").await?;
+    assert_eq!(denied.status, StatusCode::TOO_MANY_REQUESTS, "{}", denied.text());
+    // A claim would have kept the key for the first body.
+    let fresh = eventually("the quota", SOON, async || {
+        let reply = writer.post(&key, "{\"amount\":2}").await.ok()?;
+        (reply.status != StatusCode::TOO_MANY_REQUESTS).then_some(reply)
+    });
+    let fresh = fresh.await?;
+    assert_eq!(fresh.status, StatusCode::OK, "{}", fresh.text());
+    assert_eq!(fresh.header("idempotent-replayed"), None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_operation_that_is_tried_again_keeps_its_operation_key() -> Result<()> {
+    let writer = Writer::new().await?;
+    let operation = |reply: &Reply| -> Result<String> {
+        let fields = reply.json()?["headers"].clone();
+        let mut fields = fields.as_array().into_iter().flatten().filter_map(|field| field.as_str());
+        let operation = fields.find(|field| field.starts_with("x-operation-key: "));
+        Ok(operation.unwrap_or_default().to_owned())
+    };
+
+    let key = ("idempotency-key", "\"order-8\"");
+    let failed = writer.post(&[key, ("x-answer-status", "503")], "{}").await?;
+    assert_eq!(failed.status, StatusCode::SERVICE_UNAVAILABLE);
+    let again = writer.post(&[key], "{}").await?;
+    assert_eq!(again.status, StatusCode::OK, "{}", again.text());
+    assert!(!operation(&again)?.is_empty(), "the service learns the operation");
+    assert_eq!(operation(&again)?, operation(&failed)?);
+    assert_eq!(writer.echo.calls(), 2);
     Ok(())
 }
