@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use cargo_metadata::{Metadata, MetadataCommand};
 use tidy::findings::{Budget, unequal};
 use tidy::source::Allowance;
-use tidy::{imports, manifests, metrics, names, owners, page, rooms, source, tree};
+use tidy::{cases, imports, manifests, metrics, names, owners, page, rooms, source, tree};
 
 /// Files that were longer than 500 lines when the rule came. Lower a number when its file shrinks;
 /// never add a line.
@@ -26,6 +26,8 @@ const DENSE_FUNCTIONS: &[Budget<'_>] = &[
     ("tests/conformance", 3),
 ];
 const FRAGMENTS: &[Budget<'_>] = &[];
+/// Promises of `tests/cases.md` that no test shows yet.
+const NOT_SHOWN: &[Budget<'_>] = &[("tests", 25)];
 const WIDE_MARKDOWN: &[Budget<'_>] = &[];
 
 #[test]
@@ -95,6 +97,16 @@ fn doc_comments_open_with_a_verb_or_a_noun() -> Result<()> {
 #[test]
 fn lines_of_markdown_end_at_120_columns() -> Result<()> {
     none(unequal(&page::wide_markdown(&tree::read(&tree::root())?), WIDE_MARKDOWN))
+}
+
+#[test]
+fn each_promise_of_the_list_of_cases_is_shown_by_tests_that_exist() -> Result<()> {
+    none(cases::wrong(&tree::read(&tree::root())?))
+}
+
+#[test]
+fn promises_that_nothing_shows_become_fewer() -> Result<()> {
+    none(unequal(&cases::not_shown(&tree::read(&tree::root())?), NOT_SHOWN))
 }
 
 #[test]
