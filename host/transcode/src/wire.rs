@@ -86,15 +86,19 @@ impl<'a> Cursor<'a> {
 
     pub(crate) fn varint(&mut self) -> Result<u64, Broken> {
         let mut value = 0u64;
-        for shift in (0..70).step_by(7) {
+        for shift in (0..=63).step_by(7) {
             let (&byte, rest) = self.0.split_first().ok_or(Broken("a cut varint"))?;
             self.0 = rest;
-            value |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
+            // Nine bytes hold 63 bits. What is beyond the 64th would be cut off without a word.
+            if shift == 63 && byte > 1 {
+                return Err(Broken("a varint of more than 64 bits"));
+            }
+            value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
                 return Ok(value);
             }
         }
-        Err(Broken("a varint of more than ten bytes"))
+        Err(Broken("a varint of more than 64 bits"))
     }
 
     pub(crate) fn four(&mut self) -> Result<u32, Broken> {

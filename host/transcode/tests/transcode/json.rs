@@ -424,6 +424,19 @@ fn varints_past_32_bits_are_cut_before_their_sign_is_read() {
 }
 
 #[test]
+fn a_varint_of_more_than_64_bits_is_refused_and_not_cut() {
+    let own = thing();
+    let largest = b"\x28\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01";
+    let written = own.response(largest).unwrap().body;
+    assert_eq!(written, br#"{"u64":"18446744073709551615"}"#[..]);
+    for last in [2, 0x40, 0x7f] {
+        let larger = [&largest[..10], &[last]].concat();
+        let refused = own.response(&larger);
+        assert!(matches!(refused, Err(Error::UpstreamInvalid { .. })), "{last}: {refused:?}");
+    }
+}
+
+#[test]
 fn defaults_are_written_when_asked_for() {
     let descriptors = descriptors();
     let own = transcoder(&descriptors, "Replace", 0);
