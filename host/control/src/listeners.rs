@@ -2,9 +2,10 @@
 //! before anything is bound, and the sockets themselves. `serve` and `check` prepare the same
 //! parts, so that what one refuses the other refuses too.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ use tollgate_edge::{
     ServerTlsFiles, Tls, TrustedProxies,
 };
 
+/// Permissions of the file of the access log: tenants, addresses and paths are not for everybody.
+const ACCESS_LOG_MODE: u32 = 0o640;
 /// Access records that may wait for the disk.
 const ACCESS_QUEUE: usize = 65_536;
 
@@ -277,7 +280,10 @@ fn start_access_log(
 ) -> Result<Option<AccessLog>, BindError> {
     let log = match (declared, file) {
         (AccessLogConfig::Stdout, _) => AccessLog::start(io::stdout(), ACCESS_QUEUE),
-        (AccessLogConfig::File(_), Some(file)) => AccessLog::start(file, ACCESS_QUEUE),
+        (AccessLogConfig::File(path), Some(file)) => {
+            let path = path.to_path_buf();
+            AccessLog::start_file(file, move || open_access_log(&path, true), ACCESS_QUEUE)
+        }
         (AccessLogConfig::Off | AccessLogConfig::File(_), _) => return Ok(None),
     };
     log.map(Some).map_err(BindError::AccessLog)
@@ -298,7 +304,19 @@ fn access_log(declared: &AccessLogConfig, purpose: Purpose) -> Result<Option<Fil
             Err(unusable(io::ErrorKind::NotADirectory.into()))
         };
     }
-    let create = purpose == Purpose::Serve;
-    let file = OpenOptions::new().create(create).append(true).open(path);
-    file.map(Some).map_err(unusable)
+    open_access_log(path, purpose == Purpose::Serve).map(Some).map_err(unusable)
+}
+
+/// Opens the file of the access log. Where it `serves` the file is made if there is none, and closed
+/// to all but its owner and group.
+fn open_access_log(path: &Path, serves: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let file = options.create(serves).append(true).mode(ACCESS_LOG_MODE).open(path)?;
+    let found = file.metadata()?;
+    let mode = found.permissions().mode();
+    // An older file may be open to others. What is no file, a pipe for example, is not ours.
+    if serves && found.is_file() && mode & !ACCESS_LOG_MODE & 0o777 != 0 {
+        file.set_permissions(Permissions::from_mode(mode & ACCESS_LOG_MODE))?;
+    }
+    Ok(file)
 }

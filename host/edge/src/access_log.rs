@@ -7,9 +7,10 @@
 
 mod record;
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use tokio::sync::mpsc;
 use tollgate_chain::metric;
 
 pub use record::Facts;
-pub(crate) use record::{AccessRecord, Recording, bounded, fingerprint, protocol};
+pub(crate) use record::{AccessRecord, Recording, bounded, bounded_path, fingerprint, protocol};
 
 use crate::Error;
 
@@ -31,6 +32,7 @@ pub struct AccessLog(Arc<LogShared>);
 struct LogShared {
     queue: mpsc::Sender<Box<AccessRecord>>,
     dropped: Arc<AtomicU64>,
+    is_reopening: Arc<AtomicBool>,
     thread: Mutex<Option<Thread>>,
 }
 
@@ -47,11 +49,39 @@ impl AccessLog {
     /// # Errors
     /// The system gives no thread.
     pub fn start(target: impl Write + Send + 'static, capacity: usize) -> Result<Self, Error> {
+        Self::start_writer(target, None, capacity)
+    }
+
+    /// Starts the thread with a file that [`reopen`](Self::reopen) replaces by what `open` opens.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start_file(
+        file: File,
+        open: impl FnMut() -> io::Result<File> + Send + 'static,
+        capacity: usize,
+    ) -> Result<Self, Error> {
+        Self::start_writer(file, Some(Box::new(open)), capacity)
+    }
+
+    fn start_writer<W: Write + Send + 'static>(
+        target: W,
+        open: Option<Open<W>>,
+        capacity: usize,
+    ) -> Result<Self, Error> {
         let (queue, records) = mpsc::channel(capacity.max(1));
         let (stop, stopped) = sync_channel(1);
         let dropped = Arc::new(AtomicU64::new(0));
-        let mut writer =
-            LogWriter { records, target, buffer: Vec::new(), dropped: Arc::clone(&dropped) };
+        let is_reopening = Arc::new(AtomicBool::new(false));
+        let mut writer = LogWriter {
+            records,
+            target,
+            open,
+            buffer: Vec::new(),
+            dropped: Arc::clone(&dropped),
+            is_reopening: Arc::clone(&is_reopening),
+        };
+
         let handle = std::thread::Builder::new()
             .name("access-log".to_owned())
             .spawn(move || {
@@ -62,7 +92,13 @@ impl AccessLog {
             })
             .map_err(Error::AccessLog)?;
         let thread = Mutex::new(Some(Thread { stop, handle }));
-        Ok(Self(Arc::new(LogShared { queue, dropped, thread })))
+        Ok(Self(Arc::new(LogShared { queue, dropped, is_reopening, thread })))
+    }
+
+    /// Has the file opened anew before the next record is written: a tool that rotates logs has
+    /// moved it. Where it cannot be opened that is logged, and the previous file is kept.
+    pub fn reopen(&self) {
+        self.0.is_reopening.store(true, Ordering::Relaxed);
     }
 
     /// Returns the number of records that were dropped: the queue was full, or the target refused
@@ -101,15 +137,24 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// The bytes that are gathered for one write.
 const BATCH: usize = 64 * 1024;
 
+/// Opens a target anew.
+type Open<W> = Box<dyn FnMut() -> io::Result<W> + Send>;
+
 struct LogWriter<W> {
     records: mpsc::Receiver<Box<AccessRecord>>,
     target: W,
+    open: Option<Open<W>>,
     buffer: Vec<u8>,
     dropped: Arc<AtomicU64>,
+    is_reopening: Arc<AtomicBool>,
 }
 
 impl<W: Write> LogWriter<W> {
     fn drain(&mut self) {
+        if self.is_reopening.swap(false, Ordering::Relaxed) {
+            self.reopen();
+        }
+
         let mut waiting = 0;
         while let Ok(record) = self.records.try_recv() {
             waiting += 1;
@@ -124,6 +169,19 @@ impl<W: Write> LogWriter<W> {
         }
         if waiting > 0 {
             self.write(waiting);
+        }
+    }
+
+    fn reopen(&mut self) {
+        let Some(open) = &mut self.open else { return };
+        match open() {
+            Ok(target) => {
+                self.target = target;
+                tracing::info!("access log reopened");
+            }
+            Err(error) => {
+                tracing::error!(%error, "access log cannot be reopened; keeping the previous file");
+            }
         }
     }
 

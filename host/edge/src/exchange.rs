@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout};
 use tollgate_chain::{Error, Head};
 
 use crate::access_log::{
-    AccessLog, AccessRecord, Facts, Recording, bounded, fingerprint, protocol,
+    AccessLog, AccessRecord, Facts, Recording, bounded, bounded_path, fingerprint, protocol,
 };
 use crate::body::RecordedBody;
 use crate::head::{self, Checked, METHODS, Origin, RequestId};
@@ -187,7 +187,7 @@ fn record(log: &AccessLog, head: &Head, version: Version) -> Recording {
             client: head.client,
             method: head.method.as_str().into(),
             authority: head.authority.as_str().into(),
-            path: bounded(&head.path),
+            path: bounded_path(&head.path),
             protocol: protocol(version),
             tls: head.secure,
             client_certificate: fingerprint(head.client_certificate.as_ref()),
@@ -217,7 +217,7 @@ fn unchecked(
             method: bounded(parts.method.as_str()),
             // Of an unchecked authority nothing is kept: it may carry a password.
             authority: "".into(),
-            path: bounded(parts.uri.path()),
+            path: bounded_path(parts.uri.path()),
             protocol: protocol(parts.version),
             tls: origin.secure,
             client_certificate: fingerprint(origin.client_certificate),

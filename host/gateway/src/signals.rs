@@ -1,4 +1,5 @@
-//! Signals: SIGTERM and SIGINT drain, SIGHUP reloads, SIGQUIT ends at once.
+//! Signals: SIGTERM and SIGINT drain, SIGHUP reloads and opens the access log anew, SIGQUIT ends
+//! at once.
 
 use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -8,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub(crate) enum SignalEvent {
     /// Finish what is in flight and end.
     Drain,
-    /// Read the policies folder again.
+    /// Read the policies folder again, and open the access log anew.
     Reload,
     /// End at once.
     Abort,

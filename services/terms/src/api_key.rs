@@ -4,6 +4,9 @@
 //! store look-ups of mistyped keys and is not a security measure: the 190 random bits are.
 //! Digests and storage of keys belong to the crates that keep them.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
 use crate::Environment;
@@ -33,6 +36,40 @@ pub fn parse(text: &str) -> Option<Environment> {
     let (body, sum) = text.split_at_checked(text.len().checked_sub(CHECKSUM_CHARS)?)?;
     (sum.as_bytes() == checksum(body)).then_some(environment)
 }
+
+/// Replaces each segment of a path that seems to hold a key by `redacted-key`, so that the path may
+/// be recorded. Keys with a mistake in them count, whole or percent-encoded in part, and so do keys
+/// with other text around them.
+#[must_use]
+pub fn without_keys(path: &str) -> Cow<'_, str> {
+    // Most paths have neither.
+    if !path.contains(PREFIX) && !path.contains('%') {
+        return Cow::Borrowed(path);
+    }
+    if !path.split('/').any(seems_to_hold_key) {
+        return Cow::Borrowed(path);
+    }
+    let redacted = |segment| if seems_to_hold_key(segment) { REDACTED } else { segment };
+    Cow::Owned(path.split('/').map(redacted).collect::<Vec<_>>().join("/"))
+}
+
+/// Tells whether a segment of a path has a key's first characters, the word of an environment, and
+/// more than a few base62 characters after them.
+fn seems_to_hold_key(segment: &str) -> bool {
+    let decoded = percent_decode_str(segment).decode_utf8_lossy();
+    decoded.match_indices(PREFIX).any(|(start, prefix)| {
+        let rest = decoded.get(start + prefix.len()..).unwrap_or_default();
+        let Some((word, random)) = rest.split_once('_') else { return false };
+        let telling = random.bytes().take_while(u8::is_ascii_alphanumeric).count();
+        Environment::from_word(word).is_some() && telling >= TELLING_CHARS
+    })
+}
+
+/// Stands for a segment of a path that holds a key.
+const REDACTED: &str = "redacted-key";
+
+/// Number of random characters from which on a part of a key is treated as one.
+const TELLING_CHARS: usize = 8;
 
 /// Generates a key from the random bytes that `fill` writes. The text is wiped when it is dropped.
 ///
@@ -80,4 +117,36 @@ pub fn checksum(body: &str) -> [u8; CHECKSUM_CHARS] {
 
 fn digit(value: u32) -> u8 {
     usize::try_from(value).ok().and_then(|index| ALPHABET.get(index)).copied().unwrap_or(b'0')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RANDOM: &str = "0123456789abcdefghijklmnopqrstuvwxyzAB";
+
+    #[test]
+    fn segments_that_hold_a_key_in_any_spelling_are_redacted() {
+        for segment in [
+            format!("tg_live_{RANDOM}"),
+            format!("tg_sandbox_{RANDOM}"),
+            format!("%74g_live_{RANDOM}"),
+            format!("tg%5Flive%5f{RANDOM}"),
+            format!("key=tg_live_{RANDOM}.json"),
+            "tg_live_12345678".to_owned(),
+            format!("x_tg_tg_live_{RANDOM}"),
+        ] {
+            let path = format!("/v1/{segment}/b/{segment}");
+            assert_eq!(without_keys(&path), "/v1/redacted-key/b/redacted-key");
+        }
+    }
+
+    #[test]
+    fn paths_without_a_key_stay_as_they_are() {
+        for path in
+            ["/", "", "/v1/tg_other_0123456789", "/tg_live_1234567", "/a%2Fb", "/tg_live", "*"]
+        {
+            assert!(matches!(without_keys(path), Cow::Borrowed(same) if same == path), "{path}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tollgate_chain::{ClientCertificate, GrpcCode};
+use tollgate_terms::api_key::without_keys;
 
 use super::AccessLog;
 use crate::TunnelFacts;
@@ -128,12 +129,17 @@ pub(crate) fn fingerprint(certificate: Option<&Arc<ClientCertificate>>) -> Optio
     certificate.map(|certificate| certificate.identity.fingerprint.clone())
 }
 
-/// A path as recorded: bounded, since a record may wait.
-pub(crate) fn bounded(path: &str) -> Box<str> {
+/// A path as recorded: without keys, and bounded, since a record may wait.
+pub(crate) fn bounded_path(path: &str) -> Box<str> {
+    bounded(&without_keys(path))
+}
+
+/// A text of a caller's as recorded: bounded, since a record may wait.
+pub(crate) fn bounded(text: &str) -> Box<str> {
     const MAX: usize = 512;
-    match path.char_indices().nth(MAX) {
-        Some((end, _)) => path.get(..end).unwrap_or_default().into(),
-        None => path.into(),
+    match text.char_indices().nth(MAX) {
+        Some((end, _)) => text.get(..end).unwrap_or_default().into(),
+        None => text.into(),
     }
 }
 

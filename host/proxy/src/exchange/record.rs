@@ -7,6 +7,7 @@ use http::Response;
 use tollgate_chain::Receipt;
 use tollgate_edge::ResponseBody;
 use tollgate_edge::respond::Ended;
+use tollgate_terms::api_key::without_keys;
 
 use super::Flow;
 use crate::receipts::{ExchangeEnding, ReceiptRecord, RetentionClass};
@@ -34,7 +35,8 @@ impl Flow {
         retention: RetentionClass,
         answer: &Response<ResponseBody>,
     ) -> Option<ReceiptRecord> {
-        let path = self.head.path.get(..PATH_BYTES_MAX).unwrap_or(&self.head.path);
+        let path = without_keys(&self.head.path);
+        let path = path.get(..PATH_BYTES_MAX).unwrap_or(&path);
         Some(ReceiptRecord {
             sequence: 0,
             retention,
