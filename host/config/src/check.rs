@@ -5,6 +5,7 @@ mod gateway;
 mod policies;
 mod rollouts;
 mod routes;
+mod stage;
 mod stores;
 
 use std::path::PathBuf;
@@ -47,6 +48,7 @@ pub(crate) fn check(items: Items, sink: &ProblemSink) -> Option<Config> {
         checker.each(&keys::gateway::LISTENERS, |reader| gateway::listener(reader, &chain_index));
     let stores = stores::stores(&checker);
     let gateway = gateway::gateway(&checker);
+    let stage = stage::stage(&checker);
 
     checker.listeners_exist(&listeners);
     let related = Related {
@@ -59,11 +61,14 @@ pub(crate) fn check(items: Items, sink: &ProblemSink) -> Option<Config> {
     policies::check_skippable(&checker, &related);
     routes::check_websockets(&checker, &routes, &upstreams);
     attributes::check_routes(&checker, &related, &chain_index);
+    stage::check_clear_text(&checker, *stage, &upstreams, stores.as_ref());
 
     Some(Config {
         listeners: all(listeners)?,
         admin: gateway.admin,
         admin_token: gateway.admin_token,
+        admin_hosts: gateway.admin_hosts,
+        stage,
         problem_type_base: gateway.problem_type_base,
         access_log: gateway.access_log,
         drain: gateway.drain,

@@ -105,6 +105,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     gateway::ACCESS_LOG,
     gateway::ADMIN,
     policies::CHAINS,
+    gateway::DEPLOYMENT,
     gateway::DESCRIPTORS,
     gateway::DRAIN,
     gateway::ENGINE,

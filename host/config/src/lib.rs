@@ -27,9 +27,10 @@ pub use location::{Located, Location};
 pub use reference::reference;
 pub use schema::schema;
 pub use types::{
-    AccessLogConfig, AttributeDeclaration, BodyMapping, ChainConfig, ClientAuth, ClientTlsFiles,
-    Config, CredentialStoreConfig, DescriptorsConfig, DrainConfig, EngineConfig, ForwardedFields,
-    HostField, IdempotencyStoreConfig, LimitsConfig, ListenerConfig, PluginConfig, PolicyConfig,
+    AccessLogConfig, AttributeDeclaration, BodyMapping, ChainConfig, ClientAuth,
+    ClientIdentityFiles, ClientTlsFiles, Config, CredentialStoreConfig, DeploymentStage,
+    DescriptorsConfig, DrainConfig, EngineConfig, ForwardedFields, HostField,
+    IdempotencyStoreConfig, LimitsConfig, ListenerConfig, PluginConfig, PolicyConfig,
     QuotaStoreConfig, ReceiptsConfig, RolloutConfig, RouteConfig, RouteMatchConfig, RpcProtocols,
     SigningConfig, StoresConfig, TlsFiles, UpstreamConfig, UpstreamFields, UpstreamProtocol,
     UpstreamTlsConfig, WebSocketConfig,

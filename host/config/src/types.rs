@@ -19,15 +19,16 @@ use tollgate_chain::Growth;
 use crate::Located;
 
 pub use gateway::{
-    AccessLogConfig, ClientAuth, ClientTlsFiles, DescriptorsConfig, DrainConfig, EngineConfig,
-    ListenerConfig, ReceiptsConfig, SigningConfig, TlsFiles,
+    AccessLogConfig, ClientAuth, ClientTlsFiles, DeploymentStage, DescriptorsConfig, DrainConfig,
+    EngineConfig, ListenerConfig, ReceiptsConfig, SigningConfig, TlsFiles,
 };
 pub use policies::{
     AttributeDeclaration, ChainConfig, LimitsConfig, PluginConfig, PolicyConfig, RolloutConfig,
 };
 pub use routes::{
-    BodyMapping, ForwardedFields, HostField, RouteConfig, RouteMatchConfig, RpcProtocols,
-    UpstreamConfig, UpstreamFields, UpstreamProtocol, UpstreamTlsConfig, WebSocketConfig,
+    BodyMapping, ClientIdentityFiles, ForwardedFields, HostField, RouteConfig, RouteMatchConfig,
+    RpcProtocols, UpstreamConfig, UpstreamFields, UpstreamProtocol, UpstreamTlsConfig,
+    WebSocketConfig,
 };
 pub use stores::{CredentialStoreConfig, IdempotencyStoreConfig, QuotaStoreConfig, StoresConfig};
 
@@ -37,6 +38,8 @@ pub struct Config {
     pub(crate) listeners: Vec<ListenerConfig>,
     pub(crate) admin: Option<Located<SocketAddr>>,
     pub(crate) admin_token: Option<Located<PathBuf>>,
+    pub(crate) admin_hosts: Vec<String>,
+    pub(crate) stage: Located<DeploymentStage>,
     pub(crate) problem_type_base: String,
     pub(crate) access_log: AccessLogConfig,
     pub(crate) drain: DrainConfig,
@@ -73,6 +76,18 @@ impl Config {
     #[must_use]
     pub fn admin_token(&self) -> Option<&Located<PathBuf>> {
         self.admin_token.as_ref()
+    }
+
+    /// The host names by which operators reach the admin port, beside those that it always has.
+    #[must_use]
+    pub fn admin_hosts(&self) -> &[String] {
+        &self.admin_hosts
+    }
+
+    /// The deployment that the folder is for.
+    #[must_use]
+    pub fn stage(&self) -> &Located<DeploymentStage> {
+        &self.stage
     }
 
     /// The URI that a problem's slug is appended to.

@@ -123,6 +123,12 @@ impl SnapshotBuilder {
     /// Everything that is wrong; what was built before is unchanged.
     pub fn rebuild(&mut self, current: &Snapshot) -> Result<Snapshot, Problems> {
         let config = tollgate_config::load(&self.folder)?;
+        let stage = config.stage();
+        if **stage != **self.config.stage() {
+            let message = "expected the stage of the start; a process keeps its stage";
+            return Err(Problems::from(vec![stage.problem(message)]));
+        }
+
         let mut components = self.components.clone();
         let targets = Some(&current.targets);
         let compiled = compile(&config, &self.engine, &mut components, &self.rollouts, targets)?;
@@ -253,6 +259,9 @@ pub fn inputs(config: &Config) -> Vec<PathBuf> {
 
     inputs
         .extend(config.upstreams().iter().filter_map(|one| one.tls.ca_bundle.as_deref().cloned()));
+    for client in config.upstreams().iter().filter_map(|one| one.tls.client.as_ref()) {
+        inputs.extend([client.certificate.to_path_buf(), client.key.to_path_buf()]);
+    }
     inputs.extend(config.signing().map(|signing| signing.key_file.to_path_buf()));
     inputs.extend(config.admin_token().map(|token| token.to_path_buf()));
 

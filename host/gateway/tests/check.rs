@@ -36,9 +36,15 @@ fn folder(more: &str) -> Result<TempDir> {
 
 /// Runs a command on the folder; gives whether it was content, and what it wrote on both outputs.
 fn tollgate(command: &str, folder: &Path) -> Result<(bool, String)> {
+    tollgate_in("", command, folder)
+}
+
+/// Runs a command on the folder in a process of this stage.
+fn tollgate_in(stage: &str, command: &str, folder: &Path) -> Result<(bool, String)> {
     let output = Command::new(env!("CARGO_BIN_EXE_tollgate"))
         .args([command, "--policies"])
         .arg(folder)
+        .env("STAGE", stage)
         .output()
         .context("run the binary")?;
     let text = [output.stdout, output.stderr].concat();
@@ -236,4 +242,28 @@ fn authorities_and_lists_that_cannot_be_used_for_callers_are_refused_at_their_ke
 
     fs::remove_file(folder.path().join("clients.crl"))?;
     both_refuse(&folder, "listeners.main.tls.client_crl", "expected a revocation list at")
+}
+
+/// An upstream that live tenants reach in clear.
+const LIVE: &str = "[upstreams.live]\nprotocol = \"grpc\"\nenvironment = \"live\"\n\
+                    endpoints = [\"http://127.0.0.1:9\"]\n";
+
+#[test]
+fn live_upstreams_in_clear_are_refused_outside_of_the_local_stage() -> Result<()> {
+    let place = "upstreams.live.endpoints";
+    both_refuse(&folder(LIVE)?, place, "expected https in the stage production")?;
+    let staging = folder(&format!("[deployment]\nstage = \"staging\"\n{LIVE}"))?;
+    both_refuse(&staging, place, "expected https in the stage staging")?;
+
+    let local = folder(&format!("[deployment]\nstage = \"local\"\n{LIVE}"))?;
+    for stage in ["", "local"] {
+        let (is_content, text) = tollgate_in(stage, "check", local.path())?;
+        ensure!(is_content, "STAGE={stage}: {text}");
+    }
+    for command in ["check", "serve"] {
+        let (is_content, text) = tollgate_in("production", command, local.path())?;
+        ensure!(!is_content, "a folder for a desk is accepted in production");
+        ensure!(text.contains("deployment.stage: expected production"), "{text}");
+    }
+    Ok(())
 }

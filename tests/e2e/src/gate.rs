@@ -58,7 +58,7 @@ impl Gate {
             "[listeners.http]\naddress = \"127.0.0.1:{port}\"\nchain = \"edge\"\n\
              {many}\n{}\n\
              [admin]\naddress = \"127.0.0.1:{admin}\"\n[access_log]\nto = \"access.jsonl\"\n\
-             [drain]\ndelay_ms = 200\nwait_ms = 10000\n[trees]\nverify_every = 1\n",
+             [deployment]\nstage = \"local\"\n[drain]\ndelay_ms = 200\nwait_ms = 10000\n[trees]\nverify_every = 1\n",
             folder.listener
         );
 

@@ -74,6 +74,7 @@ fn tls_files(reader: &ItemReader<'_>) -> Option<TlsFiles> {
 pub(super) struct SingleTables {
     pub(super) admin: Option<Located<SocketAddr>>,
     pub(super) admin_token: Option<Located<PathBuf>>,
+    pub(super) admin_hosts: Vec<String>,
     pub(super) problem_type_base: String,
     pub(super) access_log: AccessLogConfig,
     pub(super) drain: DrainConfig,
@@ -94,6 +95,7 @@ pub(super) fn gateway(checker: &Checker<'_>) -> SingleTables {
         admin: admin
             .and_then(|one| one.parse(&admin::ADDRESS, |text| text.parse().map_err(|_| None))),
         admin_token: admin.and_then(|one| one.path(&admin::TOKEN_FILE)),
+        admin_hosts: admin.map(admin_hosts).unwrap_or_default(),
         problem_type_base: problem_type_base(checker),
         access_log: access_log(checker),
         drain: drain(checker),
@@ -115,6 +117,10 @@ pub(super) fn header_names(
 ) -> Vec<HeaderName> {
     let names = reader.parse_all(key, |text| HeaderName::try_from(text).map_err(|_| None));
     names.into_iter().map(Located::into_value).collect()
+}
+
+fn admin_hosts(reader: &ItemReader<'_>) -> Vec<String> {
+    reader.texts(&admin::HOSTS).into_iter().map(Located::into_value).collect()
 }
 
 fn problem_type_base(checker: &Checker<'_>) -> String {
@@ -156,6 +162,7 @@ fn engine(checker: &Checker<'_>) -> EngineConfig {
         core_instances_max: reader.count(&engine::CORE_INSTANCES_MAX),
         workers: workers.and_then(|workers| usize::try_from(workers).ok()),
         compiled_cache: reader.path(&engine::COMPILED_CACHE),
+        compiled_cache_key: reader.path(&engine::COMPILED_CACHE_KEY),
     }
 }
 

@@ -12,8 +12,8 @@ use crate::keys::routes::{ROUTES, route, upstream, upstream_tls, websocket};
 use crate::location::Located;
 use crate::reader::{ItemReader, NameIndex};
 use crate::types::{
-    BodyMapping, HostField, RouteConfig, RouteMatchConfig, RpcProtocols, UpstreamConfig,
-    UpstreamFields, UpstreamProtocol, UpstreamTlsConfig, WebSocketConfig,
+    BodyMapping, ClientIdentityFiles, HostField, RouteConfig, RouteMatchConfig, RpcProtocols,
+    UpstreamConfig, UpstreamFields, UpstreamProtocol, UpstreamTlsConfig, WebSocketConfig,
 };
 
 pub(super) fn route(
@@ -143,6 +143,7 @@ pub(super) fn upstream(reader: &ItemReader<'_>) -> Option<UpstreamConfig> {
     let tls = UpstreamTlsConfig {
         ca_bundle: tls.path(&upstream_tls::CA_BUNDLE),
         native_roots: tls.boolean(&upstream_tls::NATIVE_ROOTS),
+        client: client_identity(&tls),
         server_name: server_name.map(Located::into_value),
         spki_sha256: digests.into_iter().map(Located::into_value).collect(),
     };
@@ -161,6 +162,20 @@ pub(super) fn upstream(reader: &ItemReader<'_>) -> Option<UpstreamConfig> {
         connections_max: reader.size(&upstream::CONNECTIONS_MAX),
         location: reader.item_location(),
     })
+}
+
+fn client_identity(tls: &ItemReader<'_>) -> Option<ClientIdentityFiles> {
+    let certificate = tls.path(&upstream_tls::CLIENT_CERTIFICATE);
+    let key = tls.path(&upstream_tls::CLIENT_KEY);
+    for (written, other, name) in [
+        (&upstream_tls::CLIENT_CERTIFICATE, &upstream_tls::CLIENT_KEY, "client_key"),
+        (&upstream_tls::CLIENT_KEY, &upstream_tls::CLIENT_CERTIFICATE, "client_certificate"),
+    ] {
+        if tls.is_written(written) && !tls.is_written(other) {
+            tls.problem_at(written, &format!("expected only with `{name}`"));
+        }
+    }
+    Some(ClientIdentityFiles { certificate: certificate?, key: key? })
 }
 
 fn rpc_protocols(reader: &ItemReader<'_>, protocol: Option<UpstreamProtocol>) -> RpcProtocols {

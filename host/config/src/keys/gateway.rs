@@ -4,7 +4,7 @@ use super::{
     ConfigKey, IntegerRange, NAME_OF_ITEM, Section, SectionItems, ValueType, integer, list, names,
     text, text_like,
 };
-use crate::types::ClientAuth;
+use crate::types::{ClientAuth, DeploymentStage};
 
 const SOCKET_ADDRESS: ValueType =
     text("an IP address and a port, as `127.0.0.1:8443` or `[::1]:8443`");
@@ -77,13 +77,17 @@ pub(crate) const ADMIN: Section = Section {
 };
 
 pub(crate) mod admin {
-    use super::{ConfigKey, SOCKET_ADDRESS, ValueType};
+    use super::{ConfigKey, SOCKET_ADDRESS, ValueType, list, text_like};
 
     super::super::keys! {
         ADDRESS = ConfigKey::required("address", SOCKET_ADDRESS, "Address and port");
         TOKEN_FILE = ConfigKey::optional(
             "token_file", ValueType::Path,
             "File of the token that the API asks for; without it one is made at the start");
+        HOSTS = ConfigKey::optional(
+            "hosts", list(&text_like("a host name in lower case", "^[a-z0-9.-]+$"), 0, 64),
+            "Host names by which operators reach the port, beside loopback names and its own \
+             address; a request for any other is refused (421)");
     }
 }
 
@@ -119,6 +123,26 @@ pub(crate) mod access_log {
         TO = ConfigKey::required(
             "to", text("`stdout`, `off` or a path"),
             "`stdout` (as without this table), `off`, or the path of a file");
+    }
+}
+
+/// `[deployment]`
+pub(crate) const DEPLOYMENT: Section = Section {
+    name: "deployment",
+    items: SectionItems::One(deployment::KEYS),
+    words: "The place of this folder among the deployments of the platform.",
+};
+
+pub(crate) mod deployment {
+    use super::{ConfigKey, DeploymentStage, ValueType, names};
+
+    super::super::keys! {
+        STAGE = ConfigKey::optional(
+            "stage", ValueType::Word { names: names::<DeploymentStage>, default: Some("production") },
+            "Outside of `local` neither principals nor digests of keys of live tenants travel in \
+             clear: upstreams with `environment = \"live\"`, or with an `audience` and no \
+             environment, and the identity service need `https`. Where the process has a variable \
+             `STAGE`, it must name the same stage");
     }
 }
 
@@ -164,6 +188,10 @@ pub(crate) mod engine {
             "compiled_cache", ValueType::Path,
             "Folder that keeps compiled components from one start to the next; every start \
              compiles when absent");
+        COMPILED_CACHE_KEY = ConfigKey::optional(
+            "compiled_cache_key", ValueType::Path,
+            "File of the key (32 bytes or more) by which the gateway knows what it wrote into \
+             `compiled_cache`; made beside the folder when absent");
     }
 }
 

@@ -149,6 +149,11 @@ pub(crate) mod upstream_tls {
         NATIVE_ROOTS = ConfigKey::optional(
             "native_roots", ValueType::Boolean { default: true },
             "`false` trusts `ca_bundle` alone");
+        CLIENT_CERTIFICATE = ConfigKey::optional(
+            "client_certificate", ValueType::Path,
+            "PEM file of the certificate, leaf first, that the upstream is shown when it asks for one");
+        CLIENT_KEY = ConfigKey::optional(
+            "client_key", ValueType::Path, "PEM file of its private key");
         SERVER_NAME = ConfigKey::optional(
             "server_name", text("a host name or an address"),
             "The name that the certificate must have, when not the endpoint's host");

@@ -2,7 +2,7 @@
 
 use tollgate_chain::{Class, Environment};
 
-use crate::types::{ClientAuth, ForwardedFields, HostField, UpstreamProtocol};
+use crate::types::{ClientAuth, DeploymentStage, ForwardedFields, HostField, UpstreamProtocol};
 
 /// A type whose values are written as words.
 pub(crate) trait Words: Copy + 'static {
@@ -46,6 +46,12 @@ impl Words for ForwardedFields {
 impl Words for HostField {
     fn words() -> Vec<(&'static str, Self)> {
         vec![("endpoint", Self::Endpoint), ("caller", Self::Caller)]
+    }
+}
+
+impl Words for DeploymentStage {
+    fn words() -> Vec<(&'static str, Self)> {
+        [Self::Local, Self::Staging, Self::Production].map(|one| (one.as_str(), one)).into()
     }
 }
 

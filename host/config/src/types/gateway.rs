@@ -65,6 +65,29 @@ pub enum ClientAuth {
     Optional,
 }
 
+/// The deployment that a folder is for: `[deployment] stage`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeploymentStage {
+    /// One machine, for development and tests.
+    Local,
+    /// The rehearsal of production.
+    Staging,
+    /// The deployment that tenants use.
+    Production,
+}
+
+impl DeploymentStage {
+    /// The stage's word, as services take it too.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Staging => "staging",
+            Self::Production => "production",
+        }
+    }
+}
+
 /// The destination of access records: `[access_log]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the variants say it")]
@@ -97,6 +120,8 @@ pub struct EngineConfig {
     /// The folder that keeps compiled components from one start to the next; when absent, every
     /// start compiles.
     pub compiled_cache: Option<Located<PathBuf>>,
+    /// The file of the key that authenticates what is in it; made beside the folder when absent.
+    pub compiled_cache_key: Option<Located<PathBuf>>,
 }
 
 /// Sampling and bounds of receipts: `[receipts]`.

@@ -178,8 +178,20 @@ pub struct UpstreamTlsConfig {
     pub ca_bundle: Option<Located<PathBuf>>,
     /// True where the operating system's roots are trusted too.
     pub native_roots: bool,
+    /// The certificate that is shown to the upstream when it asks for one.
+    pub client: Option<ClientIdentityFiles>,
     /// The name that the certificate must have, when not the endpoint's host.
     pub server_name: Option<ServerName<'static>>,
     /// SHA-256 of acceptable public keys; any when empty.
     pub spki_sha256: Vec<[u8; 32]>,
+}
+
+/// PEM files of a certificate that the gateway shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClientIdentityFiles {
+    /// The chain of certificates, leaf first.
+    pub certificate: Located<PathBuf>,
+    /// The private key.
+    pub key: Located<PathBuf>,
 }

@@ -42,7 +42,7 @@ pub(super) fn write(at: &Path, addresses: &Addresses, stores: &str) -> Result<()
     let set = fs::canonicalize(descriptors()?)?;
     let common = workspace().join("policies/common");
     let gateway = format!(
-        "extends = [{common:?}]\n\
+        "extends = [{common:?}]\n[deployment]\nstage = \"local\"\n\
          [listeners.https]\naddress = \"127.0.0.1:{port}\"\nchain = \"edge\"\n\
          tls = {{ certificate = \"../gateway.pem\", key = \"../gateway.key\" }}\n\
          connections_per_address_max = 10000\n\
