@@ -56,9 +56,10 @@ pub fn declared_engine(
         .with_core_instances(engine.core_instances_max)?;
     let folder =
         engine.compiled_cache.as_deref().cloned().filter(|_| cache == CompiledCache::Configured);
-    Ok(match folder {
-        Some(folder) => Engine::with_cache(settings, folder)?,
-        None => Engine::new(settings)?,
+    Ok(match (folder, engine.compiled_cache_key.as_deref()) {
+        (Some(folder), Some(key)) => Engine::with_keyed_cache(settings, folder, key.clone())?,
+        (Some(folder), None) => Engine::with_cache(settings, folder)?,
+        (None, _) => Engine::new(settings)?,
     })
 }
 

@@ -125,7 +125,20 @@ impl Engine {
     /// The address space or the thread cannot be had. Nothing that is wrong with the folder is an
     /// error.
     pub fn with_cache(settings: EngineSettings, folder: PathBuf) -> Result<Self, EngineError> {
-        Self::make(settings, Some(Cache::new(folder)))
+        Self::make(settings, Some(Cache::new(folder, None)))
+    }
+
+    /// The same, with entries that are authenticated under the key of this file in place of one
+    /// that is made beside the folder.
+    ///
+    /// # Errors
+    /// The errors of [`Engine::with_cache`].
+    pub fn with_keyed_cache(
+        settings: EngineSettings,
+        folder: PathBuf,
+        key_file: PathBuf,
+    ) -> Result<Self, EngineError> {
+        Self::make(settings, Some(Cache::new(folder, Some(key_file))))
     }
 
     fn make(settings: EngineSettings, cache: Option<Cache>) -> Result<Self, EngineError> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use conformance::{Table, component};
+use ring::digest::{SHA256, digest};
 use tempfile::TempDir;
 use tollgate_chain::{Hook, Interface, Verdict};
 use tollgate_runtime::{Component, Engine, EngineSettings, Grants, LoadError};
@@ -109,6 +110,60 @@ fn a_damaged_entry_is_compiled_and_written_anew() {
         fs::write(&entry, damaged).unwrap();
         assert_ne!(compilations(&folder, "hostile", "{}"), 0);
         assert_eq!(compilations(&folder, "hostile", "{}"), 0, "it was not written anew");
+    }
+}
+
+#[test]
+fn a_modified_entry_with_a_recomputed_checksum_is_not_loaded() {
+    let (_temporary, folder) = place();
+    compilations(&folder, "hostile", "{}");
+    let [entry] = entries(&folder).try_into().unwrap();
+    let mut bytes = fs::read(&entry).unwrap();
+    // The last bytes of the machine code are padding: code that is changed there would run.
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    let checksum = digest(&SHA256, &bytes[40..]);
+    bytes[8..40].copy_from_slice(checksum.as_ref());
+    fs::write(&entry, bytes).unwrap();
+    assert_ne!(compilations(&folder, "hostile", "{}"), 0, "somebody else's code was loaded");
+}
+
+#[test]
+fn an_entry_under_the_name_of_another_is_not_loaded() {
+    let (_temporary, folder) = place();
+    compilations(&folder, "modest", "{}");
+    let [modest] = entries(&folder).try_into().unwrap();
+    compilations(&folder, "hostile", "{}");
+    let hostile = entries(&folder).into_iter().find(|entry| *entry != modest).unwrap();
+    fs::copy(&hostile, &modest).unwrap();
+    assert_ne!(compilations(&folder, "modest", "{}"), 0, "another component's code was loaded");
+}
+
+#[test]
+fn entries_are_authenticated_by_a_key_outside_of_their_folder() {
+    let (temporary, folder) = place();
+    compilations(&folder, "hostile", "{}");
+    let key = folder.with_file_name("compiled.key");
+    assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+
+    // A key that others can read may be anybody's; another key knows none of the entries.
+    permit(&key, 0o644);
+    assert_ne!(compilations(&folder, "hostile", "{}"), 0);
+    permit(&key, 0o600);
+    assert_eq!(compilations(&folder, "hostile", "{}"), 0);
+    fs::write(&key, [7; 31]).unwrap();
+    assert_ne!(compilations(&folder, "hostile", "{}"), 0, "too short");
+    fs::remove_file(&key).unwrap();
+    assert_ne!(compilations(&folder, "hostile", "{}"), 0);
+
+    let provided = temporary.path().join("provided");
+    fs::write(&provided, [9; 32]).unwrap();
+    permit(&provided, 0o440);
+    let settings = EngineSettings::new(4, Duration::from_secs(1), 256 << 10).unwrap();
+    for compiled in [true, false] {
+        let engine = Engine::with_keyed_cache(settings, folder.clone(), provided.clone()).unwrap();
+        load(&engine, "hostile", "{}").unwrap();
+        assert_eq!(engine.compilations() > 0, compiled, "the provided key");
     }
 }
 
