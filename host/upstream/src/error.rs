@@ -55,12 +55,24 @@ pub enum Error {
         /// The host.
         host: String,
     },
+    /// The certificate that is to be shown cannot be read.
+    #[error("client certificate: expected a chain and its private key in PEM")]
+    ClientPem(#[source] pem::Error),
+    /// The certificate that is to be shown has no certificate, or another one's key.
+    #[error("client certificate: the key does not fit, or there is no certificate")]
+    ClientCertificate(#[source] rustls::Error),
     /// The TLS library refuses the settings.
     #[error("set up TLS")]
     Tls(#[source] rustls::Error),
 }
 
 impl Error {
+    /// Returns whether the certificate that is to be shown is at fault, and not another setting.
+    #[must_use]
+    pub fn is_of_client(&self) -> bool {
+        matches!(self, Self::ClientPem(_) | Self::ClientCertificate(_))
+    }
+
     /// Returns whether the CA bundle is at fault, and not another setting.
     #[must_use]
     pub fn is_of_bundle(&self) -> bool {

@@ -25,5 +25,5 @@ pub use error::Error;
 pub use fields::strip_before_forwarding;
 pub use retry::Safety;
 pub use send::{SendBounds, Upstream};
-pub use settings::{TlsSettings, UpstreamSettings, WireProtocol};
+pub use settings::{ClientPem, TlsSettings, UpstreamSettings, WireProtocol};
 pub use websocket::{HandshakeAnswer, UpstreamTunnel};

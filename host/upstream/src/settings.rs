@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::Uri;
 use rustls_pki_types::ServerName;
+use zeroize::Zeroizing;
 
 /// The protocol of an upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,15 +44,38 @@ pub struct TlsSettings {
     pub native_roots: bool,
     /// The name that the certificate must have, when it is not the endpoint's host.
     pub server_name: Option<ServerName<'static>>,
+    /// The certificate that is shown to an upstream that asks for one.
+    pub client: Option<ClientPem>,
     /// SHA-256 of acceptable public keys (SubjectPublicKeyInfo), checked after the chain; any
     /// when empty.
     pub spki_sha256: Vec<[u8; 32]>,
 }
 
+/// A certificate with its private key, in PEM.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientPem {
+    /// The certificate chain, leaf first.
+    pub chain: Vec<u8>,
+    /// The private key of its leaf.
+    pub key: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for ClientPem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientPem").finish_non_exhaustive()
+    }
+}
+
 impl Default for TlsSettings {
     /// The native roots and nothing else.
     fn default() -> Self {
-        Self { ca_bundle_pem: None, native_roots: true, server_name: None, spki_sha256: Vec::new() }
+        Self {
+            ca_bundle_pem: None,
+            native_roots: true,
+            server_name: None,
+            client: None,
+            spki_sha256: Vec::new(),
+        }
     }
 }
 
@@ -61,6 +85,7 @@ impl fmt::Debug for TlsSettings {
             .field("ca_bundle_pem_bytes", &self.ca_bundle_pem.as_ref().map(Vec::len))
             .field("native_roots", &self.native_roots)
             .field("server_name", &self.server_name)
+            .field("client", &self.client.is_some())
             .field("spki_sha256", &self.spki_sha256.len())
             .finish()
     }

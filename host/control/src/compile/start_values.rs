@@ -12,6 +12,7 @@ use tollgate_config::{
 pub(super) struct StartValues {
     listeners: Vec<ListenerConfig>,
     admin_address: Option<SocketAddr>,
+    admin_hosts: Vec<String>,
     has_admin_token_file: bool,
     engine: EngineConfig,
     stores: StoresConfig,
@@ -25,6 +26,7 @@ impl StartValues {
         Self {
             listeners: config.listeners().to_vec(),
             admin_address: config.admin().map(|address| **address),
+            admin_hosts: config.admin_hosts().to_vec(),
             has_admin_token_file: config.admin_token().is_some(),
             engine: config.engine().clone(),
             stores: config.stores().clone(),
@@ -39,6 +41,7 @@ impl StartValues {
         let now = Self::of(config);
         let tables = [
             ("admin.address", self.admin_address == now.admin_address),
+            ("admin.hosts", self.admin_hosts == now.admin_hosts),
             // A token that was drawn at the start cannot take the place of one from a file.
             ("admin.token_file", !self.has_admin_token_file || now.has_admin_token_file),
             ("engine", self.engine == now.engine),

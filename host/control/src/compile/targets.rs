@@ -1,13 +1,17 @@
 //! Upstreams, with their connections carried over, and the key that signs principals.
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tollgate_capability::SystemClock;
 use tollgate_capability::principal::PrincipalSigner;
-use tollgate_config::{Config, ConfigProblem, UpstreamConfig, UpstreamProtocol, with_causes};
+use tollgate_config::{
+    ClientIdentityFiles, Config, ConfigProblem, Located, UpstreamConfig, UpstreamProtocol,
+    with_causes,
+};
 use tollgate_proxy::{Targets, UpstreamTarget};
-use tollgate_upstream::{self as upstream, TlsSettings, Upstream, UpstreamSettings};
+use tollgate_upstream::{self as upstream, ClientPem, TlsSettings, Upstream, UpstreamSettings};
 
 pub(super) fn targets(
     config: &Config,
@@ -38,10 +42,7 @@ fn target(
         Some(upstream) => upstream,
         None => {
             let made = Upstream::new(settings);
-            Arc::new(made.map_err(|error| match &own.tls.ca_bundle {
-                Some(path) if error.is_of_bundle() => path.problem(&with_causes(&error)),
-                _ => own.problem(&with_causes(&error)),
-            })?)
+            Arc::new(made.map_err(|error| upstream_problem(own, &error))?)
         }
     };
 
@@ -55,12 +56,31 @@ fn target(
     })
 }
 
+/// Puts a failure at the key of the file that is at fault, or at the upstream as a whole.
+fn upstream_problem(own: &UpstreamConfig, error: &upstream::Error) -> ConfigProblem {
+    let message = with_causes(error);
+    match (&own.tls.ca_bundle, &own.tls.client) {
+        (Some(path), _) if error.is_of_bundle() => path.problem(&message),
+        (_, Some(client)) if error.is_of_client() => client.certificate.problem(&message),
+        _ => own.problem(&message),
+    }
+}
+
+fn client_pem(files: &ClientIdentityFiles) -> Result<ClientPem, ConfigProblem> {
+    let read = |path: &Located<PathBuf>| {
+        fs::read(path).map_err(|error| path.unreadable("a PEM file", &error))
+    };
+    Ok(ClientPem { chain: read(&files.certificate)?, key: read(&files.key)?.into() })
+}
+
 fn settings(own: &UpstreamConfig) -> Result<UpstreamSettings, ConfigProblem> {
     let secure = own.endpoints.iter().any(|endpoint| endpoint.scheme_str() == Some("https"));
     let ca_bundle_pem = match &own.tls.ca_bundle {
         Some(path) => Some(fs::read(path).map_err(|error| path.unreadable("a PEM file", &error))?),
         None => None,
     };
+
+    let client = own.tls.client.as_ref().map(client_pem).transpose()?;
 
     Ok(UpstreamSettings {
         name: own.name.as_str().into(),
@@ -73,6 +93,7 @@ fn settings(own: &UpstreamConfig) -> Result<UpstreamSettings, ConfigProblem> {
             ca_bundle_pem,
             native_roots: own.tls.native_roots,
             server_name: own.tls.server_name.clone(),
+            client,
             spki_sha256: own.tls.spki_sha256.clone(),
         }),
         connect_timeout: own.connect_timeout,

@@ -6,17 +6,18 @@
 
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use ring::digest::{SHA256, digest};
 use rustls::client::Resumption;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::error::{ConnectionError, Error};
-use crate::settings::{TlsSettings, WireProtocol};
+use crate::settings::{ClientPem, TlsSettings, WireProtocol};
 
 /// TLS towards one endpoint.
 #[derive(Clone)]
@@ -86,20 +87,43 @@ fn server_name(settings: &TlsSettings, host: &str) -> Result<ServerName<'static>
 
 fn client_config(settings: &TlsSettings, protocol: WireProtocol) -> Result<ClientConfig, Error> {
     let native = if settings.native_roots { native_roots() } else { Vec::new() };
+    let has_native = !native.is_empty();
     let roots = roots(settings.ca_bundle_pem.as_deref(), native)?;
+    if settings.native_roots && !has_native {
+        tracing::warn!("the operating system has no trust anchors; trusting the CA bundle alone");
+    }
+
     // Explicit, so that no process-wide default can be another provider.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(Error::Tls)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let mut config = match &settings.client {
+        Some(client) => {
+            let (chain, key) = client_pem(client)?;
+            config.with_client_auth_cert(chain, key).map_err(Error::ClientCertificate)?
+        }
+        None => config.with_no_client_auth(),
+    };
+
     config.alpn_protocols = match protocol {
         WireProtocol::Grpc => vec![b"h2".to_vec()],
         WireProtocol::Http => vec![b"http/1.1".to_vec()],
     };
     config.resumption = Resumption::in_memory_sessions(64);
     Ok(config)
+}
+
+/// Parses the certificate that is shown. An upstream that asks for none is shown none.
+fn client_pem(
+    client: &ClientPem,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
+    let chain = CertificateDer::pem_slice_iter(&client.chain)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(Error::ClientPem)?;
+    let key = PrivateKeyDer::from_pem_slice(&client.key).map_err(Error::ClientPem)?;
+    Ok((chain, key))
 }
 
 fn native_roots() -> Vec<CertificateDer<'static>> {
@@ -136,7 +160,8 @@ fn roots(
         return Err(Error::NoAnchors);
     }
 
-    tracing::debug!(native = added, ignored, pinned, "trust anchors read");
+    let sha256 = bundle.map(|bundle| HEXLOWER.encode(digest(&SHA256, bundle).as_ref()));
+    tracing::info!(native = added, ignored, pinned, sha256, "trust anchors of an upstream loaded");
     Ok(roots)
 }
 

@@ -6,11 +6,12 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, PublicKeyData,
 };
+use rustls::server::danger::ClientCertVerifier;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::TlsAcceptor;
 use tollgate_chain::Error;
 use tollgate_upstream::{
-    Safety, SendBounds, TlsSettings, Upstream, UpstreamSettings, WireProtocol,
+    ClientPem, Safety, SendBounds, TlsSettings, Upstream, UpstreamSettings, WireProtocol,
 };
 
 use crate::SendBytes as _;
@@ -50,14 +51,25 @@ fn issue(authority: &Authority, params: CertificateParams) -> Identity {
 }
 
 async fn serve_tls(identity: Identity, alpn: &[&str]) -> Server {
+    let nobody = rustls::server::WebPkiClientVerifier::no_client_auth();
+    serve_tls_to(nobody, identity, alpn).await
+}
+
+/// Serves those whose certificates this verifier accepts.
+async fn serve_tls_to(
+    clients: Arc<dyn ClientCertVerifier>,
+    identity: Identity,
+    alpn: &[&str],
+) -> Server {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients)
         .with_single_cert(identity.chain, identity.key)
         .unwrap();
     config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+
     let acceptor = TlsAcceptor::from(Arc::new(config));
     Server::script(move |seen, stream, _| {
         let acceptor = acceptor.clone();
@@ -220,4 +232,52 @@ async fn where_tls_is_asked_for_nothing_is_ever_said_in_clear() {
     let reason = refused(settings).await;
     assert!(reason.starts_with("TLS handshake with localhost"), "{reason}");
     assert_eq!(server.seen.requests(), 0);
+}
+
+/// A client certificate in PEM.
+fn client_pem(authority: &Authority) -> ClientPem {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let key = KeyPair::generate().unwrap();
+    let chain = params.signed_by(&key, authority).unwrap().pem().into_bytes();
+    ClientPem { chain, key: key.serialize_pem().into_bytes().into() }
+}
+
+#[tokio::test]
+async fn an_upstream_that_asks_for_a_certificate_is_shown_the_configured_one() {
+    let (ca, clients) = (authority(), authority());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(clients.der().clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier =
+        rustls::server::WebPkiClientVerifier::builder_with_provider(roots.into(), provider)
+            .build()
+            .unwrap();
+    let server = serve_tls_to(verifier, issue(&ca, params("localhost")), &["h2"]).await;
+    let showing = |client| TlsSettings { client, ..trusting(&ca) };
+
+    let shown = showing(Some(client_pem(&clients)));
+    assert_eq!(ask(towards(&server, WireProtocol::Grpc, shown)).await.unwrap(), "hello");
+    for client in [None, Some(client_pem(&authority()))] {
+        let settings = towards(&server, WireProtocol::Grpc, showing(client));
+        ask(settings).await.expect_err("the upstream does not know this certificate");
+    }
+    assert_eq!(server.seen.requests(), 1);
+}
+
+#[test]
+fn a_client_certificate_with_the_key_of_another_is_refused() {
+    let ca = authority();
+    let (one, other) = (client_pem(&ca), client_pem(&ca));
+    let mixed = ClientPem { key: other.key, ..one.clone() };
+    let damaged = ClientPem { chain: b"-----BEGIN CERTIFICATE-----\n!".to_vec(), ..one };
+    for client in [mixed, damaged] {
+        let tls = TlsSettings { client: Some(client), ..trusting(&ca) };
+        let endpoint = ["https://localhost:1".to_owned()];
+        let made = Upstream::new(UpstreamSettings {
+            tls: Some(tls),
+            ..settings(WireProtocol::Grpc, &endpoint)
+        });
+        assert!(made.unwrap_err().is_of_client());
+    }
 }
