@@ -8,6 +8,7 @@
 
 mod api;
 mod client;
+mod hosts;
 mod metrics;
 mod query;
 mod record;
@@ -18,6 +19,7 @@ pub use api::{FoundReceipt, ReceiptList, RolloutList};
 pub use metrics_exporter_prometheus::PrometheusHandle;
 
 pub use client::{AdminClient, ClientError};
+pub use hosts::AdminHosts;
 pub use metrics::{MetricsError, start_metrics};
 pub use record::{Recorded, RecordingPlan, record};
 pub use server::{Admin, AdminState};

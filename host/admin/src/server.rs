@@ -19,6 +19,7 @@ use tollgate_proxy::{Ledger, Readiness, ReadyState, ReceiptLog};
 use tower::ServiceExt as _;
 
 use crate::api;
+use crate::hosts::AdminHosts;
 use crate::token::Token;
 
 /// Everything that the operators' port answers from.
@@ -38,6 +39,8 @@ pub struct AdminState {
     pub redactor: Redactor,
     /// The rollouts that are shown and moved.
     pub rollouts: Rollouts,
+    /// The hosts that the port answers for.
+    pub hosts: AdminHosts,
     /// The token that callers of the API present; without one every call of it is refused.
     pub token: Option<Arc<Token>>,
 }
@@ -46,6 +49,7 @@ pub struct AdminState {
 #[derive(Debug, Clone)]
 pub struct Admin {
     router: Router,
+    hosts: Arc<AdminHosts>,
     responder: Arc<Responder>,
 }
 
@@ -54,12 +58,17 @@ impl Admin {
     #[must_use]
     pub fn new(state: AdminState) -> Self {
         let responder = Arc::clone(&state.responder);
-        Self { router: router(Arc::new(state)), responder }
+        let hosts = Arc::new(state.hosts.clone());
+        Self { router: router(Arc::new(state)), hosts, responder }
     }
 }
 
 impl Handler for Admin {
     async fn handle(&self, head: Head, _body: RequestBody) -> http::Response<ResponseBody> {
+        if !self.hosts.include(&head.authority) {
+            return self.responder.problem(&Error::Misdirected, &Caller::of(&head));
+        }
+
         let head = Arc::new(head);
         let mut request = Request::new(Body::empty());
         *request.method_mut() = head.method.clone();

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use metrics::gauge;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tollgate_admin::{Admin, AdminClient, AdminState, Token, start_metrics};
+use tollgate_admin::{Admin, AdminClient, AdminHosts, AdminState, Token, start_metrics};
 use tollgate_chain::metric::{self, METRICS, metric_table};
 use tollgate_control::Rollouts;
 use tollgate_edge::{Listener, ListenerSettings, Responder};
@@ -41,6 +41,7 @@ fn port() -> Result<Port> {
         receipts: ReceiptLog::new(config.receipts()),
         redactor: Redactor::new(),
         rollouts: Rollouts::default(),
+        hosts: AdminHosts::new("127.0.0.1:0".parse()?, &[]),
         token: Some(Arc::new(Token::new(TOKEN)?)),
     });
 

@@ -48,6 +48,8 @@ catalogue! {
         "Pauses in accepting connections, for want of descriptors or memory.";
     ACCESS_LOG_DROPPED: Counter "tollgate_access_log_dropped_total" []
         "Access records that were dropped: the queue was full, or the target refused them.";
+    CERT_NOT_AFTER: Gauge "tollgate_cert_not_after_seconds" ["file", "use"]
+        "End of the certificate in a file that ends first, in seconds since 1970.";
     CONFIG_GENERATION: Gauge "tollgate_config_generation" []
         "Number of the Snapshot that serves.";
     CONNECTIONS_REFUSED: Counter "tollgate_connections_refused_total" []

@@ -7,6 +7,7 @@
 //!
 //! Read next: `compile.rs`, then `reload.rs`; `listeners.rs` binds what carries the requests.
 
+mod certificates;
 mod compile;
 mod descriptors;
 mod listeners;
@@ -15,6 +16,7 @@ mod rollouts;
 mod schema;
 mod stores;
 
+pub use certificates::{CertificateUse, CertificateWatch, ExpiryNotice};
 pub use compile::{BuildMode, Error, SnapshotBuilder, inputs};
 pub use descriptors::{ADMIN_CONNECTIONS_MAX, DescriptorLimit};
 pub use listeners::{BindError, BoundListeners, ListenerHandle, ListenerParts, Purpose};

@@ -78,8 +78,8 @@ pub type ConfigObserver = Box<dyn Fn(&Config) + Send>;
 pub struct OnSwap {
     /// The serving listeners.
     pub listeners: Vec<ListenerHandle>,
-    /// Applies the configuration to the admin port, where there is one.
-    pub admin: Option<ConfigObserver>,
+    /// Apply the configuration to everything else.
+    pub observers: Vec<ConfigObserver>,
 }
 
 impl OnSwap {
@@ -87,8 +87,8 @@ impl OnSwap {
         for listener in &self.listeners {
             listener.apply(config);
         }
-        if let Some(admin) = &self.admin {
-            admin(config);
+        for observer in &self.observers {
+            observer(config);
         }
     }
 }

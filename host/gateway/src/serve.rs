@@ -1,5 +1,6 @@
 //! `tollgate serve`: health first, then everything else, then traffic, then the drain.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,12 +12,14 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tollgate_admin::{Admin, AdminState, PrometheusHandle};
+use tollgate_admin::{Admin, AdminHosts, AdminState, PreparedToken, PrometheusHandle};
+use tollgate_capability::SystemClock;
 use tollgate_chain::metric;
 use tollgate_config::{Config, DrainConfig, Problems};
 use tollgate_control::{
-    ADMIN_CONNECTIONS_MAX, BoundListeners, BuildMode, DescriptorLimit, Follower, InputStamp,
-    OnSwap, OpenStores, Purpose, Rollouts, SnapshotBuilder, inputs,
+    ADMIN_CONNECTIONS_MAX, BoundListeners, BuildMode, CertificateWatch, ConfigObserver,
+    DescriptorLimit, Follower, InputStamp, ListenerHandle, OnSwap, OpenStores, Purpose, Rollouts,
+    SnapshotBuilder, inputs,
 };
 use tollgate_edge::{AccessLog, Drained, Listener, ListenerSettings, Responder};
 use tollgate_insight::Redactor;
@@ -77,6 +80,7 @@ async fn run(
         receipts: receipts.clone(),
         redactor: Redactor::new(),
         rollouts: rollouts.clone(),
+        hosts: admin_hosts(&config),
         token: admin_token.as_ref().map(|prepared| Arc::clone(&prepared.token)),
     };
     start_admin(&config, admin, &stop_admin, &supervisor)?;
@@ -97,21 +101,20 @@ async fn run(
     let connections = descriptors.connections(builder.config());
     let BoundListeners { listeners: bound, handles, access_log } =
         parts.bind(builder.config(), &connections)?;
-    let mut on_swap = OnSwap { listeners: handles, admin: None };
-    if let Some(prepared) = admin_token {
-        let token = Arc::clone(&prepared.token);
-        on_swap.admin = Some(Box::new(move |config| token.renew(config)));
-        prepared.publish();
-    }
+    let clock = Arc::new(SystemClock::new());
+    let certificates = Arc::new(CertificateWatch::new(builder.config(), clock));
+    let on_swap = on_swap(handles, admin_token, Arc::clone(&certificates));
     let (listeners, detached) = (Vec::new(), TaskTracker::new());
-    let mut serving = Serving { signals, readiness, drain, supervisor, listeners, detached };
-    serving.listen(bound, &live, access_log.is_some(), &stop);
+    let mut serving =
+        Serving { signals, readiness, drain, supervisor, listeners, detached, access_log };
+    serving.listen(bound, &live, &stop);
 
     let (reload, requests) = mpsc::channel(1);
     let follower = Follower::new(live, (builder, stamp), on_swap, requests);
     let closing = CancellationToken::new();
     serving.watch(follower, rollouts, receipts);
-    serving.watch_access_log(access_log.clone(), &closing);
+    serving.watch_certificates(certificates);
+    serving.watch_access_log(&closing);
     serving.readiness.ready();
 
     let aborted = serving.until_drained(&reload).await?;
@@ -120,7 +123,7 @@ async fn run(
         serving.finish().await;
     }
     closing.cancel();
-    close(stores, access_log).await?;
+    close(stores, serving.access_log.take()).await?;
 
     stop_admin.cancel();
     if !aborted && !serving.supervisor.end(TASKS_END_MAX).await {
@@ -128,6 +131,23 @@ async fn run(
     }
     tracing::info!("shutdown complete");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Collects what a swapped configuration changes outside of Snapshots. All ports are bound by now,
+/// so the admin token is published.
+fn on_swap(
+    listeners: Vec<ListenerHandle>,
+    admin_token: Option<PreparedToken>,
+    certificates: Arc<CertificateWatch>,
+) -> OnSwap {
+    let mut observers: Vec<ConfigObserver> = Vec::new();
+    if let Some(prepared) = admin_token {
+        let token = Arc::clone(&prepared.token);
+        observers.push(Box::new(move |config| token.renew(config)));
+        prepared.publish();
+    }
+    observers.push(Box::new(move |config| certificates.apply(config)));
+    OnSwap { listeners, observers }
 }
 
 /// Writes what stores and access log hold back, on a thread that may block.
@@ -151,6 +171,7 @@ struct Serving {
     listeners: Vec<JoinHandle<Option<Drained>>>,
     /// Operations whose callers left.
     detached: TaskTracker,
+    access_log: Option<AccessLog>,
 }
 
 impl Serving {
@@ -159,7 +180,6 @@ impl Serving {
         &mut self,
         listeners: Vec<(Arc<str>, Listener)>,
         live: &Live,
-        keeps_records: bool,
         stop: &CancellationToken,
     ) {
         for (name, listener) in listeners {
@@ -167,6 +187,7 @@ impl Serving {
             let task = format!("listener {name}");
             let readiness = self.readiness.clone();
             let (live, detached) = (live.clone(), self.detached.clone());
+            let keeps_records = self.access_log.is_some();
             let gateway = Gateway { live, listener: name, readiness, keeps_records, detached };
             let work = listener.serve(gateway, stop.clone());
             self.listeners.push(self.supervisor.essential(task, stop.clone(), work));
@@ -188,9 +209,16 @@ impl Serving {
         });
     }
 
+    /// Watches the ends of certificates.
+    fn watch_certificates(&self, certificates: Arc<CertificateWatch>) {
+        self.supervisor.restarting("certificate watch", move |ending| {
+            ending.run_until_cancelled_owned(Arc::clone(&certificates).watch())
+        });
+    }
+
     /// Watches the thread of the access log: the process ends rather than serve unrecorded.
-    fn watch_access_log(&self, access_log: Option<AccessLog>, closing: &CancellationToken) {
-        let Some(log) = access_log else { return };
+    fn watch_access_log(&self, closing: &CancellationToken) {
+        let Some(log) = self.access_log.clone() else { return };
         self.supervisor.essential("access log writer", closing.clone(), async move {
             while log.is_running() {
                 tokio::time::sleep(ACCESS_LOG_LOOK).await;
@@ -207,8 +235,11 @@ impl Serving {
         loop {
             tokio::select! {
                 event = self.signals.next() => match event {
-                    // A full queue means that a reload is due anyway.
-                    SignalEvent::Reload => drop(reload.try_send(())),
+                    SignalEvent::Reload => {
+                        self.reopen_access_log();
+                        // A full queue means that a reload is due anyway.
+                        let _ = reload.try_send(());
+                    }
                     SignalEvent::Abort => return Ok(true),
                     SignalEvent::Drain => break,
                 },
@@ -229,11 +260,16 @@ impl Serving {
                 () = &mut spread => return Ok(false),
                 event = self.signals.next() => match event {
                     SignalEvent::Abort => return Ok(true),
-                    SignalEvent::Drain | SignalEvent::Reload => {
-                        tracing::info!(?event, "ignored while draining");
-                    }
+                    SignalEvent::Reload => self.reopen_access_log(),
+                    SignalEvent::Drain => tracing::info!("draining already"),
                 },
             }
+        }
+    }
+
+    fn reopen_access_log(&self) {
+        if let Some(log) = &self.access_log {
+            log.reopen();
         }
     }
 
@@ -269,6 +305,13 @@ impl Serving {
             }
         }
     }
+}
+
+/// The hosts of the admin port; where there is none nothing asks for them.
+fn admin_hosts(config: &Config) -> AdminHosts {
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let address = config.admin().map_or(nowhere, |address| **address);
+    AdminHosts::new(address, config.admin_hosts())
 }
 
 /// Starts the admin listener where one is configured.

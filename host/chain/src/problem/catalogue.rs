@@ -69,8 +69,10 @@ catalogue! {
         slug: "misdirected-request", title: "Misdirected request",
         status: 421, grpc: InvalidArgument,
         sources: [Gateway],
-        arises: "The target has the scheme `https`, and the connection is not TLS.",
-        remedy: "Send the request to the TLS port, or with a target of scheme `http`.",
+        arises: "The target has the scheme `https`, and the connection is not TLS. The operators' port answers so to a \
+                 host that is not its own.",
+        remedy: "Send the request to the TLS port, or with a target of scheme `http`; to the operators' port, with a \
+                 loopback name, its address or a name of `admin.hosts`.",
     }
     VERSION_TOO_LOW {
         slug: "http-version-not-supported", title: "HTTP version not supported",

@@ -14,6 +14,7 @@ mod hold;
 mod hops;
 mod hostile;
 mod leaks;
+mod operators;
 mod origins;
 mod paths;
 mod platform;
