@@ -257,10 +257,14 @@ impl Lane {
         Poll::Ready(LaneEvent::SinkFailed)
     }
 
-    /// Without its source a direction ends where it is: a frame that is not whole stays so.
+    /// Without its source a direction ends where it is: a frame that is not whole stays so, and its
+    /// reader learns by the end of the connection alone.
     fn source_ended(&mut self) {
         let is_ending = matches!(self.state, LaneState::Ending(_));
-        self.state = if is_ending { LaneState::Done } else { LaneState::Held };
+        self.state = match is_ending {
+            true => LaneState::Shutting { discards: false },
+            false => LaneState::Held,
+        };
     }
 
     fn poll_pending<W: AsyncWrite>(
