@@ -83,6 +83,7 @@ impl AdminClient {
             connect_timeout: PATIENCE,
             idle_timeout: PATIENCE,
             connections_max: 1,
+            websockets_max: 1,
         });
         let upstream = upstream.map_err(|error| wrong(with_causes(&error)))?;
         Ok(Self { upstream, token: token.map_err(|_| ClientError::Token)? })

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tollgate_capability::{Clock, Stores, SystemClock};
@@ -18,9 +19,9 @@ use tollgate_chain::{
     Partition, Plugin, Policy, Question, QuotaEffect, Reply, RequestRead, Route, RouteLimits,
     RouteTable, Rule, Run, Taken, Template, Trees, Verdict,
 };
-use tollgate_config::UpstreamFields;
+use tollgate_config::{UpstreamFields, WebSocketConfig};
 use tollgate_edge::{Handler, Listener, ListenerSettings, Responder};
-use tollgate_harness::{Client, eventually};
+use tollgate_harness::{Client, Connection, eventually};
 use tollgate_proxy::{
     Binding, BoxedHost, ChainInfo, Gateway, Ledger, Live, Readiness, ReceiptLog, Snapshot, Targets,
     UpstreamTarget,
@@ -29,6 +30,7 @@ use tollgate_stores::file::FileCredentials;
 use tollgate_stores::memory::MemoryIdempotencyLimits;
 use tollgate_stores::testing::in_memory;
 use tollgate_upstream::{Upstream, UpstreamSettings, WireProtocol};
+use tungstenite::handshake::derive_accept_key;
 
 /// A policy that answers preflights with this status and lets everything else pass.
 #[derive(Debug)]
@@ -90,36 +92,46 @@ impl Plugin<BoxedHost> for OneAtATime {
 }
 
 /// Starts an upstream that says what it was asked, one request on a connection; gives its URL. Asked
-/// for `?rest`, it begins to answer and rests. A listener of the gateway would take the request for
-/// one of its own that came back.
-fn echo(stop: &CancellationToken) -> Result<String> {
+/// for `?rest`, it begins to answer and rests. A WebSocket is flooded until its connection breaks,
+/// which adds a permit to `broken`. A listener of the gateway would take the request for one of its
+/// own that came back.
+fn echo(stop: &CancellationToken, broken: &Arc<Semaphore>) -> Result<String> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;
     let url = format!("http://{}", listener.local_addr()?);
     let listener = TcpListener::from_std(listener)?;
+    let broken = Arc::clone(broken);
 
     let serve = async move {
         while let Ok((stream, _)) = listener.accept().await {
             // A connection that breaks is noticed by the gateway.
-            tokio::spawn(answer(stream));
+            tokio::spawn(answer(stream, Arc::clone(&broken)));
         }
     };
     tokio::spawn(stop.clone().run_until_cancelled_owned(serve));
     Ok(url)
 }
 
-async fn answer(stream: TcpStream) -> Result<()> {
+async fn answer(stream: TcpStream, broken: Arc<Semaphore>) -> Result<()> {
     let mut stream = BufReader::new(stream);
-    let (mut request, mut length) = (String::new(), 0);
+    let (mut request, mut length, mut key) = (String::new(), 0, None);
     stream.read_line(&mut request).await?;
     loop {
         let mut field = String::new();
         stream.read_line(&mut field).await?;
         match field.to_ascii_lowercase().split_once(':') {
             Some(("content-length", value)) => length = value.trim().parse()?,
+            Some(("sec-websocket-key", _)) => {
+                key = field.split_once(": ").map(|(_, key)| key.trim().to_owned())
+            }
             Some(_) => {}
             None => break,
         }
+    }
+    if let Some(key) = key {
+        let outcome = flood(stream, &key).await;
+        broken.add_permits(1);
+        return outcome;
     }
 
     let mut body = vec![0; length];
@@ -137,10 +149,29 @@ async fn answer(stream: TcpStream) -> Result<()> {
     Ok(())
 }
 
+/// Switches protocols and sends messages until the connection breaks.
+async fn flood(mut stream: BufReader<TcpStream>, key: &str) -> Result<()> {
+    let accept = derive_accept_key(key.as_bytes());
+    let switch = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n\r\n"
+    );
+    stream.write_all(switch.as_bytes()).await?;
+    let message = [&[0x82, 127][..], &65_536_u64.to_be_bytes(), &[0; 65_536]].concat();
+    loop {
+        stream.write_all(&message).await?;
+    }
+}
+
+/// The time for which a caller may let an answer wait.
+const STALL: Duration = Duration::from_millis(400);
+
 /// Starts a plaintext listener on a free port; gives its URL.
 fn listen(handler: impl Handler, stop: &CancellationToken) -> Result<String> {
     let responder = Arc::new(Responder::new("https://problems.example/"));
-    let listener = Listener::bind(ListenerSettings::plaintext("127.0.0.1:0".parse()?, responder))?;
+    let mut settings = ListenerSettings::plaintext("127.0.0.1:0".parse()?, responder);
+    settings.limits.stall_timeout = STALL;
+    let listener = Listener::bind(settings)?;
     let url = format!("http://{}", listener.local_addr());
     tokio::spawn(listener.serve(handler, stop.clone()));
     Ok(url)
@@ -203,6 +234,7 @@ fn snapshot(generation: u64, echo: &str) -> Result<Snapshot> {
         connect_timeout: Duration::from_secs(10),
         idle_timeout: Duration::from_secs(10),
         connections_max: 4,
+        websockets_max: 2,
     })?;
     let mut targets = Targets::default();
     targets.insert(UpstreamTarget {
@@ -214,6 +246,7 @@ fn snapshot(generation: u64, echo: &str) -> Result<Snapshot> {
         rpc_protocols: tollgate_config::RpcProtocols::default(),
     });
 
+    let websocket = WebSocketConfig { message_bytes_max: 1024, lifetime: Duration::from_secs(60) };
     let chains = vec![chain("edge", 401), chain("tenant", 204)];
     let info = |chain: &Chain<BoxedHost>| {
         let (policies, hidden) = (Vec::new(), Arc::new([]));
@@ -222,7 +255,7 @@ fn snapshot(generation: u64, echo: &str) -> Result<Snapshot> {
     Ok(Snapshot {
         generation,
         routes: routes()?,
-        bindings: vec![Binding { route: "things".into(), call: None, websocket: None }],
+        bindings: vec![Binding { route: "things".into(), call: None, websocket: Some(websocket) }],
         meters: Ledger::default().open(&chains),
         chain_infos: chains.iter().map(info).collect(),
         chains,
@@ -251,12 +284,15 @@ struct Bench {
     echo: String,
     live: Live,
     receipts: ReceiptLog,
+    /// Has a permit for each WebSocket whose connection broke at the upstream.
+    broken: Arc<Semaphore>,
     _stop: tokio_util::sync::DropGuard,
 }
 
 fn bench() -> Result<Bench> {
     let stop = CancellationToken::new();
-    let echo = echo(&stop)?;
+    let broken = Arc::new(Semaphore::new(0));
+    let echo = echo(&stop, &broken)?;
     let first = snapshot(1, &echo)?;
     let (receipts, live) = (first.receipts.clone(), Live::new(first));
     let gateway = Gateway {
@@ -267,7 +303,7 @@ fn bench() -> Result<Bench> {
         detached: TaskTracker::new(),
     };
     let url = listen(gateway, &stop)?;
-    Ok(Bench { url, echo, live, receipts, _stop: stop.drop_guard() })
+    Ok(Bench { url, echo, live, receipts, broken, _stop: stop.drop_guard() })
 }
 
 async fn options(bench: &Bench, path: &str, method: &str) -> Result<StatusCode> {
@@ -349,5 +385,50 @@ async fn a_slot_is_held_until_the_answer_is_over() -> Result<()> {
     let free = async || (get().await.ok()? == StatusCode::OK).then_some(());
     eventually("the slot is free", Duration::from_secs(20), free).await?;
     assert_eq!(get().await?, StatusCode::OK, "an answer that was read is over");
+    Ok(())
+}
+
+/// Waits until the connection of a WebSocket broke at the upstream.
+async fn breaks(bench: &Bench) -> Result<()> {
+    let broken = bench.broken.acquire();
+    tokio::time::timeout(Duration::from_secs(20), broken).await??.forget();
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_caller_who_takes_nothing_of_a_websocket_is_ended_by_a_clock() -> Result<()> {
+    let bench = bench()?;
+    let version = ("sec-websocket-version", "13");
+    let handshake = format!(
+        "GET /v1/things HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+         {}: {}\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        version.0, version.1
+    );
+    let begun = std::time::Instant::now();
+    let mut unread = TcpStream::connect(bench.url.trim_start_matches("http://")).await?;
+    unread.write_all(handshake.as_bytes()).await?;
+    breaks(&bench).await?;
+    assert!(begun.elapsed() >= STALL, "{:?}", begun.elapsed());
+    drop(unread);
+
+    let Connection::H2(mut requests) = Client::h2().connect(&bench.url.parse()?).await? else {
+        anyhow::bail!("no HTTP/2");
+    };
+    let get = || Request::get(format!("{}/v1/things", bench.url));
+    let first = requests.send_request(get().body(Bytes::new().into())?).await?;
+    assert_eq!(first.status(), StatusCode::OK);
+    let connect = get().method(Method::CONNECT).header(version.0, version.1);
+    let connect = connect.extension(hyper::ext::Protocol::from_static("websocket"));
+    let begun = std::time::Instant::now();
+    let mut response = requests.send_request(connect.body(Bytes::new().into())?).await?;
+    assert_eq!(response.status(), StatusCode::OK);
+    let unread = hyper::upgrade::on(&mut response).await?;
+    breaks(&bench).await?;
+    assert!(begun.elapsed() >= STALL, "{:?}", begun.elapsed());
+
+    // The connection serves on, whatever the stream still holds.
+    let next = requests.send_request(get().body(Bytes::new().into())?).await?;
+    assert_eq!(next.status(), StatusCode::OK);
+    drop(unread);
     Ok(())
 }

@@ -46,6 +46,9 @@ pub(crate) struct Endpoint {
     connector: Connector,
     pool: ProtocolPool,
     places: Places,
+    /// Places of WebSockets, each of which has one of `places` too. Requests, which come and go,
+    /// have the rest to themselves.
+    websockets: Places,
     idle_timeout: Duration,
     swept: AtomicBool,
     upstream: Arc<str>,
@@ -65,6 +68,8 @@ pub(crate) struct Attempt {
     pub(crate) fresh: bool,
     /// The caller whose share of the places the request counts against.
     pub(crate) caller: CallerKey,
+    /// True for the handshake of a WebSocket, which may keep its place for hours.
+    pub(crate) is_handshake: bool,
 }
 
 /// An answer, with the connection or stream that its body holds until it ended.
@@ -100,6 +105,7 @@ impl Endpoint {
             latency: Latency::new(),
             pool,
             places: Places::new(places_max),
+            websockets: Places::new(settings.websockets_max),
             idle_timeout: settings.idle_timeout,
             swept: AtomicBool::new(false),
             upstream: (*settings.name).into(),
@@ -122,16 +128,29 @@ impl Endpoint {
         self: &Arc<Self>,
         attempt: Attempt,
     ) -> Result<PooledAnswer, AttemptFailure> {
-        let place = self.place(attempt.caller).await.map_err(AttemptFailure::Final)?;
+        // Before the wait for a place: who cannot stay does not queue.
+        let websocket = match attempt.is_handshake {
+            true => Some(self.websocket(attempt.caller).map_err(AttemptFailure::Final)?),
+            false => None,
+        };
+        let mut place = self.place(attempt.caller).await.map_err(AttemptFailure::Final)?;
+        place.websocket = websocket;
+
         match &self.pool {
             ProtocolPool::Http1(pool) => pool.attempt(place, attempt).await,
             ProtocolPool::Http2(pool) => pool.attempt(place, attempt).await,
         }
     }
 
+    /// Takes a place of a WebSocket; nobody waits for one.
+    fn websocket(self: &Arc<Self>, caller: CallerKey) -> Result<WebSocketSlot, Error> {
+        let is_taken = self.websockets.take_now(caller);
+        is_taken.then(|| WebSocketSlot { endpoint: self.clone(), caller }).ok_or(Error::Overloaded)
+    }
+
     async fn place(self: &Arc<Self>, caller: CallerKey) -> Result<RequestSlot, Error> {
         match self.places.take(caller)? {
-            PlaceLookup::Taken => Ok(RequestSlot { endpoint: self.clone(), caller }),
+            PlaceLookup::Taken => Ok(RequestSlot::new(self, caller)),
             // The sender goes with the endpoint, which this borrow keeps.
             PlaceLookup::Soon(place) => place.await.map_err(|_| Error::Overloaded),
         }
@@ -142,7 +161,7 @@ impl Endpoint {
         let mut granted = first;
         while let Some((caller, waiter)) = granted {
             // A request that gave up meanwhile returns its place by dropping it.
-            drop(waiter.send(RequestSlot { endpoint: self.clone(), caller }));
+            drop(waiter.send(RequestSlot::new(self, caller)));
             granted = self.places.next();
         }
     }
@@ -253,6 +272,27 @@ impl Endpoint {
 pub(crate) struct RequestSlot {
     endpoint: Arc<Endpoint>,
     caller: CallerKey,
+    /// Held beside the place where the request opens a WebSocket.
+    websocket: Option<WebSocketSlot>,
+}
+
+impl RequestSlot {
+    fn new(endpoint: &Arc<Endpoint>, caller: CallerKey) -> Self {
+        Self { endpoint: endpoint.clone(), caller, websocket: None }
+    }
+}
+
+/// The right to have one WebSocket open at an endpoint.
+struct WebSocketSlot {
+    endpoint: Arc<Endpoint>,
+    caller: CallerKey,
+}
+
+impl Drop for WebSocketSlot {
+    fn drop(&mut self) {
+        // Nobody waits for it.
+        let _ = self.endpoint.websockets.release(self.caller);
+    }
 }
 
 impl Drop for RequestSlot {

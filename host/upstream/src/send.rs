@@ -202,7 +202,8 @@ impl Upstream {
             })?;
             self.address(&mut request, endpoint, keeps_host);
             let fresh = retry.begin(index);
-            let attempt = Attempt { request, fresh, caller: bounds.caller };
+            let is_handshake = handshake.is_some();
+            let attempt = Attempt { request, fresh, caller: bounds.caller, is_handshake };
             let mut timing = self.balance.time(endpoint);
             match endpoint.attempt(attempt).await {
                 Ok(answer) => {

@@ -33,6 +33,8 @@ pub struct UpstreamSettings {
     pub idle_timeout: Duration,
     /// Most connections to one endpoint. gRPC never uses more than eight.
     pub connections_max: usize,
+    /// Most WebSockets open at one endpoint, each on a connection of its own.
+    pub websockets_max: usize,
 }
 
 /// The trust in an upstream's certificate.

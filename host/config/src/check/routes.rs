@@ -160,6 +160,7 @@ pub(super) fn upstream(reader: &ItemReader<'_>) -> Option<UpstreamConfig> {
         connect_timeout: reader.milliseconds(&upstream::CONNECT_TIMEOUT_MS),
         idle_timeout: reader.milliseconds(&upstream::IDLE_TIMEOUT_MS),
         connections_max: reader.size(&upstream::CONNECTIONS_MAX),
+        websockets_max: websockets_max(reader, protocol?),
         location: reader.item_location(),
     })
 }
@@ -216,6 +217,24 @@ fn fields(reader: &ItemReader<'_>, protocol: UpstreamProtocol) -> UpstreamFields
         }
     }
     fields
+}
+
+/// Reads how many WebSockets an endpoint may have; half of its connections unless it says.
+fn websockets_max(reader: &ItemReader<'_>, protocol: UpstreamProtocol) -> usize {
+    let connections_max = reader.size(&upstream::CONNECTIONS_MAX);
+    let Some(written) = reader.optional_integer(&upstream::WEBSOCKETS_MAX) else {
+        return connections_max.div_ceil(2);
+    };
+
+    let websockets_max = usize::try_from(written).unwrap_or(usize::MAX);
+    if protocol == UpstreamProtocol::Grpc {
+        let message = "expected only with protocol = \"http\"";
+        reader.problem_at(&upstream::WEBSOCKETS_MAX, message);
+    } else if websockets_max > connections_max {
+        let message = format!("expected at most `connections_max`, {connections_max}");
+        reader.problem_at(&upstream::WEBSOCKETS_MAX, &message);
+    }
+    websockets_max
 }
 
 fn endpoints(reader: &ItemReader<'_>) -> Vec<Uri> {

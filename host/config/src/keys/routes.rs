@@ -3,8 +3,8 @@
 use tollgate_chain::Environment;
 
 use super::{
-    ConfigKey, NAME_OF_ITEM, Section, SectionItems, ValueType, integer, list, names, text,
-    text_like,
+    ConfigKey, IntegerRange, NAME_OF_ITEM, Section, SectionItems, ValueType, integer, list, names,
+    text, text_like,
 };
 use crate::types::{ForwardedFields, HostField, UpstreamProtocol};
 
@@ -77,8 +77,8 @@ pub(crate) const UPSTREAMS: Section = Section {
 
 pub(crate) mod upstream {
     use super::{
-        ConfigKey, Environment, ForwardedFields, HostField, UpstreamProtocol, ValueType, integer,
-        list, names, text, text_like, upstream_tls,
+        ConfigKey, Environment, ForwardedFields, HostField, IntegerRange, UpstreamProtocol,
+        ValueType, integer, list, names, text, text_like, upstream_tls,
     };
 
     super::super::keys! {
@@ -136,6 +136,12 @@ pub(crate) mod upstream {
             "Longest time for which an unused connection is kept");
         CONNECTIONS_MAX = ConfigKey::optional(
             "connections_max", integer(1, 65_536, 256), "Most connections to one endpoint");
+        WEBSOCKETS_MAX = ConfigKey::optional(
+            "websockets_max",
+            ValueType::Integer(IntegerRange { min: 1, max: 65_536, default: None }),
+            "Most WebSockets open at one endpoint, within `connections_max`; half of that when \
+             absent, so that requests find a connection. A tenant may hold three times as many as \
+             are free");
     }
 }
 

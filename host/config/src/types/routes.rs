@@ -158,6 +158,8 @@ pub struct UpstreamConfig {
     pub idle_timeout: Duration,
     /// Most connections to one endpoint.
     pub connections_max: usize,
+    /// Most WebSockets open at one endpoint.
+    pub websockets_max: usize,
     /// The place of the upstream as a whole.
     pub location: Location,
 }

@@ -99,6 +99,7 @@ fn settings(own: &UpstreamConfig) -> Result<UpstreamSettings, ConfigProblem> {
         connect_timeout: own.connect_timeout,
         idle_timeout: own.idle_timeout,
         connections_max: own.connections_max,
+        websockets_max: own.websockets_max,
     })
 }
 

@@ -20,5 +20,6 @@ mod proxied;
 mod records;
 mod secure;
 mod support;
+mod tunnels;
 mod whole;
 mod wire;

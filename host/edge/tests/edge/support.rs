@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tollgate_chain::{Error, Head};
 use tollgate_edge::{
     Caller, Drained, Facts, Handler, Listener, ListenerSettings, RequestBody, Responder,
-    ResponseBody,
+    ResponseBody, Tunnel, TunnelCaller, TunnelEnd,
 };
 
 /// Nothing in these tests takes this long unless it is broken.
@@ -25,7 +26,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Answers by path: `/echo` reads the body and tells what it saw; `/unread` leaves it;
 /// `/refused` refuses without reading; `/held` waits to be released; `/cut` breaks off;
-/// `/endless` never ends.
+/// `/endless` never ends; `/tunnel` switches protocols.
 #[derive(Clone)]
 pub(crate) struct Echo {
     pub(crate) entered: Arc<Semaphore>,
@@ -38,6 +39,7 @@ impl Handler for Echo {
         match &*head.path {
             "/unread" => Response::new(ResponseBody::full("unread")),
             "/refused" => self.responder.problem(&Error::RouteNotFound, &Caller::of(&head)),
+            "/tunnel" => Response::new(ResponseBody::tunnel(EchoTunnel)),
             "/endless" => Response::new(ResponseBody::stream(Endless)),
             "/held" => {
                 self.entered.add_permits(1);
@@ -78,6 +80,28 @@ fn echo(head: &Head, body: &Bytes) -> Response<ResponseBody> {
     response
 }
 
+/// A tunnel that gives back what comes, and heeds no drain.
+struct EchoTunnel;
+
+impl Tunnel for EchoTunnel {
+    fn run(self: Box<Self>, caller: TunnelCaller) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let TunnelCaller { mut stream, mut record } = caller;
+        Box::pin(async move {
+            let mut bytes = [0; 1024];
+            while let Ok(count @ 1..) = stream.read(&mut bytes).await {
+                record.received(count);
+                if stream.write_all(&bytes[..count]).await.is_err() {
+                    return;
+                }
+                stream.flush().await.unwrap_or_default();
+                record.sent(count);
+            }
+            let _ = stream.shutdown().await;
+            record.ended(TunnelEnd::CallerClosed, None, true);
+        })
+    }
+}
+
 /// A body without end.
 struct Endless;
 
@@ -86,7 +110,7 @@ impl http_body::Body for Endless {
     type Error = Error;
 
     fn poll_frame(
-        self: std::pin::Pin<&mut Self>,
+        self: Pin<&mut Self>,
         _: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Error>>> {
         let piece = Bytes::from_static(&[0; 65536]);
@@ -102,7 +126,7 @@ impl http_body::Body for Cut {
     type Error = Error;
 
     fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         _: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Error>>> {
         std::task::Poll::Ready(self.0.take().map(Err))

@@ -78,16 +78,24 @@ impl Places {
         state.wait(caller).map(PlaceLookup::Soon)
     }
 
+    /// Takes a place if one is free for this caller.
+    pub(super) fn take_now(&self, caller: CallerKey) -> bool {
+        let mut state = self.state.lock();
+        let is_taken = state.try_take(caller);
+        if !is_taken {
+            state.forget_if_unused(caller);
+        }
+        is_taken
+    }
+
     /// Gives a place back. Returns the request that gets it, where one waits that may.
     pub(super) fn release(&self, caller: CallerKey) -> Option<(CallerKey, Waiter)> {
         let mut state = self.state.lock();
         state.taken = state.taken.saturating_sub(1);
         if let Some(places) = state.callers.get_mut(&caller) {
             places.held = places.held.saturating_sub(1);
-            if places.held == 0 && places.waiting.is_empty() {
-                state.callers.remove(&caller);
-            }
         }
+        state.forget_if_unused(caller);
         state.next()
     }
 
@@ -126,9 +134,7 @@ impl PlacesState {
             self.waiting -= before - places.waiting.len();
         }
         if !has_space || places.waiting.len() >= WAITING_OF_CALLER_MAX {
-            if places.held == 0 && places.waiting.is_empty() {
-                self.callers.remove(&caller);
-            }
+            self.forget_if_unused(caller);
             return Err(Error::Overloaded);
         }
 
@@ -139,6 +145,14 @@ impl PlacesState {
         places.waiting.push_back(waiter);
         self.waiting += 1;
         Ok(place)
+    }
+
+    /// Forgets a caller who neither holds nor awaits a place.
+    fn forget_if_unused(&mut self, caller: CallerKey) {
+        let places = self.callers.get(&caller);
+        if places.is_some_and(|places| places.held == 0 && places.waiting.is_empty()) {
+            self.callers.remove(&caller);
+        }
     }
 
     fn next(&mut self) -> Option<(CallerKey, Waiter)> {

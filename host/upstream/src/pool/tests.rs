@@ -38,7 +38,12 @@ async fn server() -> (SocketAddr, Arc<AtomicUsize>) {
 async fn ask(endpoint: &Arc<Endpoint>) {
     let mut request = Request::new(OutboundBody::Empty);
     *request.uri_mut() = "http://service.example/".parse().unwrap();
-    let attempt = Attempt { request: Box::new(request), fresh: false, caller: CallerKey::GATEWAY };
+    let attempt = Attempt {
+        request: Box::new(request),
+        fresh: false,
+        caller: CallerKey::GATEWAY,
+        is_handshake: false,
+    };
     let Ok(answer) = endpoint.attempt(attempt).await else { panic!("no answer") };
     answer.lease.give_back(true);
 }
@@ -55,6 +60,7 @@ async fn new_requests_follow_a_name_though_its_old_server_lives() {
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(60),
             connections_max: 4,
+            websockets_max: 1,
         };
         let target = Target::parse(&"http://service.example:80".parse().unwrap()).unwrap();
         let endpoint = Arc::new(Endpoint::new(&settings, target, None).unwrap());

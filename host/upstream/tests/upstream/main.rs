@@ -18,6 +18,7 @@ mod retry;
 mod server;
 mod settings;
 mod tls;
+mod websocket;
 
 /// Sends requests that tests have already made.
 trait SendBytes {

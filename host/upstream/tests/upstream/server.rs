@@ -150,6 +150,7 @@ pub(crate) fn settings(protocol: WireProtocol, endpoints: &[String]) -> Upstream
         connect_timeout: Duration::from_secs(5),
         idle_timeout: Duration::from_secs(60),
         connections_max: 16,
+        websockets_max: 16,
     }
 }
 

@@ -20,6 +20,7 @@ fn endpoint(address: SocketAddr) -> Arc<Endpoint> {
         connect_timeout: Duration::from_secs(5),
         idle_timeout: Duration::from_secs(60),
         connections_max: 1,
+        websockets_max: 1,
     };
     let target = Target::parse(&format!("http://{address}").parse().unwrap()).unwrap();
     let mut endpoint = Endpoint::new(&settings, target, None).unwrap();
@@ -32,7 +33,12 @@ fn endpoint(address: SocketAddr) -> Arc<Endpoint> {
 fn attempt() -> Attempt {
     let mut request = Request::new(OutboundBody::Empty);
     *request.uri_mut() = "http://service/".parse().unwrap();
-    Attempt { request: Box::new(request), fresh: false, caller: CallerKey::GATEWAY }
+    Attempt {
+        request: Box::new(request),
+        fresh: false,
+        caller: CallerKey::GATEWAY,
+        is_handshake: false,
+    }
 }
 
 /// Takes a connection's first call and then neither reads nor writes; answers on later ones.
