@@ -42,7 +42,7 @@ fn decide_foreign(settings: &Settings, host: &mut impl Host) -> Verdict {
             host.reply_header_set("access-control-expose-headers", &settings.expose_headers);
             Verdict::Proceed
         }
-        (false, false) if !settings.reject => Verdict::Proceed,
+        (false, false) if !settings.reject && !opens_websocket(host) => Verdict::Proceed,
         (false, _) => denied(),
     }
 }
@@ -51,6 +51,12 @@ fn decide_foreign(settings: &Settings, host: &mut impl Host) -> Verdict {
 fn is_preflight(host: &mut impl Host) -> bool {
     host.method_is("OPTIONS")
         && host.header_presence("access-control-request-method") != Presence::Absent
+}
+
+/// Browsers let every page open a WebSocket and read it, whatever fields the answer has: a refusal
+/// alone keeps a page out (RFC 6455 §10.2). No script can set this field.
+fn opens_websocket(host: &mut impl Host) -> bool {
+    host.header_presence("sec-websocket-version") != Presence::Absent
 }
 
 fn answer_preflight(settings: &Settings, host: &mut impl Host) -> Verdict {

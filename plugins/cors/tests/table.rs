@@ -67,8 +67,16 @@ fn an_actual_request_of_a_disallowed_origin_is_refused_without_cors_fields() {
 
 #[test]
 fn an_actual_request_of_a_disallowed_origin_proceeds_without_cors_fields_where_ignored() {
-    let decision = run(IGNORE, get(), OriginKind::Foreign, false);
+    let table = get().with("request.header-presence(sec-websocket-version)", Presence::Absent);
+    let decision = run(IGNORE, table, OriginKind::Foreign, false);
     expect(decision, "proceed", &[DROP, VARY]);
+}
+
+#[test]
+fn a_websocket_of_a_disallowed_origin_is_refused_even_where_ignored() {
+    let table = get().with("request.header-presence(sec-websocket-version)", Presence::Once);
+    let decision = run(IGNORE, table, OriginKind::Foreign, false);
+    expect(decision, "403 cors-origin-denied", &[DROP, VARY]);
 }
 
 #[test]
