@@ -2,6 +2,7 @@
 
 mod hostile;
 mod recipe;
+mod websocket;
 
 use anyhow::{Context, Result, bail};
 use bench::world::HOST;
@@ -61,6 +62,9 @@ pub(crate) struct LoadOptions {
     /// Each request has something that none had before, and may be refused for it.
     #[arg(long)]
     pub(crate) hostile: bool,
+    /// Each request is a message over a WebSocket, and its reply the echo.
+    #[arg(long)]
+    pub(crate) websocket: bool,
 }
 
 impl LoadOptions {
@@ -80,6 +84,7 @@ impl LoadOptions {
         all.push(format!("--routes={}", self.routes));
         all.extend(self.rate.map(|rate| format!("--rate={rate}")));
         all.extend(self.hostile.then(|| "--hostile".to_owned()));
+        all.extend(self.websocket.then(|| "--websocket".to_owned()));
         all
     }
 
@@ -117,6 +122,10 @@ pub(crate) async fn run(options: LoadOptions) -> Result<()> {
         for number in 0..options.flights {
             let stranger = Stranger::new(client.clone(), recipe.clone(), number)?;
             workers.spawn(stranger.work(end));
+        }
+    } else if options.websocket {
+        for _ in 0..options.flights.min(websocket::OPEN_MAX) {
+            workers.spawn(websocket::work(options.to, end));
         }
     } else {
         for (number, connection) in connections(&options, &client).await?.into_iter().enumerate() {

@@ -24,6 +24,7 @@ mod startup;
 mod table;
 mod threads;
 mod transcode;
+mod websocket;
 mod workers;
 
 use anyhow::Result;

@@ -21,12 +21,14 @@ pub(crate) struct Traffic {
     /// Requests per second; as fast as replies come unless told.
     pub(crate) rate: Option<u32>,
     pub(crate) hostile: bool,
+    /// Messages over WebSockets, each of which is echoed.
+    pub(crate) websocket: bool,
 }
 
 impl Traffic {
     /// Requests of many tenants, one after the other.
     pub(crate) fn over(protocol: Protocol) -> Self {
-        Self { protocol, keys: KEYS, routes: ROUTES, rate: None, hostile: false }
+        Self { protocol, keys: KEYS, routes: ROUTES, rate: None, hostile: false, websocket: false }
     }
 }
 
@@ -187,6 +189,7 @@ pub(crate) async fn send(
         routes: traffic.routes,
         rate: traffic.rate,
         hostile: traffic.hostile,
+        websocket: traffic.websocket,
     };
 
     let load = tokio::process::Command::new(std::env::current_exe()?)

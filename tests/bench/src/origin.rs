@@ -11,6 +11,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::convert::Infallible;
 use tokio::net::TcpListener;
 
+use crate::websocket;
+
 /// The body of every JSON reply.
 const JSON: &[u8] =
     br#"{"id":"dep_01","state":"DETECTED","amount":{"minorUnits":"1250","currency":"USD"},"ok":true}"#;
@@ -64,12 +66,16 @@ pub(crate) async fn serve(grpc: bool) -> Result<()> {
                 http2::Builder::new(TokioExecutor::new()).serve_connection(stream, service),
             );
         } else {
-            tokio::spawn(http1::Builder::new().serve_connection(stream, service_fn(answer)));
+            let connection = http1::Builder::new().serve_connection(stream, service_fn(answer));
+            tokio::spawn(connection.with_upgrades());
         }
     }
 }
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    if websocket::is_asked(request.headers()) {
+        return Ok(websocket::echo(request));
+    }
     request.into_body().collect().await?;
     let mut response = Response::new(Full::new(Bytes::from_static(JSON)));
     let json = HeaderValue::from_static("application/json");

@@ -1,4 +1,5 @@
-//! HTTP/1.1, h2c and TLS: no policies, six by their trees, six in a fresh instance each.
+//! HTTP/1.1, h2c and TLS: no policies, six by their trees, six in a fresh instance each; and the
+//! messages of WebSockets.
 
 use anyhow::{Context, Result};
 use bench::rules::SIX;
@@ -43,6 +44,16 @@ pub(crate) async fn run(ground: &Ground) -> Result<Vec<Judged>> {
             }
         }
     }
+
+    let traffic = Traffic { websocket: true, ..Traffic::over(Protocol::H1) };
+    let sides = [
+        Side::new("bare hyper upgrade, copied", &ground.bare, traffic),
+        Side::new("gateway, WebSocket echo", &none, traffic).over(0),
+    ];
+    measure::print(
+        "WebSocket echo: a message and its echo",
+        &measure::rounds(&sides, ground).await?,
+    );
 
     let (tree, wasm) = (parts(&six).await?, parts(&off).await?);
     let cells: Vec<_> = SIX.iter().map(|policy| part(policy, &tree, &wasm)).collect();

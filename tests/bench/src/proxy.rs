@@ -21,6 +21,8 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+use crate::websocket;
+
 type Pool = Client<HttpConnector, Incoming>;
 type Reply = Response<Either<Incoming, Empty<Bytes>>>;
 
@@ -51,7 +53,8 @@ pub(crate) async fn serve(to: SocketAddr, certificates: &Path) -> Result<()> {
             accepted = h1.accept() => {
                 let service = service_fn(move |request| proxy.clone().pass(request));
                 let stream = TokioIo::new(ready(accepted?.0)?);
-                tokio::spawn(http1::Builder::new().serve_connection(stream, service));
+                let connection = http1::Builder::new().serve_connection(stream, service);
+                tokio::spawn(connection.with_upgrades());
             }
             accepted = h2c.accept() => {
                 tokio::spawn(multiplexed(TokioIo::new(ready(accepted?.0)?), proxy));
@@ -99,7 +102,12 @@ impl BareProxy {
         let Ok(uri) = uri.path_and_query(path).build() else { return Ok(failed()) };
         *request.uri_mut() = uri;
         *request.version_mut() = Version::HTTP_11;
-        let reply = self.pool.request(request).await;
+        let asked = websocket::is_asked(request.headers());
+        let upgrade = asked.then(|| hyper::upgrade::on(&mut request));
+        let mut reply = self.pool.request(request).await;
+        if let (Ok(reply), Some(upgrade)) = (&mut reply, upgrade) {
+            tokio::spawn(websocket::copy(upgrade, hyper::upgrade::on(reply)));
+        }
         Ok(reply.map_or_else(|_| failed(), |reply| reply.map(Either::Left)))
     }
 }

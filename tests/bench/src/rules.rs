@@ -74,6 +74,17 @@ pub fn policies(names: &[&str], component: impl Fn(&str) -> String) -> String {
     )
 }
 
+/// The path of the route that opens WebSockets.
+pub const SOCKET: &str = "/socket";
+
+/// Returns the route that opens WebSockets.
+pub fn socket() -> String {
+    format!(
+        "[routes.socket]\nmatch = \"GET {SOCKET}\"\nchain = \"known\"\nupstream = \"origin\"\n\
+         websocket = {{}}\n"
+    )
+}
+
 /// So many routes; translated to one gRPC method where `grpc` says so.
 /// Without policies nobody declares attributes, and the routes have none.
 pub fn routes(count: u64, grpc: bool, has_policies: bool) -> String {

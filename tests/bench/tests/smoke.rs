@@ -46,6 +46,8 @@ fn expected(c_hosts: &Path) -> Vec<(&'static str, usize)> {
         ("gateway, no policies", 4),
         ("gateway, six policies, warm", 3),
         ("gateway, six policies, trees off", 3),
+        ("bare hyper upgrade, copied", 1),
+        ("gateway, WebSocket echo", 1),
         ("allowed-hosts alone", 1),
         ("cors alone", 1),
         ("auth alone", 1),

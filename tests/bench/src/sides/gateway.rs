@@ -88,7 +88,10 @@ impl Setup {
         let file = |name: &str| ground.component(name).display().to_string();
         write("policies.toml", &rules::policies(&self.policies, file))?;
         let has_policies = !self.policies.is_empty();
-        let routes = rules::routes(self.routes, self.grpc.is_some(), has_policies);
+        let mut routes = rules::routes(self.routes, self.grpc.is_some(), has_policies);
+        if self.grpc.is_none() && !has_policies {
+            routes += &rules::socket();
+        }
         write("routes.toml", &routes)?;
         write("work.proto", PROTO)?;
         credentials::write(&folder.path().join("credentials"), self.keys)?;
