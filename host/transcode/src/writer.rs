@@ -90,6 +90,12 @@ impl<'s> JsonWriter<'s> {
             (Shape::One, Some((_, raw))) => {
                 field.presence || field.oneof.is_some() || self.emit_defaults || !is_default(*raw)
             }
+            (Shape::List { .. }, Some(_)) if field.kind.layout() != Layout::Bytes => {
+                // A packed list may come without an element, which is no list.
+                let is_empty =
+                    |(_, raw): &(usize, Raw<'_>)| raw.bytes().is_some_and(<[u8]>::is_empty);
+                self.emit_defaults || !run.iter().all(is_empty)
+            }
             (Shape::List { .. } | Shape::Map(_), Some(_)) => true,
         }
     }

@@ -437,6 +437,18 @@ fn a_varint_of_more_than_64_bits_is_refused_and_not_cut() {
 }
 
 #[test]
+fn a_packed_list_of_no_elements_is_written_like_none() {
+    let own = thing();
+    for bytes in [&b"\x92\x01\x00"[..], b"\x92\x01\x00\x92\x01\x00"] {
+        assert_eq!(own.response(bytes).unwrap().body, b"{}"[..], "{bytes:?}");
+    }
+    let written = own.response(b"\x92\x01\x00\x92\x01\x01\x05").unwrap().body;
+    assert_eq!(written, br#"{"longs":["5"]}"#[..]);
+    // Text of no characters is an element.
+    assert_eq!(own.response(b"\x9a\x01\x00").unwrap().body, br#"{"tags":[""]}"#[..]);
+}
+
+#[test]
 fn defaults_are_written_when_asked_for() {
     let descriptors = descriptors();
     let own = transcoder(&descriptors, "Replace", 0);
