@@ -54,6 +54,8 @@ catalogue! {
         "Number of the Snapshot that serves.";
     CONNECTIONS_REFUSED: Counter "tollgate_connections_refused_total" []
         "Connections closed at once: their address had as many as it may.";
+    CONNECTIONS_SHED: Counter "tollgate_connections_shed_total" []
+        "Connections at rest that were closed to make room for new ones.";
     CONTROL_FRAME_FLOODS: Counter "tollgate_control_frame_floods_total" []
         "HTTP/2 connections closed because of too many control frames.";
     CREDENTIAL_LOOKUPS: Counter "tollgate_credential_lookups_total" []

@@ -1,7 +1,7 @@
 //! Accepts connections within limits and serves them until told to drain.
 //!
-//! Accepting pauses at the total limit and when the system is out of descriptors; it never
-//! spins. Read next: `listener/connection.rs` for one connection, `state.rs` for its clocks,
+//! Accepting pauses at the total limit, until a connection at rest has made room, and when the
+//! system is out of descriptors; it never spins. Read next: `listener/connection.rs` for one connection, `state.rs` for its clocks,
 //! `registry.rs` for the drain.
 
 mod admission;
@@ -137,7 +137,7 @@ impl Listener {
             draining: AtomicBool::new(false),
             tunnels: TaskTracker::new(),
         });
-        let accepting = accept(&self.socket, &admission, |stream, peer, place| {
+        let accepting = accept(&self.socket, &admission, &registry, |stream, peer, place| {
             let (shared, registry) = (Arc::clone(&shared), Arc::clone(&registry));
             tracker.spawn(connection::serve(stream, (peer, place), shared, registry));
         });
@@ -164,15 +164,16 @@ impl Listener {
 async fn accept(
     socket: &TcpListener,
     admission: &Admission,
+    registry: &ConnectionRegistry,
     mut start: impl FnMut(TcpStream, IpAddr, Admitted),
 ) -> std::convert::Infallible {
     loop {
-        let place = admission.place().await;
         match socket.accept().await {
             Ok((stream, peer)) => {
                 let peer = peer.ip().to_canonical();
-                match admission.admit(place, peer) {
-                    Some(admitted) => {
+                match admission.admit(peer) {
+                    Some(mut admitted) => {
+                        admission.seat(&mut admitted, || registry.make_room()).await;
                         prepare(&stream);
                         start(stream, peer, admitted);
                     }

@@ -1,13 +1,19 @@
-//! Admission of connections: a total, and a share for each address.
+//! Admission of connections: a total, and a share for each address. Where the total is used up,
+//! connections at rest make room.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use crate::{ListenerSettings, TrustedProxies};
+
+/// From one attempt to make room to the next.
+const AGAIN: Duration = Duration::from_millis(20);
 
 pub(super) struct Admission {
     places: Arc<Semaphore>,
@@ -15,11 +21,10 @@ pub(super) struct Admission {
     trusted: TrustedProxies,
 }
 
-/// A connection's place; dropping it frees the place.
+/// A connection's share of its address, and its place; dropping it frees both.
 #[derive(Debug)]
 pub(super) struct Admitted {
-    #[expect(dead_code, reason = "held for its drop")]
-    place: OwnedSemaphorePermit,
+    place: Option<OwnedSemaphorePermit>,
     addresses: Arc<Addresses>,
     charged: Option<IpAddr>,
 }
@@ -43,21 +48,23 @@ impl Admission {
         }
     }
 
-    /// Waits for a place in the total.
-    pub(super) async fn place(&self) -> OwnedSemaphorePermit {
-        loop {
-            // The semaphore is never closed.
-            if let Ok(place) = Arc::clone(&self.places).acquire_owned().await {
-                return place;
-            }
-        }
+    /// Charges the address, unless it is a trusted proxy's: many callers share that one.
+    pub(super) fn admit(&self, peer: IpAddr) -> Option<Admitted> {
+        let addresses = Arc::clone(&self.addresses);
+        let mut admitted = Admitted { place: None, addresses, charged: None };
+        (self.trusted.contains(peer) || admitted.charge(peer)).then_some(admitted)
     }
 
-    /// Charges the address, unless it is a trusted proxy's: many callers share that one.
-    pub(super) fn admit(&self, place: OwnedSemaphorePermit, peer: IpAddr) -> Option<Admitted> {
-        let addresses = Arc::clone(&self.addresses);
-        let mut admitted = Admitted { place, addresses, charged: None };
-        (self.trusted.contains(peer) || admitted.charge(peer)).then_some(admitted)
+    /// Waits for a place in the total. For as long as there is none, `make_room` is called now and
+    /// then.
+    pub(super) async fn seat(&self, admitted: &mut Admitted, mut make_room: impl FnMut()) {
+        admitted.place = Arc::clone(&self.places).try_acquire_owned().ok();
+        while admitted.place.is_none() {
+            make_room();
+            // The semaphore is never closed.
+            let place = timeout(AGAIN, Arc::clone(&self.places).acquire_owned()).await;
+            admitted.place = place.ok().and_then(Result::ok);
+        }
     }
 }
 
@@ -121,11 +128,11 @@ mod tests {
         let admission = admission(1);
         let peer = "2001:db8::1".parse().unwrap();
         let neighbour = "2001:db8::2".parse().unwrap();
-        let first = admission.admit(admission.place().await, peer);
+        let first = admission.admit(peer);
         assert!(first.is_some());
-        assert!(admission.admit(admission.place().await, neighbour).is_none(), "same /64");
+        assert!(admission.admit(neighbour).is_none(), "same /64");
         drop(first);
-        assert!(admission.admit(admission.place().await, neighbour).is_some());
+        assert!(admission.admit(neighbour).is_some());
         assert!(admission.addresses.open.lock().is_empty(), "no entry is left behind");
     }
 
@@ -133,8 +140,36 @@ mod tests {
     async fn a_trusted_proxy_is_not_counted() {
         let admission = admission(1);
         let peer = "10.1.2.3".parse().unwrap();
-        let first = admission.admit(admission.place().await, peer);
-        let second = admission.admit(admission.place().await, peer);
+        let first = admission.admit(peer);
+        let second = admission.admit(peer);
         assert!(first.is_some() && second.is_some());
+    }
+
+    #[tokio::test]
+    async fn room_is_made_until_a_place_is_free() {
+        let mut settings = ListenerSettings::plaintext(
+            ([127, 0, 0, 1], 0).into(),
+            Arc::new(Responder::new("https://errors.example/")),
+        );
+        settings.limits.connections_max = 1;
+        let admission = Admission::new(&settings);
+        let seat = async |last: &mut Option<Admitted>| {
+            let mut admitted = admission.admit("192.0.2.1".parse().unwrap()).unwrap();
+            let mut calls = 0;
+            let make_room = || {
+                calls += 1;
+                // At the second attempt somebody leaves.
+                if calls == 2 {
+                    last.take();
+                }
+            };
+            admission.seat(&mut admitted, make_room).await;
+            (admitted, calls)
+        };
+
+        let (first, calls) = seat(&mut None).await;
+        assert_eq!(calls, 0, "there is room");
+        let (_second, calls) = seat(&mut Some(first)).await;
+        assert_eq!(calls, 2);
     }
 }

@@ -41,7 +41,7 @@ pub(super) async fn serve<H: Handler>(
 ) {
     let limits = &shared.settings.limits;
     let state = Arc::new(ConnectionState::new(about(limits.age_max)));
-    let _entry = registry.enter(&state);
+    let _entry = registry.enter(&state, peer);
 
     let peer = if shared.settings.proxy_protocol {
         let caller = proxied(&mut stream, peer, &shared.settings);

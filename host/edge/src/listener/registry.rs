@@ -1,12 +1,16 @@
-//! The open connections of a listener, and how they are brought to an end.
+//! The open connections of a listener, and how they are brought to an end: all of them by a drain,
+//! some that are at rest where others need their places.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::task::TaskTracker;
+use tollgate_chain::metric;
 
 use super::Drained;
 use super::state::{ConnectionState, DrainDemand};
@@ -19,7 +23,7 @@ pub(super) struct ConnectionRegistry(Mutex<Entries>);
 #[derive(Debug, Default)]
 struct Entries {
     next: u64,
-    open: HashMap<u64, Arc<ConnectionState>>,
+    open: HashMap<u64, (Arc<ConnectionState>, IpAddr)>,
     draining: bool,
 }
 
@@ -30,19 +34,53 @@ pub(super) struct RegistryEntry {
 }
 
 impl ConnectionRegistry {
-    pub(super) fn enter(self: &Arc<Self>, state: &Arc<ConnectionState>) -> RegistryEntry {
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        state: &Arc<ConnectionState>,
+        peer: IpAddr,
+    ) -> RegistryEntry {
         let mut entries = self.0.lock();
         let number = entries.next;
         entries.next += 1;
-        entries.open.insert(number, Arc::clone(state));
+        entries.open.insert(number, (Arc::clone(state), peer));
         if entries.draining {
             state.demand(DrainDemand::Finish);
         }
         RegistryEntry { registry: Arc::clone(self), number }
     }
 
+    /// Ends some connections at rest: those without a request yet before others, then those of the
+    /// address that has the most, then those that rest the longest. A few at a time, so that who
+    /// opens many does not make each of them cost a look at all.
+    pub(super) fn make_room(&self) {
+        let entries = self.0.lock();
+        let mut of_address: HashMap<IpAddr, usize> = HashMap::new();
+        for (_, peer) in entries.open.values() {
+            *of_address.entry(*peer).or_default() += 1;
+        }
+
+        let mut resting: Vec<_> = entries
+            .open
+            .values()
+            .filter(|(state, _)| state.order() == DrainDemand::Serve)
+            .filter_map(|(state, peer)| {
+                let (is_fresh, rest) = (state.is_fresh(), state.rest()?);
+                let least = if is_fresh { FRESH_LEAST } else { REST_LEAST };
+                let count = of_address.get(peer).copied().unwrap_or_default();
+                (rest >= least).then_some((Reverse((is_fresh, count, rest)), state))
+            })
+            .collect();
+        let share = entries.open.len() / SHARE;
+        resting.sort_unstable_by_key(|(rank, _)| *rank);
+
+        for (Reverse((is_fresh, ..)), state) in resting.into_iter().take(share.max(1)) {
+            state.demand(if is_fresh { DrainDemand::Abort } else { DrainDemand::Finish });
+            metrics::counter!(metric::CONNECTIONS_SHED).increment(1);
+        }
+    }
+
     fn all(&self) -> Vec<Arc<ConnectionState>> {
-        self.0.lock().open.values().cloned().collect()
+        self.0.lock().open.values().map(|(state, _)| Arc::clone(state)).collect()
     }
 }
 
@@ -90,5 +128,65 @@ pub(super) async fn drain(
     Drained { finished: before.saturating_sub(left.len()), aborted: left.len() }
 }
 
+/// The shortest rest of a connection that is ended, without a request yet.
+const FRESH_LEAST: Duration = Duration::from_millis(100);
+/// The shortest rest after a request.
+const REST_LEAST: Duration = Duration::from_secs(1);
+/// One in so many connections is ended at a time.
+const SHARE: usize = 64;
+
 /// The timer's grain: shorter steps are taken together.
 const TICK: Duration = Duration::from_millis(2);
+
+#[cfg(test)]
+mod tests {
+    use super::super::state::InFlight;
+    use super::*;
+
+    /// A registry with a connection of each address, and the states of the connections.
+    fn registry(peers: &[&str]) -> (Arc<ConnectionRegistry>, Vec<Arc<ConnectionState>>) {
+        let registry = Arc::new(ConnectionRegistry::default());
+        let states = peers.iter().map(|peer| {
+            let state = Arc::new(ConnectionState::new(Duration::from_secs(3600)));
+            std::mem::forget(registry.enter(&state, peer.parse().unwrap()));
+            state
+        });
+        let states = states.collect();
+        (registry, states)
+    }
+
+    fn demands(states: &[Arc<ConnectionState>]) -> Vec<DrainDemand> {
+        states.iter().map(|state| state.order()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_sent_nothing_makes_room_first_and_a_request_in_flight_never_does() {
+        let (registry, states) = registry(&["192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.3"]);
+        let busy = InFlight::begin(&states[0]);
+        drop(InFlight::begin(&states[3]));
+        registry.make_room();
+        assert_eq!(demands(&states), [DrainDemand::Serve; 4], "all have only just come");
+
+        tokio::time::advance(FRESH_LEAST * 2).await;
+        registry.make_room();
+        let ended = demands(&states).iter().filter(|demand| **demand != DrainDemand::Serve).count();
+        assert_eq!(
+            (ended, states[0].order(), states[3].order()),
+            (1, DrainDemand::Serve, DrainDemand::Serve)
+        );
+        drop(busy);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_address_with_the_most_connections_makes_room_and_then_the_longest_rest() {
+        let (registry, states) = registry(&["192.0.2.1", "192.0.2.2", "192.0.2.2"]);
+        for state in &states {
+            drop(InFlight::begin(state));
+            tokio::time::advance(Duration::from_millis(10)).await;
+        }
+        tokio::time::advance(REST_LEAST).await;
+        registry.make_room();
+        let (serve, finish) = (DrainDemand::Serve, DrainDemand::Finish);
+        assert_eq!(demands(&states), [serve, finish, serve]);
+    }
+}
