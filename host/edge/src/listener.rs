@@ -187,12 +187,15 @@ async fn accept(
     }
 }
 
-/// Small answers leave at once; a peer that vanished is noticed.
+/// Small answers leave at once; a peer that vanished is noticed; the system takes no more of an answer
+/// than the peer soon takes of it.
 fn prepare(stream: &TcpStream) {
     let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(60));
     // A connection that refuses these serves all the same.
     let _ = stream.set_nodelay(true);
     let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
+    #[cfg(target_os = "linux")]
+    let _ = SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_MAX);
 }
 
 /// A peer that gave up early costs nothing; want of descriptors or memory needs others to end.
@@ -210,3 +213,7 @@ async fn pause(error: &std::io::Error) {
 
 const BACKLOG: u32 = 1024;
 const PAUSE: Duration = Duration::from_millis(100);
+/// Bytes of a connection that wait in the system to be sent. The system would take megabytes of an
+/// answer that nobody reads, for each such reader, and spend the time of others on copying them.
+#[cfg(target_os = "linux")]
+const UNSENT_MAX: u32 = 128 * 1024;

@@ -17,7 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tollgate_harness::{Ca, Client, Connection, Report, free_port};
 
 use crate::gate::{SOON, six};
-use crate::{Calls, Echo, Gate, Key, VariedGate};
+use crate::{Calls, Echo, Gate, Key, SocketService, VariedGate};
 
 use events::Events;
 
@@ -30,6 +30,8 @@ pub struct Hold {
     pub calls: usize,
     /// Streams of server-sent events.
     pub events: usize,
+    /// WebSockets in which each message comes back.
+    pub sockets: usize,
     /// Requests per second beside them.
     pub rate: u32,
     /// From one change of the rules to the next; none where they stay.
@@ -65,14 +67,14 @@ impl Hold {
     /// Ten thousand idle connections, a thousand streams, and traffic.
     #[must_use]
     pub fn many(lasts: Duration) -> Self {
-        Self { idle: 10_000, calls: 1_000, events: 0, rate: 500, every: None, lasts }
+        Self { idle: 10_000, calls: 980, events: 10, sockets: 10, rate: 500, every: None, lasts }
     }
 
     /// A few streams of each kind through a change of the rules each second.
     #[must_use]
     pub fn long(lasts: Duration) -> Self {
         let every = Some(Duration::from_secs(1));
-        Self { idle: 10, calls: 4, events: 4, rate: 50, every, lasts }
+        Self { idle: 10, calls: 4, events: 4, sockets: 4, rate: 50, every, lasts }
     }
 
     /// Opens everything, holds it, and closes it.
@@ -80,11 +82,15 @@ impl Hold {
     /// # Errors
     /// Something cannot be opened; later losses are part of the outcome.
     pub async fn run(self) -> Result<HoldOutcome> {
-        let (echo, calls, events) =
-            (Echo::start().await?, Calls::start().await?, Events::start().await?);
+        let upstreams = Upstreams {
+            echo: Echo::start().await?,
+            calls: Calls::start().await?,
+            events: Events::start().await?,
+            sockets: SocketService::start().await?,
+        };
         let keys: Vec<Key> = (0..TENANTS).map(|number| Key::new("sandbox", number)).collect();
         let ca = Ca::new()?;
-        let (gate, tls) = gate(&echo, &calls, &events, (&keys, &ca)).await?;
+        let (gate, tls) = gate(&upstreams, &keys, &ca).await?;
         let mut gate = VariedGate::new(gate)?;
 
         let memory = |gate: &VariedGate| gate.gate.process.resident();
@@ -100,12 +106,16 @@ impl Hold {
         for _ in 0..self.idle {
             idle.push(client.connect(&to).await.context("open an idle connection")?);
         }
+        // A connection without any request is given up sooner than one that rests.
+        let lost = asked(&mut idle, tls).await;
+        ensure!(lost.is_empty(), "idle connections: {lost:?}");
         let with_idle = memory(&gate)?;
 
         let mut streams = JoinSet::new();
         let until = Instant::now() + self.lasts;
         stream::calls(&mut streams, &gate.gate, &keys, (self.calls, STREAMS), until).await?;
         stream::events(&mut streams, &gate.gate, key, self.events, until).await?;
+        let _wide = stream::sockets(&mut streams, &gate.gate, key, self.sockets, until).await?;
         let with_streams = memory(&gate)?;
 
         let load = gate.gate.traffic(key, 8, self.rate);
@@ -113,7 +123,7 @@ impl Hold {
         let report = load.stop().await?;
 
         let mut lost = stream::ends(streams).await;
-        lost.extend(asked(idle, tls).await);
+        lost.extend(asked(&mut idle, tls).await);
         Ok(HoldOutcome {
             hold: self,
             report,
@@ -148,10 +158,10 @@ impl Hold {
     }
 }
 
-/// Sends a request over each connection that was idle. Returns the losses.
-async fn asked(idle: Vec<Connection>, port: u16) -> Vec<String> {
+/// Sends a request over each idle connection. Returns the losses.
+async fn asked(idle: &mut [Connection], port: u16) -> Vec<String> {
     let mut lost = Vec::new();
-    for (number, mut connection) in idle.into_iter().enumerate() {
+    for (number, connection) in idle.iter_mut().enumerate() {
         let request = Request::get(format!("https://gate.test:{port}/nowhere"));
         let request = request.body(Bytes::new()).unwrap_or_default();
         match connection.send(request).await {
@@ -163,18 +173,22 @@ async fn asked(idle: Vec<Connection>, port: u16) -> Vec<String> {
     lost
 }
 
-async fn gate(
-    echo: &Echo,
-    calls: &Calls,
-    events: &Events,
-    (keys, ca): (&[Key], &Ca),
-) -> Result<(Gate, u16)> {
-    let mut folder = six(echo, &[])?;
+/// The services behind the gateway.
+struct Upstreams {
+    echo: Echo,
+    calls: Calls,
+    events: Events,
+    sockets: SocketService,
+}
+
+async fn gate(upstreams: &Upstreams, keys: &[Key], ca: &Ca) -> Result<(Gate, u16)> {
+    let mut folder = six(&upstreams.echo, &[])?;
     let entry = |(number, key): (usize, &Key)| key.entry(&format!("t{number}"), &["things:read"]);
     folder.credentials = keys.iter().enumerate().map(entry).collect();
     folder.listener = "connections_max = 20000".to_owned();
-    let services = "{ calls = { sandbox = \"calls\" }, events = { sandbox = \"events\" }, echo = {";
-    folder.toml = folder.toml.replace("{ echo = {", services);
+    let names = ["calls", "events", "sockets"];
+    let services = names.map(|name| format!("{name} = {{ sandbox = \"{name}\" }}")).join(", ");
+    folder.toml = folder.toml.replace("{ echo = {", &format!("{{ {services}, echo = {{"));
 
     let port = free_port()?;
     let certificates = tempfile::tempdir()?;
@@ -197,9 +211,15 @@ async fn gate(
          attributes = {{ service = \"calls\", scope = \"things:read\" }}\n\
          [routes.events]\nmatch = \"GET /v1/events\"\nchain = \"tenant\"\n\
          timeout_ms = 86400000\n\
-         attributes = {{ service = \"events\", scope = \"things:read\" }}\n",
-        calls.url(),
-        events.url()
+         attributes = {{ service = \"events\", scope = \"things:read\" }}\n\
+         [upstreams.sockets]\nprotocol = \"http\"\nendpoints = [\"{}\"]\n\
+         environment = \"sandbox\"\n\
+         [routes.sockets]\nmatch = \"GET /v1/sockets\"\nchain = \"tenant\"\n\
+         websocket = {{}}\ntimeout_ms = 86400000\n\
+         attributes = {{ service = \"sockets\", scope = \"things:read\" }}\n",
+        upstreams.calls.url(),
+        upstreams.events.url(),
+        upstreams.sockets.url()
     ));
     Ok((Gate::start(&folder).await?, port))
 }
@@ -235,11 +255,11 @@ impl HoldOutcome {
 
 impl fmt::Display for HoldOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Hold { idle, calls, events, .. } = self.hold;
+        let Hold { idle, calls, events, sockets, .. } = self.hold;
         let kib = |bytes: u64| bytes / 1024;
         writeln!(f, "{idle} idle connections over TLS: {} KiB each", kib(self.each(0, idle)))?;
-        writeln!(f, "{calls} calls, {events} streams of events")?;
-        writeln!(f, "  memory of each: {} KiB", kib(self.each(1, calls + events)))?;
+        writeln!(f, "{calls} calls, {events} streams of events, {sockets} WebSockets")?;
+        writeln!(f, "  memory of each: {} KiB", kib(self.each(1, calls + events + sockets)))?;
         writeln!(f, "{} changes of the rules", self.changes)?;
         let Report { sent, .. } = &self.report;
         let (p50, p99) = (self.report.percentile(50), self.report.percentile(99));

@@ -8,8 +8,11 @@ use h2::{RecvStream, SendStream};
 use http::{Method, StatusCode};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, timeout, timeout_at};
+use tokio_tungstenite::tungstenite::Message;
+use tollgate_harness::Client;
 
 use crate::calls::framed;
+use crate::websocket::{Socket, SocketConnection, closed, echoed, open};
 use crate::wide::WideConnection;
 use crate::{Gate, Key};
 
@@ -118,6 +121,43 @@ async fn read_events(body: &mut RecvStream, until: Instant) -> Result<()> {
             text = rest.to_owned();
         }
     }
+    Ok(())
+}
+
+/// Opens WebSockets in which each message comes back. Half of them are over the connection that is
+/// returned, which lives for as long as somebody can send over it.
+pub(super) async fn sockets(
+    streams: &mut Streams,
+    gate: &Gate,
+    key: &Key,
+    count: usize,
+    until: Instant,
+) -> Result<SocketConnection> {
+    let (url, bearer) = (gate.url("/v1/sockets"), key.bearer());
+    let headers = [("authorization", &*bearer)];
+    let mut wide = SocketConnection::connect(&Client::h2(), &gate.url("")).await?;
+    for number in 0..count {
+        let (socket, _) = if number % 2 == 0 {
+            open(&Client::h1(), &url, &headers).await?
+        } else {
+            wide.open("/v1/sockets", &headers).await?
+        };
+        streams.spawn(async move {
+            speak(socket, until).await.with_context(|| format!("WebSocket {number}"))
+        });
+    }
+    Ok(wide)
+}
+
+async fn speak(mut socket: Socket, until: Instant) -> Result<()> {
+    let mut tick = interval(PACE);
+    while Instant::now() < until {
+        tick.tick().await;
+        let echo = echoed(&mut socket, Message::text("still here"));
+        timeout(PATIENCE, echo).await.context("no message came back")??;
+    }
+    socket.close(None).await?;
+    closed(&mut socket).await;
     Ok(())
 }
 

@@ -10,7 +10,8 @@ use e2e::hold::Hold;
 async fn idle_connections_and_streams_outlast_reloads() -> Result<()> {
     let every = Some(Duration::from_secs(1));
     let lasts = Duration::from_secs(6);
-    let outcome = Hold { idle: 50, calls: 40, events: 2, rate: 50, every, lasts }.run().await?;
+    let hold = Hold { idle: 50, calls: 40, events: 2, sockets: 2, rate: 50, every, lasts };
+    let outcome = hold.run().await?;
     outcome.judge()?;
     assert!(outcome.changes >= 3, "{outcome}");
     Ok(())
