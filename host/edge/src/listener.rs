@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tollgate_chain::{ClientCertificate, metric};
@@ -173,7 +174,7 @@ async fn accept(
                 let peer = peer.ip().to_canonical();
                 match admission.admit(peer) {
                     Some(mut admitted) => {
-                        admission.seat(&mut admitted, || registry.make_room()).await;
+                        admission.seat(&mut admitted, || registry.make_room(Instant::now())).await;
                         prepare(&stream);
                         start(stream, peer, admitted);
                     }

@@ -153,11 +153,6 @@ impl ConnectionState {
         self.resting(&self.idle_since)
     }
 
-    /// The time for which no exchange has been in flight; none while one is.
-    pub(super) fn rest(&self) -> Option<Duration> {
-        self.idle_since().map(|since| since.elapsed())
-    }
-
     /// Tells whether no exchange has begun yet.
     pub(super) fn is_fresh(&self) -> bool {
         self.idle_since.load(Ordering::Relaxed) == FRESH
