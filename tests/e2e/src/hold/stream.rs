@@ -136,6 +136,7 @@ pub(super) async fn sockets(
     let (url, bearer) = (gate.url("/v1/sockets"), key.bearer());
     let headers = [("authorization", &*bearer)];
     let mut wide = SocketConnection::connect(&Client::h2(), &gate.url("")).await?;
+
     for number in 0..count {
         let (socket, _) = if number % 2 == 0 {
             open(&Client::h1(), &url, &headers).await?
