@@ -74,7 +74,7 @@ impl Hold {
     #[must_use]
     pub fn long(lasts: Duration) -> Self {
         let every = Some(Duration::from_secs(1));
-        Self { idle: 10, calls: 4, events: 4, sockets: 4, rate: 50, every, lasts }
+        Self { idle: 0, calls: 4, events: 4, sockets: 4, rate: 50, every, lasts }
     }
 
     /// Opens everything, holds it, and closes it.
