@@ -65,7 +65,8 @@ enum Verb {
     /// Runs for long: `reloads` (ten a second under load), `starvation` (one caller takes what
     /// another needs), `connections` (ten thousand of them) or `streams` (an hour of each kind).
     Soak {
-        /// Passed on: the run, `reloads` where none is named, and `--seconds N`.
+        /// Passed on: the run, `reloads` where none is named, `--seconds N`, and of
+        /// `connections` `--idle N` where descriptors are too few (more than twice ten thousand).
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
     },

@@ -11,12 +11,15 @@ use e2e::starve::{Attack, Row, Starvation};
 
 #[tokio::main(worker_threads = 2)]
 async fn main() -> Result<()> {
-    let (mut run, mut seconds) = ("reloads".to_owned(), None);
+    let (mut run, mut seconds, mut idle) = ("reloads".to_owned(), None, None);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         if argument == "--seconds" {
             let number = arguments.next().context("a number after --seconds")?;
             seconds = Some(number.parse().context("a number after --seconds")?);
+        } else if argument == "--idle" {
+            let number = arguments.next().context("a number after --idle")?;
+            idle = Some(number.parse().context("a number after --idle")?);
         } else {
             run = argument;
         }
@@ -26,7 +29,10 @@ async fn main() -> Result<()> {
     match &*run {
         "reloads" => reloads(lasts(600)).await,
         "starvation" => starvation(lasts(10)).await,
-        "connections" => held(Hold::many(lasts(600))).await,
+        "connections" => {
+            let many = Hold::many(lasts(600));
+            held(Hold { idle: idle.unwrap_or(many.idle), ..many }).await
+        }
         "streams" => held(Hold::long(lasts(3600))).await,
         other => bail!("expected reloads, starvation, connections or streams: {other}"),
     }
